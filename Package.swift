@@ -1,0 +1,115 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// What every target of ours is held to; dependencies keep their own settings.
+let strict: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .treatAllWarnings(as: .error),
+]
+
+let package = Package(
+    name: "Homeward",
+    products: [
+        .executable(name: "homeward", targets: ["homeward"]),
+        .executable(name: "homeward-sim", targets: ["homeward-sim"]),
+    ],
+    dependencies: [
+        // The command line.
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+        // Connections between hosts.
+        .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+        // The control door: HTTP over a Unix socket, both ends.
+        .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1"),
+        .package(url: "https://github.com/swift-server/async-http-client", exact: "1.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
+        // The catalog.
+        .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
+        .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+        // Queues of the machines.
+        .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
+        // SHA-256 sums of volumes.
+        .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
+    ],
+    targets: [
+        // MARK: The C boundary
+        .systemLibrary(name: "CLua", pkgConfig: "lua5.4", providers: [.apt(["liblua5.4-dev"])]),
+        .target(name: "CLuaShim", dependencies: ["CLua"]),
+        .target(name: "CChecksum"),
+        .target(name: "CPlatform"),
+        .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
+
+        // MARK: Decisions
+        .target(
+            name: "HomewardCore",
+            dependencies: ["CChecksum", .product(name: "DequeModule", package: "swift-collections")],
+            swiftSettings: strict
+        ),
+        .target(name: "HomewardAdministration", dependencies: ["HomewardCore"], swiftSettings: strict),
+
+        // MARK: The edge
+        .target(
+            name: "HomewardStorage",
+            dependencies: ["HomewardCore", "CPlatform", .product(name: "GRDB", package: "GRDB.swift")],
+            swiftSettings: strict
+        ),
+        .target(
+            name: "HomewardWire",
+            dependencies: [
+                "HomewardCore",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict
+        ),
+        .target(
+            name: "HomewardNBD",
+            dependencies: ["HomewardCore", "CPlatform", .product(name: "Logging", package: "swift-log")],
+            swiftSettings: strict
+        ),
+        .target(
+            name: "HomewardHost",
+            dependencies: [
+                "HomewardCore", "HomewardAdministration", "HomewardStorage", "HomewardWire", "CPlatform", "CXXHash",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict
+        ),
+        .target(
+            name: "HomewardControl",
+            dependencies: [
+                "HomewardCore", "HomewardAdministration",
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict
+        ),
+        .target(
+            name: "LuaHost",
+            dependencies: ["CLuaShim", .product(name: "Logging", package: "swift-log")],
+            swiftSettings: strict
+        ),
+        .target(
+            name: "HomewardSimulation",
+            dependencies: ["HomewardCore", "HomewardAdministration"],
+            swiftSettings: strict
+        ),
+        .target(
+            name: "HomewardCLI",
+            dependencies: [
+                "HomewardCore", "HomewardAdministration", "HomewardHost", "HomewardControl", "HomewardNBD",
+                "HomewardStorage", "HomewardWire", "LuaHost", "CPlatform",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict
+        ),
+        .executableTarget(name: "homeward", dependencies: ["HomewardCLI"], swiftSettings: strict),
+        .executableTarget(name: "homeward-sim", dependencies: ["HomewardSimulation"], swiftSettings: strict),
+    ]
+)
