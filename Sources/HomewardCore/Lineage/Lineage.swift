@@ -1,0 +1,124 @@
+/// What a host knows of the epochs of one RVG: its own data's history, the epochs it has heard of, those given up.
+///
+/// Pure bookkeeping with the rules of architecture section 5; who is fenced or refused is asked of it, never stored.
+public struct Lineage: Hashable, Sendable, Codable {
+    public var history: History
+    /// Epochs of other hosts' histories, as far as they are not in the own one. Sorted by id, so that equal sets are equal.
+    public private(set) var heard: [Epoch]
+    /// Epochs that their hosts gave up by makesec, or that never came to be.
+    public private(set) var abandoned: [EpochID]
+
+    public init(history: History = History(), heard: [Epoch] = [], abandoned: [EpochID] = []) {
+        self.history = history
+        self.heard = heard
+        self.abandoned = abandoned
+    }
+
+    /// Epochs heard of that are kept; the lowest numbers go first.
+    public static let heardLimit = 256
+
+    /// All known epochs that still count, own history first.
+    private var known: [Epoch] {
+        history.entries.map(\.epoch) + heard.filter { !abandoned.contains($0.id) }
+    }
+
+    /// 1 + the highest number heard of.
+    public var nextNumber: UInt64 {
+        let highest = (history.entries.map(\.epoch.number) + heard.map(\.number)).max() ?? 0
+        return highest + 1
+    }
+
+    // MARK: Learning
+
+    /// Takes over what a peer knows. True when anything was new.
+    public mutating func learn(history peer: History, heard more: [Epoch], abandoned given: [EpochID]) -> Bool {
+        let before = (heard, abandoned)
+        for epoch in peer.entries.map(\.epoch) + more { note(epoch) }
+        for epoch in given where !history.contains(epoch) { noteAbandoned(epoch) }
+        return before != (heard, abandoned)
+    }
+
+    /// Hears of one epoch.
+    public mutating func note(_ epoch: Epoch) {
+        guard !history.contains(epoch.id), !heard.contains(where: { $0.id == epoch.id }) else { return }
+        heard.insert(epoch, at: heard.firstIndex { $0.id > epoch.id } ?? heard.endIndex)
+        if heard.count > Lineage.heardLimit,
+            let oldest = heard.indices.min(by: { (heard[$0].number, heard[$0].id) < (heard[$1].number, heard[$1].id) })
+        {
+            heard.remove(at: oldest)
+        }
+    }
+
+    /// Erases an epoch that was prepared and never committed.
+    public mutating func forget(_ epoch: EpochID) { heard.removeAll { $0.id == epoch } }
+
+    /// An epoch was given up by the host that held it.
+    public mutating func noteAbandoned(_ epoch: EpochID) {
+        guard !abandoned.contains(epoch) else { return }
+        abandoned.insert(epoch, at: abandoned.firstIndex { $0 > epoch } ?? abandoned.endIndex)
+        if abandoned.count > Lineage.heardLimit { abandoned.removeFirst() }
+    }
+
+    /// Makes epochs count again: a takeover on a host that still holds their data.
+    public mutating func revive(_ epochs: [EpochID]) { abandoned.removeAll { epochs.contains($0) } }
+
+    /// Replaces the history of the data; what was left behind stays heard of.
+    public mutating func adopt(_ newHistory: History) {
+        let old = history.entries.map(\.epoch)
+        history = newHistory
+        heard.removeAll { history.contains($0.id) }
+        for epoch in old { note(epoch) }
+        abandoned.removeAll { history.contains($0) }
+    }
+
+    // MARK: Rules
+
+    /// The epoch that ends the reign of `epoch` for whoever holds `senderHistory`; nil while it counts.
+    ///
+    /// It is in the own history or heard of, is not part of the sender's history, and was not given up.
+    public func closing(of epoch: Epoch, senderHistory: History) -> Epoch? {
+        known.first { $0.closes.contains(epoch.reign) && !senderHistory.contains($0.id) }
+    }
+
+    /// The epoch that ends the own reign; nil while it counts.
+    public var closingOwnReign: Epoch? {
+        guard let current = history.current else { return nil }
+        return closing(of: current, senderHistory: history)
+    }
+
+    /// A claim heard of that competes with the holder of `other`, a Primary's history: neither closes the other.
+    public func rival(of other: History) -> Epoch? {
+        guard let current = other.current else { return nil }
+        let closedByOther = other.entries.flatMap(\.epoch.closes)
+        return heard.first { claim in
+            claim.isClaim && !abandoned.contains(claim.id) && !other.contains(claim.id)
+                && !claim.closes.contains(current.reign) && !closedByOther.contains(claim.reign)
+        }
+    }
+
+    /// The reigns that a new claim has to close so that `epochs` and all that they ended are over.
+    public func closure(of epochs: [Epoch]) -> [EpochID] {
+        var closed: [EpochID] = []
+        var queue = epochs.map(\.reign)
+        while let reign = queue.first {
+            queue.removeFirst()
+            guard !closed.contains(reign), closed.count < Epoch.closesLimit else { continue }
+            closed.append(reign)
+            let opener = (history.entries.map(\.epoch) + heard).first { $0.id == reign }
+            queue.append(contentsOf: opener?.closes ?? [])
+        }
+        return closed.sorted()
+    }
+}
+
+extension Lineage: ByteCodable {
+    public func encode(into writer: inout ByteWriter) {
+        writer.put(history)
+        writer.put(heard)
+        writer.put(abandoned)
+    }
+
+    public init(from reader: inout ByteReader) throws(MalformedBytes) {
+        self.init(history: try reader.takeValue(), heard: try reader.takeArray(), abandoned: try reader.takeArray())
+    }
+}

@@ -1,0 +1,75 @@
+/// What a host tells a peer of one RVG at session start, and again whenever any of it changes.
+///
+/// It is the whole of what the peer has to know, not a difference: the last one received replaces those before it. Whoever
+/// waits for the outcome of an operation reads it from here, so that an answer that was lost is only late. It leaves a host
+/// only when the header that it describes is durable.
+public struct Contact: Hashable, Sendable, Codable {
+    public struct Link: Hashable, Sendable, Codable {
+        public var peer: HostID
+        public var peerName: String
+        public var peerDiskGroup: String
+        public var peerRVG: String
+        public var attach: AttachID?
+        public var settings: LinkSettings
+
+        public init(_ record: LinkRecord) {
+            peer = record.peer
+            peerName = record.peerName
+            peerDiskGroup = record.peerDiskGroup
+            peerRVG = record.peerRVG
+            attach = record.attachID
+            settings = record.settings
+        }
+    }
+
+    public var rvg: RVGID
+    public var diskGroup: String
+    public var name: String
+    public var isPrimary: Bool
+    /// A Primary that does not take writes; or a Secondary that cannot serve.
+    public var fenced: Bool
+    /// An open Primary: enabled, or stopped only by command.
+    public var open: Bool
+    public var lineage: Lineage
+    /// The Primary it follows.
+    public var follows: HostID?
+    public var consistent: Bool
+    public var links: [Link]
+    /// Operations that this host decides and has not decided.
+    public var undecided: [UInt64]
+    /// Promises that this host made and that wait for the peer's word.
+    public var promised: [UInt64]
+    public var receipt: Receipt?
+    /// The synchronization that writes this host's volumes.
+    public var targetJob: CheckpointID?
+    /// Checkpoints of this Primary, with those of their targets that still owe or are owed something.
+    public var jobs: [CheckpointID]
+    /// Announced a takeover, or decides one: it no longer follows anybody.
+    public var takingOver: Bool
+
+    public init(
+        rvg: RVGID, diskGroup: String, name: String, isPrimary: Bool, fenced: Bool, open: Bool, lineage: Lineage,
+        follows: HostID?, consistent: Bool, links: [Link], undecided: [UInt64], promised: [UInt64], receipt: Receipt?,
+        targetJob: CheckpointID?, jobs: [CheckpointID], takingOver: Bool
+    ) {
+        self.rvg = rvg
+        self.diskGroup = diskGroup
+        self.name = name
+        self.isPrimary = isPrimary
+        self.fenced = fenced
+        self.open = open
+        self.lineage = lineage
+        self.follows = follows
+        self.consistent = consistent
+        self.links = links
+        self.undecided = undecided
+        self.promised = promised
+        self.receipt = receipt
+        self.targetJob = targetJob
+        self.jobs = jobs
+        self.takingOver = takingOver
+    }
+
+    /// The attachment of its RLINK to `host`.
+    public func attach(to host: HostID) -> AttachID? { links.first { $0.peer == host }?.attach }
+}

@@ -1,0 +1,38 @@
+/// Sizes and times that the machines go by. The commands impose VVR's minima; tests and the simulator use small ones.
+public struct Limits: Hashable, Sendable {
+    /// Room for one copy of the header.
+    public var headerCopyBytes: UInt64 = 256 << 10
+    /// Log that only marks and role records may take.
+    public var controlReserve: UInt64 = 64 << 10
+    /// Bytes not durable at which the log is synchronized without anybody waiting.
+    public var syncBytes: UInt64 = 8 << 20
+    /// Age of the oldest record not durable at which it is synchronized.
+    public var syncMilliseconds: UInt64 = 20
+    /// Bytes of one apply batch.
+    public var applyBatchBytes: UInt64 = 4 << 20
+    /// Records not yet applied, in bytes, at which writers wait.
+    public var pendingBytes: UInt64 = 64 << 20
+    /// Bytes sent and not yet logged on one link.
+    public var sendWindow: UInt64 = 8 << 20
+    /// Bytes of one batch of frames.
+    public var sendBatchBytes: UInt64 = 1 << 20
+    public var heartbeatMilliseconds: UInt64 = 250
+    /// How long the followed Primary must have been silent before a takeover believes it gone.
+    public var primarySilenceMilliseconds: UInt64 = 3_000
+    /// How long a returned Primary with no attached Secondary waits for whoever may answer.
+    public var returnGraceMilliseconds: UInt64 = 1_500
+    /// How long an operation waits for votes.
+    public var operationMilliseconds: UInt64 = 10_000
+    /// Bytes of the ranges that synchronization compares at once; a multiple of ``blockBytes``.
+    public var extentBytes: UInt64 = 4 << 20
+    /// Bytes that are hashed, and sent when they differ.
+    public var blockBytes: UInt64 = 64 << 10
+    /// Extents in flight.
+    public var extentWindow = 8
+    /// Blocks of data in flight to a target.
+    public var blockWindow = 64
+
+    public init() {}
+
+    public var headerFormat: HeaderFormat { HeaderFormat(copyBytes: headerCopyBytes) }
+}
