@@ -6,8 +6,8 @@ public enum ReplicationMessage: Hashable, Sendable {
     case report(AttachID, loggedEnd: UpdateID)
     /// Primary: records in order, each as it stands in its log; their payloads follow in the same order.
     case records(AttachID, epoch: EpochID, durable: UpdateID, [SentRecord])
-    /// Secondary: received contiguously, logged durably, room left in its log.
-    case acknowledge(AttachID, received: UpdateID, logged: UpdateID, room: UInt64)
+    /// Secondary: received contiguously; logged durably.
+    case acknowledge(AttachID, received: UpdateID, logged: UpdateID)
     /// Primary: nothing new but its positions.
     case heartbeat(AttachID, durable: UpdateID, end: UpdateID, wallTime: UInt64)
     /// Either side: a message came under an attachment that is not the receiver's.
@@ -16,7 +16,7 @@ public enum ReplicationMessage: Hashable, Sendable {
     public var attach: AttachID {
         switch self {
         case .start(let attach, _, _), .report(let attach, _), .records(let attach, _, _, _),
-            .acknowledge(let attach, _, _, _), .heartbeat(let attach, _, _, _), .notAttached(let attach):
+            .acknowledge(let attach, _, _), .heartbeat(let attach, _, _, _), .notAttached(let attach):
             attach
         }
     }
@@ -51,12 +51,11 @@ extension ReplicationMessage: ByteCodable {
             writer.put(epoch)
             writer.put(durable)
             writer.put(records)
-        case .acknowledge(let attach, let received, let logged, let room):
+        case .acknowledge(let attach, let received, let logged):
             writer.put(UInt8(4))
             writer.put(attach)
             writer.put(received)
             writer.put(logged)
-            writer.put(room)
         case .heartbeat(let attach, let durable, let end, let time):
             writer.put(UInt8(5))
             writer.put(attach)
@@ -80,9 +79,7 @@ extension ReplicationMessage: ByteCodable {
                 attach, epoch: try reader.takeValue(), durable: try reader.takeValue(), try reader.takeArray()
             )
         case 4:
-            self = .acknowledge(
-                attach, received: try reader.takeValue(), logged: try reader.takeValue(), room: try reader.take()
-            )
+            self = .acknowledge(attach, received: try reader.takeValue(), logged: try reader.takeValue())
         case 5:
             self = .heartbeat(
                 attach, durable: try reader.takeValue(), end: try reader.takeValue(), wallTime: try reader.take()

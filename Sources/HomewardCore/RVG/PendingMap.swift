@@ -1,0 +1,57 @@
+import DequeModule
+
+/// Writes that are in the log and not yet on the volumes, found by place: what makes a read see them.
+package struct PendingMap: Sendable {
+    private struct Key: Hashable {
+        var volume: UInt32
+        var chunk: UInt64
+    }
+
+    private static let chunkBytes: UInt64 = 1 << 20
+
+    /// For each chunk of a volume, the ids of the pending records that touch it, rising.
+    private var chunks: [Key: Deque<UInt64>] = [:]
+    private(set) var bytes: UInt64 = 0
+
+    mutating func insert(_ record: Record) {
+        bytes += record.length
+        for key in keys(of: record) { chunks[key, default: []].append(record.id.value) }
+    }
+
+    /// Records leave in the order in which they came. One that never came in is none of ours: it was logged while this
+    /// host was a Secondary.
+    mutating func remove(_ record: Record) {
+        var wasPending = false
+        for key in keys(of: record) where chunks[key]?.first == record.id.value {
+            wasPending = true
+            chunks[key]?.removeFirst()
+            if chunks[key]?.isEmpty == true { chunks[key] = nil }
+        }
+        if wasPending { bytes -= record.length }
+    }
+
+    mutating func removeAll() {
+        chunks.removeAll()
+        bytes = 0
+    }
+
+    /// Ids of the pending records that may touch the range, rising, each once.
+    func candidates(volume: UInt32, offset: UInt64, length: UInt64) -> [UInt64] {
+        guard length > 0, !chunks.isEmpty else { return [] }
+        let range = offset / PendingMap.chunkBytes...(offset + length - 1) / PendingMap.chunkBytes
+        let found = range.flatMap { chunk in chunks[Key(volume: volume, chunk: chunk)].map(Array.init) ?? [] }
+        guard range.count > 1 else { return found }
+        var last: UInt64?
+        return found.sorted().filter { id in
+            defer { last = id }
+            return id != last
+        }
+    }
+
+    private func keys(of record: Record) -> [Key] {
+        guard record.kind.isData, record.length > 0 else { return [] }
+        let first = record.offset / PendingMap.chunkBytes
+        let last = (record.offset + record.length - 1) / PendingMap.chunkBytes
+        return (first...last).map { Key(volume: record.volume, chunk: $0) }
+    }
+}

@@ -1,0 +1,204 @@
+import DequeModule
+
+/// The Secondary's end of replication.
+extension RVGMachine {
+    /// The Primary begins a stream: its history becomes this host's, what that does not contain is cut, and the end of the
+    /// log is told (architecture section 4, "At session start").
+    package mutating func startReceived(
+        _ attach: AttachID, history: History, durable: UpdateID, from host: HostID, session: UInt64, now: Instant,
+        into effects: inout Effects
+    ) {
+        guard peer(host)?.session == session, failure == nil else { return }
+        guard isFollowing(host, under: attach), let sender = history.current,
+            header.lineage.closing(of: sender, senderHistory: history) == nil
+        else {
+            send(.replication(.notAttached(attach)), to: host, &effects)
+            return
+        }
+        forgetStream()
+        following.session = session
+        following.deferredStart = .init(attach: attach, history: history, durable: durable, session: session)
+        carryOutStart(now: now, into: &effects)
+    }
+
+    /// Whether this host follows `host` under `attach`, with nothing in doubt.
+    package func isFollowing(_ host: HostID, under attach: AttachID) -> Bool {
+        header.follows == host && !takingOver && header.targetJob == nil
+            && header.links.first { $0.peer == host }?.attachID == attach
+            && !header.pending.contains { if case .takeover = $0 { true } else { false } }
+    }
+
+    /// Carries a start out once nothing of the log is on its way to the device.
+    private mutating func carryOutStart(now: Instant, into effects: inout Effects) {
+        guard let start = following.deferredStart, isLogIdle, applyInFlight == nil else { return }
+        following.deferredStart = nil
+        guard let fork = header.lineage.history.fork(with: start.history) ?? (index.isEmpty ? History.Fork(
+            firstID: .never, dataBelow: 0
+        ) : nil) else { return }
+        if fork.firstID <= end {
+            guard replayed < fork.firstID else {
+                // What is on the volumes cannot be taken back: this copy is not one of the Primary's history.
+                guard let position = header.follows.flatMap({ header.linkIndex($0) }) else { return }
+                header.links[position].detach(
+                    because: "records from \(fork.firstID) on are applied here and not part of the Primary's history"
+                )
+                headerChanged(&effects)
+                return
+            }
+            cutLog(after: fork.firstID.previous)
+        }
+        if header.lineage.history != start.history || header.cleanStop {
+            header.lineage.adopt(start.history)
+            header.cleanStop = false
+            headerChanged(&effects)
+        }
+        following.attach = start.attach
+        following.provenDurable = start.durable
+        following.ackedReceived = end
+        following.ackedLogged = self.durable
+        if let host = header.follows {
+            send(.replication(.report(start.attach, loggedEnd: self.durable)), to: host, &effects)
+        }
+        noteReceipt(voidedBy: start.attach, &effects)
+        effects.wake.insert(.apply)
+        progressed(now: now, into: &effects)
+    }
+
+    /// Nothing more comes under the stream of now.
+    package mutating func forgetStream() {
+        droppedPayloads.append(contentsOf: following.held.map(\.payload.buffer))
+        following.sessionLost()
+    }
+
+    /// Records of the Primary, in order. Their payloads are the driver's until they are written.
+    public mutating func recordsReceived(
+        _ attach: AttachID, epoch: EpochID, durable: UpdateID, _ records: [(record: Record, payload: PayloadReference)],
+        from host: HostID, session: UInt64, now: Instant, into effects: inout Effects
+    ) {
+        guard peer(host)?.session == session else { return }
+        guard following.session == session, following.attach == attach, isFollowing(host, under: attach),
+            header.lineage.history.contains(epoch)
+        else {
+            // A start of this very attachment may be waiting for the log lane; the stream comes after its report.
+            send(.replication(.notAttached(attach)), to: host, &effects)
+            droppedPayloads.append(contentsOf: records.map(\.payload.buffer))
+            return
+        }
+        var expected = (following.held.last?.record.id ?? end).next
+        for item in records {
+            if item.record.id < expected {
+                // Logged before the session began and not yet durable when its end was reported.
+                droppedPayloads.append(item.payload.buffer)
+                continue
+            }
+            guard item.record.id == expected, header.lineage.history.epoch(of: expected)?.id == item.record.epoch else {
+                effects.note("\(objectName): record \(item.record.id) from \(label(of: host)) where \(expected) was expected")
+                break
+            }
+            following.held.append(item)
+            expected = expected.next
+        }
+        following.provenDurable = max(following.provenDurable ?? .zero, durable)
+        enterHeld(now: now, into: &effects)
+        secondaryProgressed(now: now, into: &effects)
+    }
+
+    /// Logs what was received, as far as there is room.
+    private mutating func enterHeld(now: Instant, into effects: inout Effects) {
+        while let item = following.held.first {
+            guard hasRoom(payloadBytes: UInt64(item.record.payloadBytes), control: true) else {
+                stalledForRoom = true
+                roomWanted = headerDirty
+                durableWanted = max(durableWanted, end)
+                effects.wake.insert([.logSync, .apply, .volumeSync, .header])
+                return
+            }
+            following.held.removeFirst()
+            var copy = item.record
+            copy.position = placeForNext()
+            enter(copy, payload: item.payload, now: now, into: &effects)
+        }
+        stalledForRoom = false
+    }
+
+    package mutating func heartbeatReceived(
+        _ attach: AttachID, durable: UpdateID, end primaryEnd: UpdateID, wallTime: UInt64, from host: HostID,
+        session: UInt64, now: Instant, into effects: inout Effects
+    ) {
+        guard following.session == session, following.attach == attach, isFollowing(host, under: attach),
+            let position = peerIndex(host)
+        else { return }
+        peers[position].lastHeard = now
+        following.primaryEnd = primaryEnd
+        following.primaryEndTime = wallTime
+        following.provenDurable = max(following.provenDurable ?? .zero, durable)
+        effects.wake.insert(.apply)
+        secondaryProgressed(now: now, into: &effects)
+    }
+
+    /// Acknowledges, and logs on when there is room again: after any progress of the log.
+    package mutating func secondaryProgressed(now: Instant, into effects: inout Effects) {
+        if following.deferredStart != nil { carryOutStart(now: now, into: &effects) }
+        guard !header.isPrimary, let attach = following.attach, let host = header.follows else { return }
+        enterHeld(now: now, into: &effects)
+        let received = following.held.last?.record.id ?? end
+        // The Primary made it durable at home: do the same here without waiting for the timer.
+        if let proven = following.provenDurable, min(proven, end) > durable {
+            durableWanted = max(durableWanted, min(proven, end))
+            effects.wake.insert(.logSync)
+        }
+        guard received > following.ackedReceived || durable > following.ackedLogged else { return }
+        following.ackedReceived = received
+        following.ackedLogged = durable
+        send(.replication(.acknowledge(attach, received: received, logged: durable)), to: host, &effects)
+        effects.wake.insert(.apply)
+    }
+
+    /// The first record under an attachment voids the receipt that it was made with.
+    private mutating func noteReceipt(voidedBy attach: AttachID, _ effects: inout Effects) {
+        guard header.receipt != nil, !header.pending.contains(where: { $0.token == attach.rawValue }) else { return }
+        header.receipt = nil
+        headerChanged(&effects)
+    }
+
+    /// Positions moved: the image may have reached one of the Primary's.
+    package mutating func progressed(now: Instant, into effects: inout Effects) {
+        if !header.isPrimary, let proven = following.provenDurable, replayed >= min(proven, durable) {
+            following.reachedPosition = true
+        }
+        let consistent = isImageConsistent
+        if peers.contains(where: { $0.sentContact.map { $0.consistent != consistent } ?? false }) {
+            contactDirty = true
+            effects.wake.insert(.peers)
+        }
+    }
+
+    /// The image is one that the Primary had: nothing of a synchronization is unfinished, and what a checkpoint attach still
+    /// needs is logged.
+    public var isImageConsistent: Bool {
+        if header.isPrimary { return failure == nil }
+        return failure == nil && header.targetJob == nil && header.consistentFrom != .never
+            && durable >= header.consistentFrom && header.fence == nil
+    }
+
+    /// A Secondary learns that another host is the open Primary of its lineage, and follows it from now on, detached.
+    package mutating func followPrimary(_ host: HostID, _ contact: Contact, _ effects: inout Effects) {
+        guard !header.isPrimary, contact.open, header.follows != host, header.pending.isEmpty, !takingOver,
+            let theirs = contact.lineage.history.current,
+            header.lineage.closing(of: theirs, senderHistory: contact.lineage.history) == nil
+        else { return }
+        if let own = header.lineage.history.current {
+            let descends = contact.lineage.history.contains(own.id)
+                || contact.lineage.history.entries.contains { $0.epoch.closes.contains(own.reign) }
+            guard descends else { return }
+        }
+        if let old = header.follows, let link = header.linkIndex(old), header.links[link].attachID != nil {
+            header.links[link].detach(because: "\(label(of: host)) is the Primary now")
+        }
+        forgetStream()
+        following.primaryEnd = nil
+        header.role = .secondary(of: host)
+        effects.note("\(objectName): \(label(of: host)) is the Primary now (epoch \(theirs.number))")
+        headerChanged(&effects)
+    }
+}

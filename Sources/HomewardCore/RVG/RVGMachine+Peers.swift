@@ -1,0 +1,184 @@
+import DequeModule
+
+/// Sessions with peers, contacts, and what leaves for whom.
+extension RVGMachine {
+    // MARK: Sessions
+
+    package func peer(_ host: HostID) -> Peer? { peers.first { $0.host == host } }
+
+    package func peerIndex(_ host: HostID) -> Int? { peers.firstIndex { $0.host == host } }
+
+    /// The label of a host, for messages.
+    public func label(of host: HostID) -> String {
+        if host == header.host { return hostName }
+        return peer(host)?.name ?? header.links.first { $0.peer == host }?.peerName ?? String(host.description.prefix(8))
+    }
+
+    /// A peer is connected: contact is exchanged first, before anything else is believed.
+    public mutating func peerConnected(
+        _ host: HostID, name: String, session: UInt64, now: Instant, into effects: inout Effects
+    ) {
+        if let position = peerIndex(host) {
+            if let old = peers[position].session { sessionEnded(host, session: old, reason: "replaced", now: now, into: &effects) }
+            peers[position].name = name
+            peers[position].session = session
+        } else {
+            var peer = Peer(host: host, name: name)
+            peer.session = session
+            peers.insert(peer, at: peers.firstIndex { $0.host > host } ?? peers.endIndex)
+        }
+        if let link = header.linkIndex(host), header.links[link].peerName != name {
+            header.links[link].peerName = name
+            headerChanged(&effects)
+        }
+        contactDirty = true
+        effects.wake.insert(.peers)
+    }
+
+    /// The session with a peer ended; nothing of it counts any more but what is durable.
+    public mutating func sessionEnded(
+        _ host: HostID, session: UInt64, reason: String, now: Instant, into effects: inout Effects
+    ) {
+        guard let position = peerIndex(host), peers[position].session == session else { return }
+        peers[position].session = nil
+        peers[position].contact = nil
+        peers[position].sentContact = nil
+        peers[position].sending = Sending()
+        peers[position].lostAt = now
+        peers[position].lostReason = reason
+        outbox.drop(session: session)
+        if following.session == session { forgetStream() }
+        leaveSynchronousMode(host, &effects)
+        effects.admissionChanged = true
+    }
+
+    // MARK: Sending
+
+    /// Queues a message for a peer; it leaves when everything decided so far is durable. False: not connected.
+    @discardableResult
+    package mutating func send(_ message: PeerMessage, to host: HostID, _ effects: inout Effects) -> Bool {
+        guard let session = peer(host)?.session else { return false }
+        outbox.entries.append(.init(peer: host, session: session, message: message, needs: criticalGeneration))
+        effects.wake.insert(.peers)
+        return true
+    }
+
+    /// Something that leaves: on which session, to whom.
+    public struct Departure: Sendable {
+        public var peer: HostID
+        public var session: UInt64
+        public var message: PeerMessage
+    }
+
+    /// Everything that may leave now but records, in order for each peer.
+    public mutating func nextMessages(now: Instant, into effects: inout Effects) -> [Departure] {
+        if contactDirty { refreshContacts(&effects) }
+        return outbox.take(persisted: persistedGeneration).map {
+            Departure(peer: $0.peer, session: $0.session, message: $0.message)
+        }
+    }
+
+    private mutating func refreshContacts(_ effects: inout Effects) {
+        contactDirty = false
+        let contact = makeContact()
+        for position in peers.indices where peers[position].session != nil && peers[position].sentContact != contact {
+            peers[position].sentContact = contact
+            send(.contact(contact), to: peers[position].host, &effects)
+        }
+    }
+
+    package func makeContact() -> Contact {
+        Contact(
+            rvg: header.rvg, diskGroup: diskGroup, name: name, isPrimary: header.isPrimary,
+            fenced: header.isPrimary && (header.fence != nil || gate != nil || failure != nil),
+            open: header.isPrimary && header.fence == nil && gate == nil && failure == nil,
+            lineage: header.lineage, follows: header.follows, consistent: isImageConsistent,
+            links: header.links.map(Contact.Link.init), undecided: undecided, promised: header.pending.map(\.token),
+            receipt: header.receipt, targetJob: header.targetJob?.checkpoint,
+            jobs: header.checkpoints.filter { !$0.madeByHand }.map(\.id),
+            takingOver: takingOver || header.pending.contains { if case .takeover = $0 { true } else { false } }
+        )
+    }
+
+    // MARK: Contact received
+
+    /// Takes in what a peer says of itself. Architecture section 5, "On contact".
+    public mutating func contactReceived(
+        _ contact: Contact, from host: HostID, session: UInt64, now: Instant, into effects: inout Effects
+    ) {
+        guard let position = peerIndex(host), peers[position].session == session, contact.rvg == header.rvg else { return }
+        peers[position].contact = contact
+        peers[position].lastContact = contact
+        peers[position].lastHeard = now
+
+        if header.lineage.learn(
+            history: contact.lineage.history, heard: contact.lineage.heard, abandoned: contact.lineage.abandoned
+        ) {
+            headerChanged(&effects)
+        }
+        resolvePromises(from: host, contact, now: now, into: &effects)
+        meetMembers(of: contact, from: host, &effects)
+        fenceIfClosed(&effects)
+        compareAttachment(with: host, contact, &effects)
+        followPrimary(host, contact, &effects)
+        startStream(to: host, &effects)
+        liftFenceIfKnown(now: now, into: &effects)
+    }
+
+    /// A Primary that learns that its reign is closed fences itself at once and fails its writes.
+    package mutating func fenceIfClosed(_ effects: inout Effects) {
+        guard header.isPrimary, header.fence == nil, let closing = header.lineage.closingOwnReign else { return }
+        header.fence = .closed(by: closing)
+        effects.note("\(objectName): fenced, \(closing.hostName) took over (epoch \(closing.number))")
+        headerChanged(&effects)
+        for position in peers.indices { peers[position].sending = Sending() }
+        failWaiters(&effects)
+    }
+
+    /// Every host of the RDS knows every other: a role change then needs no new links.
+    private mutating func meetMembers(of contact: Contact, from host: HostID, _ effects: inout Effects) {
+        guard header.follows == host, contact.isPrimary else { return }
+        var changed = false
+        for link in contact.links where link.peer != header.host {
+            guard header.linkIndex(link.peer) == nil else { continue }
+            header.links.append(
+                LinkRecord(
+                    peer: link.peer, peerName: link.peerName, peerDiskGroup: link.peerDiskGroup, peerRVG: link.peerRVG,
+                    settings: link.settings
+                )
+            )
+            changed = true
+        }
+        // Settings of an attached pair are the Primary's on both ends, so that they survive a role change.
+        if let mine = header.linkIndex(host), let theirs = contact.links.first(where: { $0.peer == header.host }),
+            header.links[mine].settings != theirs.settings
+        {
+            header.links[mine].settings = theirs.settings
+            changed = true
+        }
+        if changed { headerChanged(&effects) }
+    }
+
+    /// What the two ends of an attachment say of it must agree; the side that finds itself alone lets go.
+    private mutating func compareAttachment(with host: HostID, _ contact: Contact, _ effects: inout Effects) {
+        guard let position = header.linkIndex(host), let attach = header.links[position].attachID else { return }
+        let theirs = contact.attach(to: header.host)
+        guard theirs != attach else { return }
+        if header.isPrimary {
+            // The peer let go of this attachment, or follows another: everything behind the cursor is for nobody.
+            header.links[position].detach(because: "\(contact.name) on \(label(of: host)) is not attached under it any more")
+        } else {
+            // Only a Primary's word counts: a contact from before a migrate may still be on its way.
+            guard contact.isPrimary, !contact.undecided.contains(attach.rawValue),
+                !header.pending.contains(where: { $0.token == attach.rawValue })
+            else { return }
+            header.links[position].detach(because: "\(label(of: host)) does not hold the attachment any more")
+            if following.attach == attach { forgetStream() }
+        }
+        effects.note("\(header.links[position].name): detached, \(header.links[position].detachReason ?? "")")
+        if let peer = peerIndex(host) { peers[peer].sending = Sending() }
+        headerChanged(&effects)
+        advanceTail(&effects)
+        releaseReplies(&effects)
+    }
+}

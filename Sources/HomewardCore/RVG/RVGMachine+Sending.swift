@@ -1,0 +1,180 @@
+import DequeModule
+
+/// The Primary's end of replication: starting streams, sending records, taking acknowledgements.
+extension RVGMachine {
+    /// Records that leave for one Secondary; the driver reads them from the log, checks them, and sends them in one frame.
+    public struct RecordDeparture: Sendable {
+        public var peer: HostID
+        public var session: UInt64
+        public var attach: AttachID
+        public var epoch: EpochID
+        public var durable: UpdateID
+        public var records: [Record]
+    }
+
+    /// Begins the stream to a Secondary that is attached under the same attachment at both ends.
+    package mutating func startStream(to host: HostID, _ effects: inout Effects) {
+        guard isOpen || (header.isPrimary && header.stopped && gate == nil && header.fence == nil), failure == nil,
+            let position = peerIndex(host), let contact = peers[position].contact,
+            let link = header.links.first(where: { $0.peer == host }), let attach = link.attachID, !link.paused,
+            contact.attach(to: header.host) == attach, contact.follows == header.host, !contact.isPrimary,
+            peers[position].sending.phase == .idle
+        else { return }
+        peers[position].sending = Sending()
+        peers[position].sending.phase = .starting
+        send(.replication(.start(attach, history: header.lineage.history, durable: durable)), to: host, &effects)
+    }
+
+    package mutating func startStreams(_ effects: inout Effects) {
+        for host in peers.map(\.host) { startStream(to: host, &effects) }
+    }
+
+    /// Stops sending to a peer, in this session.
+    package mutating func stopStream(to host: HostID, _ effects: inout Effects) {
+        guard let position = peerIndex(host) else { return }
+        peers[position].sending = Sending()
+        leaveSynchronousMode(host, &effects)
+    }
+
+    /// The Secondary told where its log ends: it is sent what follows, whatever this host's own cursor says.
+    package mutating func reportReceived(
+        _ attach: AttachID, loggedEnd: UpdateID, from host: HostID, session: UInt64, now: Instant, into effects: inout Effects
+    ) {
+        guard let position = peerIndex(host), peers[position].session == session, let link = header.linkIndex(host),
+            header.links[link].attachID == attach, peers[position].sending.phase == .starting
+        else { return }
+        guard loggedEnd <= end, loggedEnd.next >= header.tailID else {
+            let reason = loggedEnd > end
+                ? "it holds records up to \(loggedEnd), this Primary ends at \(end)"
+                : "it ends at \(loggedEnd), the log begins at \(header.tailID)"
+            header.links[link].detach(because: reason)
+            effects.note("\(header.links[link].name): detached (stale): \(reason)")
+            peers[position].sending = Sending()
+            headerChanged(&effects)
+            return
+        }
+        peers[position].sending.phase = .streaming
+        peers[position].sending.next = loggedEnd.next
+        acknowledged(position, link: link, received: loggedEnd, logged: loggedEnd, &effects)
+        effects.admissionChanged = true
+        effects.wake.insert(.peers)
+    }
+
+    /// The next records for each Secondary that is ready for some, at most one batch each.
+    public mutating func nextRecords(now: Instant) -> [RecordDeparture] {
+        guard header.isPrimary, failure == nil, isSettledOnDisk, let epoch = header.lineage.history.current else { return [] }
+        var departures: [RecordDeparture] = []
+        for position in peers.indices where peers[position].sending.isStreaming {
+            guard let session = peers[position].session, let attach = header.links.first(where: {
+                $0.peer == peers[position].host
+            })?.attachID else { continue }
+            let records = takeRecords(position)
+            guard !records.isEmpty else { continue }
+            peers[position].sending.lastSent = now
+            peers[position].sending.toldDurable = durable
+            departures.append(
+                RecordDeparture(
+                    peer: peers[position].host, session: session, attach: attach, epoch: epoch.id, durable: durable,
+                    records: records
+                )
+            )
+        }
+        return departures
+    }
+
+    private mutating func takeRecords(_ position: Int) -> [Record] {
+        var next = peers[position].sending.next
+        guard next <= written, let first = record(next) else { return [] }
+        let oldestInFlight = record(peers[position].sending.logged.next)?.position ?? first.position
+        var records: [Record] = []
+        var bytes: UInt64 = 0
+        while next <= written, bytes < limits.sendBatchBytes, let record = record(next),
+            record.end.value - min(oldestInFlight.value, record.position.value) <= limits.sendWindow
+                || next == peers[position].sending.logged.next
+        {
+            records.append(record)
+            bytes += record.span
+            next = next.next
+        }
+        peers[position].sending.next = next
+        return records
+    }
+
+    /// Heartbeats: when the durable id moved and no record carried it, and else a few times a second.
+    package mutating func sendHeartbeats(now: Instant, wallTime: UInt64, _ effects: inout Effects) {
+        guard header.isPrimary else { return }
+        for position in peers.indices where peers[position].sending.isStreaming {
+            let sending = peers[position].sending
+            let due = sending.lastSent.map { now.milliseconds(since: $0) >= limits.heartbeatMilliseconds } ?? true
+            guard due || (sending.toldDurable < durable && sending.next > written) else { continue }
+            guard let attach = header.links.first(where: { $0.peer == peers[position].host })?.attachID else { continue }
+            peers[position].sending.lastSent = now
+            peers[position].sending.toldDurable = durable
+            send(
+                .replication(.heartbeat(attach, durable: durable, end: end, wallTime: wallTime)), to: peers[position].host,
+                &effects
+            )
+        }
+    }
+
+    package mutating func acknowledgeReceived(
+        _ attach: AttachID, received: UpdateID, logged: UpdateID, from host: HostID, session: UInt64,
+        into effects: inout Effects
+    ) {
+        guard let position = peerIndex(host), peers[position].session == session, peers[position].sending.isStreaming,
+            let link = header.linkIndex(host), header.links[link].attachID == attach, received <= end, logged <= received
+        else { return }
+        acknowledged(position, link: link, received: received, logged: logged, &effects)
+    }
+
+    private mutating func acknowledged(
+        _ position: Int, link: Int, received: UpdateID, logged: UpdateID, _ effects: inout Effects
+    ) {
+        peers[position].sending.received = max(peers[position].sending.received, received)
+        peers[position].sending.logged = max(peers[position].sending.logged, logged)
+        guard case .attached(let attach, let cursor) = header.links[link].attachment else { return }
+        // What this host itself may still lose must not be counted as done with.
+        let safe = min(peers[position].sending.logged, durable)
+        if safe > cursor {
+            header.links[link].attachment = .attached(attach, cursor: safe)
+            headerDrifted(&effects)
+            advanceTail(&effects)
+        }
+        if header.links[link].asynchronousSince != nil, header.links[link].settings.synchronous != .off,
+            peers[position].sending.logged == end
+        {
+            header.links[link].asynchronousSince = nil
+            headerChanged(&effects)
+        }
+        releaseReplies(&effects)
+        effects.admissionChanged = true
+        effects.wake.insert(.peers)
+    }
+
+    /// A synchronous link that is gone: with `override` writes go on without it, with `fail` those that wait for it fail.
+    package mutating func leaveSynchronousMode(_ host: HostID, _ effects: inout Effects) {
+        guard let link = header.linkIndex(host), isSynchronous(header.links[link]) else { return }
+        header.links[link].asynchronousSince = (header.links[link].cursor ?? .zero).next
+        headerChanged(&effects)
+        guard header.links[link].settings.synchronous == .fail else { return }
+        let refused = refusal(
+            .linkDisconnected, "\(header.links[link].name) is synchronous=fail and was lost; the write is in the log",
+            hint: "reconnect \(header.links[link].peerName), or set synchronous=override"
+        )
+        for token in waiters.drain() { effects.replies.append(.init(token: token, failure: .protection(refused))) }
+    }
+
+    /// The other end says that it is not attached under this attachment.
+    package mutating func notAttachedReceived(
+        _ attach: AttachID, from host: HostID, session: UInt64, into effects: inout Effects
+    ) {
+        guard header.isPrimary, let link = header.linkIndex(host), header.links[link].attachID == attach,
+            peer(host)?.session == session
+        else { return }
+        header.links[link].detach(because: "\(label(of: host)) is not attached under it")
+        stopStream(to: host, &effects)
+        headerChanged(&effects)
+        advanceTail(&effects)
+        releaseReplies(&effects)
+    }
+}

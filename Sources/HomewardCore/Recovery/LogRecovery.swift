@@ -1,0 +1,169 @@
+/// What is known of a log after it was read from its header on.
+public struct RecoveredLog: Sendable {
+    /// The header that stands; rewritten in place and durable.
+    public var header: RVGHeader
+    /// Every record kept, from ``RVGHeader/tailID`` on; all durable.
+    public var records: [Record]
+    /// Where the next record may begin.
+    public var appendPosition: LogPosition
+    /// Damage: a record that was durable cannot be read. Nothing was cut.
+    public var damage: String?
+}
+
+/// Reads a log back after a stop or a crash (architecture section 4, "Recovery").
+///
+/// Invariants: what any later record or the header proves to have been durable is kept or reported as damage, never cut;
+/// what is kept is durable when this returns; a record of an epoch that the header's history does not give for its id is
+/// never believed.
+public struct LogRecovery {
+    private let ring: LogRing
+    private let format: HeaderFormat
+
+    public init(device: any BlockDevice, format: HeaderFormat) {
+        self.format = format
+        ring = LogRing(device: device, format: format)
+    }
+
+    /// Makes an empty log with this header; what the device held is not read again.
+    public static func format(device: any BlockDevice, format: HeaderFormat, header: RVGHeader) throws(Refusal) {
+        // The other copy might be of an earlier life with a higher generation: it goes first.
+        try device.zero(at: format.offset(generation: header.generation + 1), length: format.copyBytes)
+        try device.zero(at: format.cursorOffset, length: HeaderFormat.cursorBytes)
+        try device.write(at: format.offset(generation: header.generation), bytes: format.encode(header))
+        try device.synchronize()
+    }
+
+    /// Reads header and records.
+    /// - Throws: `bad-format` when neither copy of the header can be read, `io-error`.
+    public func recover() throws(Refusal) -> RecoveredLog {
+        let header = try chooseHeader()
+        try ring.device.write(at: format.offset(generation: header.generation), bytes: format.encode(header))
+        try ring.device.synchronize()
+
+        let tag = header.rvg.low
+        let scan = try scanRecords(header: header, tag: tag)
+        let proven = try provenDurable(header: header, scan: scan, tag: tag)
+        let lastKept = scan.records.last?.id ?? header.tailID.previous
+        if proven > lastKept {
+            let place = ring.place(of: scan.stop)
+            return RecoveredLog(
+                header: header, records: scan.records, appendPosition: scan.end,
+                damage: "\(ring.device.name), byte \(place): record \(lastKept.next) was durable (up to \(proven)) and "
+                    + "cannot be read"
+            )
+        }
+        try rewrite(scan.records, after: scan.provenInside, tag: tag)
+        return RecoveredLog(
+            header: header, records: scan.records, appendPosition: scan.end.aligned(to: Record.syncAlignment), damage: nil
+        )
+    }
+
+    private func chooseHeader() throws(Refusal) -> RVGHeader {
+        var found: [RVGHeader] = []
+        for generation in UInt64(0)...1 {
+            let bytes = try ring.device.bytes(at: format.offset(generation: generation), count: Int(format.copyBytes))
+            do {
+                if let header = try format.decode(bytes), header.generation % 2 == generation { found.append(header) }
+            } catch {
+                throw unreadable(error.what)
+            }
+        }
+        guard let header = found.max(by: { $0.generation < $1.generation }) else {
+            throw unreadable("neither copy of the log header is whole")
+        }
+        return header
+    }
+
+    private func unreadable(_ what: String) -> Refusal {
+        Refusal(
+            .badFormat, ring.device.name, what,
+            hint: "keep the file; remove the RVG with vradmin -f delpri and add the host again with addsec and syncrvg"
+        )
+    }
+
+    private struct Scan {
+        var records: [Record] = []
+        /// Behind the last record kept.
+        var end: LogPosition
+        /// Where the first record that could not be read would be.
+        var stop: LogPosition
+        /// Durable by the word of a record that was kept.
+        var provenInside: UpdateID
+    }
+
+    private func scanRecords(header: RVGHeader, tag: UInt64) throws(Refusal) -> Scan {
+        var scan = Scan(end: header.tail, stop: header.tail, provenInside: header.tailID.previous)
+        var expected = header.tailID
+        let limit = header.tail.value + ring.capacity
+        while true {
+            var record = try readRecord(at: scan.stop, expected: expected, header: header, tag: tag, limit: limit)
+            if record == nil {
+                let aligned = scan.stop.aligned(to: Record.syncAlignment)
+                record = try readRecord(at: aligned, expected: expected, header: header, tag: tag, limit: limit)
+            }
+            guard let record else { return scan }
+            scan.records.append(record)
+            scan.end = record.end
+            scan.stop = record.end
+            scan.provenInside = max(scan.provenInside, min(record.durableID, record.id))
+            expected = expected.next
+        }
+    }
+
+    private func readRecord(
+        at position: LogPosition, expected: UpdateID, header: RVGHeader, tag: UInt64, limit: UInt64
+    ) throws(Refusal) -> Record? {
+        guard position.value + UInt64(Record.headerBytes) <= limit else { return nil }
+        let bytes = try ring.bytes(at: position, count: Record.headerBytes)
+        guard let record = Record.decodeHeader(bytes, rvgTag: tag), record.position == position, record.id == expected,
+            record.end.value <= limit, header.lineage.history.epoch(of: record.id)?.id == record.epoch
+        else { return nil }
+        guard record.payloadBytes > 0 else { return record }
+        let payload = try ring.bytes(
+            at: LogPosition(position.value + UInt64(Record.headerBytes)), count: Int(record.payloadBytes)
+        )
+        return checksum(payload) == record.payloadCRC ? record : nil
+    }
+
+    /// The highest id that header, kept records, or any later record of this history say was durable here.
+    private func provenDurable(header: RVGHeader, scan: Scan, tag: UInt64) throws(Refusal) -> UpdateID {
+        var proven = max(scan.provenInside, header.tailID.previous)
+        for checkpoint in header.checkpoints { proven = max(proven, checkpoint.start) }
+        let next = scan.records.last?.id.next ?? header.tailID
+        let limit = header.tail.value + ring.capacity
+        var position = scan.stop.value / Record.alignment * Record.alignment
+        let chunkBytes: UInt64 = 1 << 20
+        let magic = Record.magic
+        while position + UInt64(Record.headerBytes) <= limit {
+            let count = Int(min(chunkBytes + UInt64(Record.headerBytes), limit - position))
+            let chunk = try ring.bytes(at: LogPosition(position), count: count)
+            var offset = 0
+            while offset + Record.headerBytes <= count {
+                let word = chunk.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: offset, as: UInt32.self) }
+                if UInt32(littleEndian: word) == magic,
+                    let record = Record.decodeHeader(Array(chunk[offset..<offset + Record.headerBytes]), rvgTag: tag),
+                    record.position.value == position + UInt64(offset), record.id >= next,
+                    header.lineage.history.epoch(of: record.id)?.id == record.epoch
+                {
+                    proven = max(proven, record.durableID)
+                }
+                offset += Int(Record.alignment)
+            }
+            position += chunkBytes
+        }
+        return proven
+    }
+
+    /// Writes what may have been in the page cache only once more, so that it is durable before anybody relies on it.
+    private func rewrite(_ records: [Record], after proven: UpdateID, tag: UInt64) throws(Refusal) {
+        for record in records where record.id > proven {
+            let bytes = try ring.bytes(at: record.position, count: Record.headerBytes + Int(record.payloadBytes))
+            var failure: Refusal?
+            bytes.withUnsafeBytes { raw in
+                do throws(Refusal) { try ring.write(at: record.position, [raw]) } catch { failure = error }
+            }
+            if let failure { throw failure }
+        }
+        try ring.device.synchronize()
+    }
+}
