@@ -30,6 +30,8 @@ public struct Contact: Hashable, Sendable, Codable {
     public var fenced: Bool
     /// An open Primary: enabled, or stopped only by command.
     public var open: Bool
+    /// A Primary that is open, or that may open by itself once it knows enough.
+    public var mayOpen: Bool
     public var lineage: Lineage
     /// The Primary it follows.
     public var follows: HostID?
@@ -48,8 +50,8 @@ public struct Contact: Hashable, Sendable, Codable {
     public var takingOver: Bool
 
     public init(
-        rvg: RVGID, diskGroup: String, name: String, isPrimary: Bool, fenced: Bool, open: Bool, lineage: Lineage,
-        follows: HostID?, consistent: Bool, links: [Link], undecided: [UInt64], promised: [UInt64], receipt: Receipt?,
+        rvg: RVGID, diskGroup: String, name: String, isPrimary: Bool, fenced: Bool, open: Bool, mayOpen: Bool,
+        lineage: Lineage, follows: HostID?, consistent: Bool, links: [Link], undecided: [UInt64], promised: [UInt64], receipt: Receipt?,
         targetJob: CheckpointID?, jobs: [CheckpointID], takingOver: Bool
     ) {
         self.rvg = rvg
@@ -58,6 +60,7 @@ public struct Contact: Hashable, Sendable, Codable {
         self.isPrimary = isPrimary
         self.fenced = fenced
         self.open = open
+        self.mayOpen = mayOpen
         self.lineage = lineage
         self.follows = follows
         self.consistent = consistent

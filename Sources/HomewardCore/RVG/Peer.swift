@@ -45,6 +45,8 @@ package struct Sending: Sendable {
     package var lastSent: Instant?
     package var toldDurable: UpdateID = .zero
 
+    package init() {}
+
     package var isStreaming: Bool { phase == .streaming }
 }
 
@@ -74,6 +76,8 @@ package struct Following: Sendable {
         var durable: UpdateID
         var session: UInt64
     }
+
+    package init() {}
 
     package mutating func sessionLost() {
         session = nil

@@ -30,7 +30,7 @@ package struct PendingMap: Sendable {
         if wasPending { bytes -= record.length }
     }
 
-    mutating func removeAll() {
+    package mutating func removeAll() {
         chunks.removeAll()
         bytes = 0
     }

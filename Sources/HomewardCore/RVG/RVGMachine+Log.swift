@@ -245,4 +245,18 @@ extension RVGMachine {
         syncBoundary = nil
         durableWanted = min(durableWanted, last)
     }
+
+    /// Data records of this host that a history does not contain, as far as the log still has them.
+    package func divergedRecords(from other: History) -> [Record] {
+        guard let fork = header.lineage.history.fork(with: other) else { return index.filter(\.kind.isData) }
+        return index.filter { $0.id >= fork.firstID && $0.kind.isData }
+    }
+
+    /// Data records after an id that the log still has.
+    package func dataRecords(after id: UpdateID) -> [Record] { index.filter { $0.id > id && $0.kind.isData } }
+
+    /// The last data record at or before an id that the log still has.
+    package func lastData(upTo id: UpdateID) -> UpdateID {
+        index.last { $0.id <= id && $0.kind.isData }?.id ?? header.lastDataIDBelowTail
+    }
 }

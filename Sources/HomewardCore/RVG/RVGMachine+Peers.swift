@@ -92,6 +92,7 @@ extension RVGMachine {
             rvg: header.rvg, diskGroup: diskGroup, name: name, isPrimary: header.isPrimary,
             fenced: header.isPrimary && (header.fence != nil || gate != nil || failure != nil),
             open: header.isPrimary && header.fence == nil && gate == nil && failure == nil,
+            mayOpen: header.isPrimary && header.fence == nil && failure == nil,
             lineage: header.lineage, follows: header.follows, consistent: isImageConsistent,
             links: header.links.map(Contact.Link.init), undecided: undecided, promised: header.pending.map(\.token),
             receipt: header.receipt, targetJob: header.targetJob?.checkpoint,

@@ -1,0 +1,255 @@
+import HomewardCore
+
+/// startrep, on the Primary that decides (architecture section 8, 13 to 16).
+package struct AttachOperation: Sendable {
+    package enum Phase: Hashable, Sendable {
+        /// `-f`: everything goes to the volumes before a sample of them is taken.
+        case quiescing
+        case sampling([BlockRange])
+        case preparing(deadline: Instant)
+        /// The header with the attachment is on its way to disk.
+        case committed
+    }
+
+    package var token: UInt64
+    package var peer: HostID
+    package var how: AttachMode
+    package var attach: AttachID
+    package var start: UpdateID
+    package var end: UpdateID?
+    package var checkpoint: Checkpoint?
+    package var phase: Phase
+    package var sample: [SampledBlock] = []
+    package var seed: UInt64
+}
+
+extension RVGNode {
+    /// Blocks compared of each volume before a copy is believed that no receipt proves.
+    private static var sampleBlocks: Int { 32 }
+
+    package mutating func beginAttach(
+        _ peer: HostID, how: AttachMode, consent: Bool, token: UInt64, now: Instant, into effects: inout NodeEffects
+    ) throws(Refusal) {
+        try machine.requireOpenPrimary(for: "startrep")
+        let link = try machine.requireLink(peer)
+        if link.attachID != nil {
+            guard !link.paused else {
+                throw machine.refuse(
+                    .linkPaused, "\(link.name) is paused", hint: machine.command("resumerep", link.peerName)
+                )
+            }
+            let summary = "replication to \(link.peerName) is started already"
+            return answer(token, .success(.done(Outcome(already: true, summary: summary))), &effects)
+        }
+        try requireIdle(for: "startrep")
+        try requireNoSynchronization(of: peer, for: "startrep")
+        _ = try machine.requireContact(peer, for: "startrep")
+        var state = AttachOperation(
+            token: token, peer: peer, how: how, attach: machine.random.name(), start: .zero, phase: .quiescing,
+            seed: machine.random.next()
+        )
+        switch how {
+        case .identical:
+            machine.intakeHeldBy = "startrep"
+            machine.wantApplied(&effects.core)
+        case .checkpoint(let name):
+            let checkpoint = try requireCheckpoint(name, for: peer, consent: consent)
+            state.checkpoint = checkpoint
+            state.start = checkpoint.start
+            state.end = checkpoint.end(for: peer)
+            machine.pins.append(checkpoint.start)
+        }
+        machine.decide(later: state.attach.rawValue)
+        operation = .attach(state)
+        if state.checkpoint?.madeByHand == true {
+            takeSample(state, into: &effects)
+        } else if state.checkpoint != nil {
+            offerAttach(state, now: now, into: &effects)
+        }
+    }
+
+    private func requireCheckpoint(_ name: String, for peer: HostID, consent: Bool) throws(Refusal) -> Checkpoint {
+        let host = machine.label(of: peer)
+        guard let checkpoint = machine.header.checkpoints.first(where: { $0.name == name }) else {
+            if let dead = machine.overflowed.last(where: { $0.checkpoint.name == name }) {
+                throw machine.refuse(
+                    .checkpointOverflowed,
+                    "checkpoint \(name) overflowed: the log would have had to hold \(dead.bytesNeeded) bytes, it has "
+                        + "\(machine.capacity)",
+                    hint: "synchronize again: " + machine.command("syncrvg", host, options: "-c NAME")
+                )
+            }
+            throw machine.refuse(
+                .unknownCheckpoint, "there is no checkpoint \(name)",
+                hint: "vxrvg -g \(machine.diskGroup) cplist \(machine.name); or make one: "
+                    + machine.command("syncrvg", host, options: "-c \(name)")
+            )
+        }
+        if checkpoint.madeByHand {
+            guard checkpoint.end != nil else {
+                throw machine.refuse(
+                    .checkpointIncomplete, "checkpoint \(name) was started and not ended",
+                    hint: "when the copy has ended: vxrvg -g \(machine.diskGroup) checkend \(machine.name)"
+                )
+            }
+            guard consent else {
+                throw machine.refuse(
+                    .needsConsent,
+                    "Was the copy on \(host) made between checkstart and checkend of \(name)? If not, it will be corrupt.",
+                    hint: "answer y, or repeat with -s"
+                )
+            }
+            return checkpoint
+        }
+        guard let target = checkpoint.targets.first(where: { $0.host == peer }) else {
+            throw machine.refuse(
+                .noReceipt, "checkpoint \(name) was not made for \(host)",
+                hint: machine.command("syncrvg", host, options: "-c NAME")
+            )
+        }
+        guard target.end != nil, target.received else {
+            throw machine.refuse(
+                .checkpointIncomplete, "the synchronization of \(host) under checkpoint \(name) is not complete",
+                hint: "go on with it: " + machine.command("syncrvg", host, options: "-c \(name)")
+            )
+        }
+        return checkpoint
+    }
+
+    package mutating func advanceAttach(_ state: AttachOperation, now: Instant, into effects: inout NodeEffects) {
+        switch state.phase {
+        case .quiescing:
+            guard machine.applied == machine.end, machine.isLogIdle else { return machine.wantApplied(&effects.core) }
+            var state = state
+            state.start = machine.end
+            machine.pins.append(state.start.next)
+            takeSample(state, into: &effects)
+        case .sampling: return
+        case .preparing(let deadline):
+            let host = machine.label(of: state.peer)
+            if machine.peer(state.peer)?.contact == nil {
+                abandonAttach(
+                    state,
+                    Refusal(
+                        .hostUnreachable, host, "was lost before it had agreed; nothing was changed",
+                        hint: "repeat startrep when it answers", host: machine.hostName
+                    ), &effects
+                )
+            } else if now >= deadline {
+                abandonAttach(
+                    state, machine.refuse(.timedOut, "\(host) did not answer within 10 s", hint: "repeat startrep"), &effects
+                )
+            }
+        case .committed:
+            guard machine.isSettledOnDisk else { return }
+            machine.startStream(to: state.peer, &effects.core)
+            finishOperation(Outcome(summary: "replication to \(machine.label(of: state.peer)) is started"), &effects)
+        }
+    }
+
+    /// Hashes some blocks here; the Secondary compares its own before it agrees.
+    private mutating func takeSample(_ state: AttachOperation, into effects: inout NodeEffects) {
+        var state = state
+        let touched = machine.dataRecords(after: state.start)
+        var ranges: [BlockRange] = []
+        for (volume, shape) in machine.volumes.enumerated() {
+            let block = machine.limits.blockBytes
+            let blocks = (shape.size + block - 1) / block
+            for _ in 0..<min(UInt64(RVGNode.sampleBlocks), blocks) {
+                let offset = machine.random.next() % blocks * block
+                let range = BlockRange(volume: UInt32(volume), offset: offset, length: min(block, shape.size - offset))
+                let written = touched.contains {
+                    $0.volume == range.volume && $0.offset < range.offset + range.length
+                        && range.offset < $0.offset + $0.length
+                }
+                if !written, !ranges.contains(range) { ranges.append(range) }
+            }
+        }
+        state.phase = .sampling(ranges)
+        operation = .attach(state)
+        begin(.hash(ranges, seed: state.seed), for: .operation, &effects)
+    }
+
+    package mutating func attachTaskDone(
+        _ state: AttachOperation, _ result: TaskResult, now: Instant, into effects: inout NodeEffects
+    ) {
+        guard case .sampling(let ranges) = state.phase else { return }
+        var state = state
+        switch result {
+        case .hashes(let hashes):
+            state.sample = zip(ranges, hashes).map {
+                SampledBlock(volume: $0.volume, offset: $0.offset, length: $0.length, hash: $1)
+            }
+            offerAttach(state, now: now, into: &effects)
+        case .failed(let refusal): abandonAttach(state, refusal, &effects)
+        case .salvaged, .block, .differing, .done, .cursor: preconditionFailure("a sample ends with hashes or a failure")
+        }
+    }
+
+    private mutating func offerAttach(_ state: AttachOperation, now: Instant, into effects: inout NodeEffects) {
+        var state = state
+        let before = machine.position(at: state.start)
+        let history = machine.header.lineage.history
+        let offer = AttachOffer(
+            attach: state.attach, checkpoint: state.checkpoint?.id, checkpointName: state.checkpoint?.name,
+            madeByHand: state.checkpoint?.madeByHand ?? false, start: state.start, end: state.end,
+            historyAtStart: history.upTo(state.start), history: history, lastDataID: before.lastData,
+            dataCount: before.dataCount, cumulativeBytes: before.cumulative, volumes: machine.volumes,
+            sample: state.sample, sampleSeed: state.seed
+        )
+        state.phase = .preparing(deadline: now.advanced(byMilliseconds: machine.limits.operationMilliseconds * 3))
+        operation = .attach(state)
+        machine.send(.prepare(.attach(offer)), to: state.peer, &effects.core)
+    }
+
+    package mutating func attachVote(
+        _ state: AttachOperation, _ vote: Vote, now: Instant, into effects: inout NodeEffects
+    ) {
+        guard case .preparing = state.phase else { return }
+        if case .no(let refusal) = vote { return abandonAttach(state, refusal, &effects) }
+        // The commit checks again what the offer rested on.
+        if let closed = machine.closedBecause { return abandonAttach(state, closed, &effects) }
+        if let checkpoint = state.checkpoint, !machine.header.checkpoints.contains(where: { $0.id == checkpoint.id }) {
+            return abandonAttach(
+                state,
+                machine.refuse(
+                    .checkpointOverflowed, "checkpoint \(checkpoint.name) overflowed while startrep ran",
+                    hint: machine.command("syncrvg", machine.label(of: state.peer), options: "-c NAME")
+                ), &effects
+            )
+        }
+        guard let link = machine.header.linkIndex(state.peer) else { return }
+        var state = state
+        machine.header.links[link].attachment = .attached(state.attach, cursor: state.start)
+        machine.header.links[link].detachReason = nil
+        machine.header.links[link].paused = false
+        // A synchronous link begins asynchronously, until it has caught up.
+        machine.header.links[link].asynchronousSince =
+            machine.header.links[link].settings.synchronous == .off ? nil : state.start.next
+        unpin(state)
+        machine.decided(state.attach.rawValue)
+        if machine.intakeHeldBy == "startrep" { machine.intakeHeldBy = nil }
+        machine.headerChanged(&effects.core)
+        state.phase = .committed
+        operation = .attach(state)
+    }
+
+    private mutating func unpin(_ state: AttachOperation) {
+        let pin = state.checkpoint == nil ? state.start.next : state.start
+        if let position = machine.pins.firstIndex(of: pin) { machine.pins.remove(at: position) }
+    }
+
+    private mutating func abandonAttach(_ state: AttachOperation, _ refusal: Refusal, _ effects: inout NodeEffects) {
+        unpin(state)
+        abandonOperation(refusal, &effects)
+    }
+}
+
+extension RVGMachine {
+    /// What lies up to an id that the log still has, or that is its end.
+    package func position(at id: UpdateID) -> (dataCount: UInt64, lastData: UpdateID, cumulative: UInt64) {
+        guard id < end, let record = record(id) else { return (dataCount, lastDataID, cumulativeBytes) }
+        let last = lastData(upTo: id)
+        return (record.dataCount, last, record.cumulativeBytes)
+    }
+}

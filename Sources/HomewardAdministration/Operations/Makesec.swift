@@ -1,0 +1,263 @@
+import HomewardCore
+
+/// makesec, on the old Primary that decides (architecture section 8, 1 to 6).
+package struct MakesecOperation: Sendable {
+    package enum Phase: Hashable, Sendable {
+        /// The whole log goes to the volumes first.
+        case applying
+        case salvaging(unsent: UInt64)
+        case preparing(deadline: Instant)
+        /// Committed; waiting until the new Primary has heard, at most until the deadline.
+        case confirming(deadline: Instant)
+    }
+
+    package var token: UInt64
+    package var peer: HostID
+    package var force: Bool
+    package var transaction: TransactionID
+    package var phase: Phase
+    package var discarded: Discarded?
+    package var unsent: UInt64 = 0
+}
+
+extension RVGNode {
+    package mutating func beginMakesec(
+        _ peer: HostID, force: Bool, token: UInt64, now: Instant, into effects: inout NodeEffects
+    ) throws(Refusal) {
+        let newPrimary = machine.label(of: peer)
+        guard machine.header.isPrimary else {
+            if machine.header.follows == peer {
+                let summary = "\(machine.hostName) is a Secondary of \(newPrimary) already"
+                return answer(token, .success(.done(Outcome(already: true, summary: summary))), &effects)
+            }
+            throw machine.refuse(
+                .notPrimary, "\(machine.hostName) is not a Primary, so there is nothing to convert",
+                hint: machine.command("printrvg", options: "-l")
+            )
+        }
+        try requireIdle(for: "makesec")
+        if let failure = machine.failure { throw failure }
+        let contact = try machine.requireContact(peer, for: "makesec")
+        try requireNewPrimary(contact, peer)
+        try machine.requireClosed(for: "makesec")
+        machine.volumesHeldBy = "makesec"
+        let state = MakesecOperation(
+            token: token, peer: peer, force: force, transaction: machine.random.name(), phase: .applying
+        )
+        machine.decide(later: state.transaction.rawValue)
+        machine.wantApplied(&effects.core)
+        operation = .makesec(state)
+    }
+
+    private func requireNewPrimary(_ contact: Contact, _ peer: HostID) throws(Refusal) {
+        let name = machine.label(of: peer)
+        guard contact.lineage.history.fork(with: machine.header.lineage.history) != nil else {
+            throw machine.refuse(
+                .otherLineage, "the RVG on \(name) does not descend from this one",
+                hint: "remove one of the two with delpri and add it again with addsec"
+            )
+        }
+        guard contact.isPrimary, contact.open else {
+            throw machine.refuse(
+                .notPrimary,
+                "\(name) is not an open Primary of this RVG, so no Primary-Primary configuration with it exists",
+                hint: "name the host that took over, as shown by: " + machine.command("printrvg", options: "-l")
+            )
+        }
+    }
+
+    package mutating func advanceMakesec(_ state: MakesecOperation, now: Instant, into effects: inout NodeEffects) {
+        switch state.phase {
+        case .applying:
+            guard machine.applied == machine.end, machine.isLogIdle else { return machine.wantApplied(&effects.core) }
+            countUnsent(state, now: now, into: &effects)
+        case .salvaging: return
+        case .preparing(let deadline):
+            guard machine.peer(state.peer)?.contact != nil else {
+                return abandonOperation(
+                    Refusal(
+                        .hostUnreachable, machine.label(of: state.peer), "was lost before it had agreed; nothing was changed",
+                        hint: "repeat makesec when it answers", host: machine.hostName
+                    ), &effects
+                )
+            }
+            guard now >= deadline else { return }
+            abandonOperation(
+                machine.refuse(.timedOut, "\(machine.label(of: state.peer)) did not answer within 10 s", hint: "repeat makesec"),
+                &effects
+            )
+        case .confirming(let deadline):
+            guard machine.isSettledOnDisk else { return }
+            let confirmed = machine.peer(state.peer)?.contact?.promised.contains(state.transaction.rawValue) == false
+            let lost = machine.peer(state.peer)?.contact == nil || now >= deadline
+            guard confirmed || lost else { return }
+            let name = machine.label(of: state.peer)
+            var outcome = Outcome(summary: "\(machine.hostName) is a Secondary of \(name), detached")
+            if lost, !confirmed { outcome.notes.append("\(name) will be told when it answers") }
+            if state.unsent > 0 {
+                outcome.discarded = state.discarded.map { machine.describe($0) }
+                outcome.notes.append("\(state.unsent) updates of \(machine.hostName) never reached \(name)")
+            }
+            finishOperation(outcome, &effects)
+        }
+    }
+
+    private mutating func countUnsent(_ state: MakesecOperation, now: Instant, into effects: inout NodeEffects) {
+        guard let contact = machine.peer(state.peer)?.contact else {
+            return abandonOperation(
+                Refusal(
+                    .hostUnreachable, machine.label(of: state.peer), "was lost; nothing was changed",
+                    hint: "repeat makesec when it answers", host: machine.hostName
+                ), &effects
+            )
+        }
+        var state = state
+        let history = contact.lineage.history
+        state.unsent = machine.header.lineage.history.divergence(
+            end: machine.end, dataCount: machine.dataCount, from: history
+        ) ?? machine.dataCount
+        let records = machine.divergedRecords(from: history)
+        if state.unsent > 0 {
+            let counted = Discarded(records: records)
+            guard state.force else {
+                return abandonOperation(
+                    machine.refuse(
+                        .unsentUpdates,
+                        "\(state.unsent) updates of \(machine.hostName) never reached \(machine.label(of: state.peer))"
+                            + (counted.map { ": \(machine.phrase($0))" } ?? ""),
+                        hint: "to give them up, kept in a salvage file: "
+                            + machine.command("makesec", machine.label(of: state.peer), options: "-f")
+                    ), &effects
+                )
+            }
+            state.discarded = counted
+            state.phase = .salvaging(unsent: state.unsent)
+            operation = .makesec(state)
+            begin(.salvage(records, label: "makesec-\(machine.label(of: state.peer))"), for: .operation, &effects)
+            return
+        }
+        announceMakesec(state, now: now, into: &effects)
+    }
+
+    package mutating func makesecTaskDone(
+        _ state: MakesecOperation, _ result: TaskResult, now: Instant, into effects: inout NodeEffects
+    ) {
+        guard case .salvaging = state.phase else { return }
+        var state = state
+        switch result {
+        case .salvaged(let path):
+            state.discarded?.salvageFile = path
+            announceMakesec(state, now: now, into: &effects)
+        case .failed(let refusal):
+            abandonOperation(refusal, &effects)
+        case .hashes, .block, .differing, .done, .cursor:
+            preconditionFailure("a salvage ends with a file or a failure")
+        }
+    }
+
+    private mutating func announceMakesec(_ state: MakesecOperation, now: Instant, into effects: inout NodeEffects) {
+        var state = state
+        state.phase = .preparing(deadline: now.advanced(byMilliseconds: machine.limits.operationMilliseconds))
+        operation = .makesec(state)
+        machine.send(
+            .prepare(
+                .makesec(
+                    state.transaction, history: machine.header.lineage.history, end: machine.end,
+                    dataCount: machine.dataCount
+                )
+            ), to: state.peer, &effects.core
+        )
+    }
+
+    package mutating func makesecVote(
+        _ state: MakesecOperation, _ vote: Vote, now: Instant, into effects: inout NodeEffects
+    ) {
+        guard case .preparing = state.phase else { return }
+        switch vote {
+        case .no(let refusal): abandonOperation(refusal, &effects)
+        case .yes, .begin:
+            guard let contact = machine.peer(state.peer)?.contact else { return }
+            var state = state
+            machine.becomeSecondary(of: state.peer, givingUp: contact.lineage.history)
+            machine.decided(state.transaction.rawValue)
+            machine.headerChanged(&effects.core)
+            machine.advanceTail(&effects.core)
+            machine.failWaiters(&effects.core)
+            state.phase = .confirming(deadline: now.advanced(byMilliseconds: machine.limits.operationMilliseconds))
+            operation = .makesec(state)
+        }
+    }
+
+    // MARK: The new Primary
+
+    /// An old Primary announces that it becomes this host's Secondary.
+    package mutating func makesecAnnounced(
+        _ transaction: TransactionID, history: History, from host: HostID, into effects: inout NodeEffects
+    ) {
+        let token = transaction.rawValue
+        func no(_ refusal: Refusal) { machine.send(.vote(token: token, .no(refusal)), to: host, &effects.core) }
+        guard machine.header.isPrimary, machine.isOpen || machine.header.stopped else {
+            return no(
+                machine.closedBecause
+                    ?? machine.refuse(.notPrimary, "\(machine.hostName) is not the Primary", hint: machine.command("printrvg"))
+            )
+        }
+        guard machine.header.lineage.history.fork(with: history) != nil else {
+            return no(machine.refuse(.otherLineage, "the two RVGs have no epoch in common", hint: "delpri, then addsec"))
+        }
+        if case .makesec? = operation {
+            return no(machine.refuse(.operationInProgress, "\(machine.hostName) runs makesec itself", hint: "wait for its end"))
+        }
+        guard let link = machine.header.linkIndex(host) else {
+            return no(
+                machine.refuse(
+                    .unknownSecondary, "\(machine.label(of: host)) is not in the RDS of \(machine.hostName)",
+                    hint: machine.command("addsec", "\(machine.hostName) \(machine.label(of: host))")
+                )
+            )
+        }
+        machine.header.pending.append(
+            .makesec(transaction, by: host, linkBefore: machine.header.links[link].attachment)
+        )
+        machine.header.links[link].detach(because: "\(machine.label(of: host)) becomes a Secondary of this host")
+        machine.stopStream(to: host, &effects.core)
+        machine.headerChanged(&effects.core)
+        machine.send(.vote(token: token, .yes), to: host, &effects.core)
+    }
+}
+
+extension RVGMachine {
+    /// Gives the Primary role up: role, lineage and links in one header change, which the caller notes.
+    package mutating func becomeSecondary(of peer: HostID, givingUp kept: History) {
+        for entry in header.lineage.history.entries where !kept.contains(entry.epoch.id) {
+            header.lineage.noteAbandoned(entry.epoch.id)
+        }
+        header.role = .secondary(of: peer)
+        header.fence = nil
+        header.checkpoints = []
+        header.consistentFrom = .zero
+        for link in header.links.indices { header.links[link].detach() }
+        for peer in peers.indices { peers[peer].sending = Sending() }
+        gate = .starting
+        openingEpoch = nil
+        following = Following()
+        pendingWrites.removeAll()
+    }
+
+    /// Counts as people read them.
+    package func phrase(_ discarded: Discarded) -> String {
+        "\(discarded.updates) updates, \(discarded.bytes) bytes, ids \(discarded.firstID) to \(discarded.lastID)"
+    }
+
+    package func describe(_ discarded: Discarded, host: String? = nil) -> DiscardedUpdates {
+        DiscardedUpdates(
+            host: host ?? hostName, updates: discarded.updates, bytes: discarded.bytes, firstID: discarded.firstID,
+            lastID: discarded.lastID, firstTime: Double(discarded.firstTime) / 1e9,
+            lastTime: Double(discarded.lastTime) / 1e9,
+            ranges: discarded.ranges.map {
+                VolumeRange(volume: volumes[Int($0.volume)].name, offset: $0.offset, length: $0.length)
+            },
+            rangesLeftOff: discarded.rangesLeftOff, salvageFile: discarded.salvageFile
+        )
+    }
+}

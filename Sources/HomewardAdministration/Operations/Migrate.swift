@@ -1,0 +1,213 @@
+import HomewardCore
+
+/// migrate, on the Primary that decides (architecture section 8, 19 to 25).
+package struct MigrateOperation: Sendable {
+    package enum Phase: Hashable, Sendable {
+        /// Intake is stopped; everything must be durable here and logged on every attached Secondary.
+        case draining(deadline: Instant)
+        case preparing(deadline: Instant)
+        /// Committed: the header, then the role record, then the new Primary's word.
+        case handing(firstID: UpdateID, deadline: Instant, roleRecorded: Bool)
+    }
+
+    package var token: UInt64
+    package var peer: HostID
+    package var transaction: TransactionID
+    package var epoch: Epoch
+    package var phase: Phase
+}
+
+extension RVGNode {
+    package mutating func beginMigrate(
+        _ peer: HostID, token: UInt64, now: Instant, into effects: inout NodeEffects
+    ) throws(Refusal) {
+        let host = machine.label(of: peer)
+        if !machine.header.isPrimary, machine.header.follows == peer, machine.peer(peer)?.contact?.open == true {
+            return answer(token, .success(.done(Outcome(already: true, summary: "\(host) is the Primary already"))), &effects)
+        }
+        try machine.requireOpenPrimary(for: "migrate")
+        try requireIdle(for: "migrate")
+        let link = try machine.requireLink(peer)
+        guard link.attachID != nil else {
+            throw machine.refuse(
+                .linkDetached, "\(link.name) is detached (stale)",
+                hint: "bring \(host) up to date first: " + machine.command("syncrvg", host, options: "-c NAME")
+            )
+        }
+        if let job = jobs.first {
+            throw machine.refuse(
+                .syncInProgress, "synchronization \(job.name) runs, and a change of role would void it",
+                hint: "wait for its end, or interrupt it, then repeat migrate"
+            )
+        }
+        try requireLinksReady()
+        let contact = try machine.requireContact(peer, for: "migrate")
+        guard contact.consistent else {
+            throw machine.refuse(
+                .inconsistent, "\(host) is inconsistent until it has logged the end of its synchronization",
+                hint: "wait until repstatus says up-to-date, then repeat migrate"
+            )
+        }
+        try machine.requireClosed(for: "migrate")
+        machine.volumesHeldBy = "migrate"
+        machine.intakeHeldBy = "migrate"
+        machine.wantDurable(&effects.core)
+        let state = MigrateOperation(
+            token: token, peer: peer, transaction: machine.random.name(), epoch: handOverEpoch(to: peer),
+            phase: .draining(deadline: now.advanced(byMilliseconds: machine.limits.operationMilliseconds))
+        )
+        machine.decide(later: state.transaction.rawValue)
+        operation = .migrate(state)
+    }
+
+    /// The new reign belongs to the host that receives it.
+    private mutating func handOverEpoch(to peer: HostID) -> Epoch {
+        var epoch = machine.claim(.migrate)
+        epoch.host = peer
+        epoch.hostName = machine.label(of: peer)
+        return epoch
+    }
+
+    /// Every attached RLINK must flow; detached ones do not matter.
+    private func requireLinksReady() throws(Refusal) {
+        for link in machine.header.links where link.attachID != nil {
+            guard !link.paused else {
+                throw machine.refuse(
+                    .linkPaused, "\(link.name) is paused", hint: machine.command("resumerep", link.peerName)
+                )
+            }
+            guard machine.peer(link.peer)?.sending.isStreaming == true else {
+                throw machine.refuse(
+                    .linkDisconnected, "\(link.name) is attached and not connected",
+                    hint: "bring \(link.peerName) back, or leave it out: "
+                        + machine.command("stoprep", link.peerName, options: "-f")
+                )
+            }
+        }
+    }
+
+    package mutating func advanceMigrate(_ state: MigrateOperation, now: Instant, into effects: inout NodeEffects) {
+        switch state.phase {
+        case .draining(let deadline):
+            do { try requireLinksReady() } catch { return abandonOperation(error, &effects) }
+            let behind = machine.header.links.filter { link in
+                guard link.attachID != nil, let sending = machine.peer(link.peer)?.sending else { return false }
+                return sending.logged < machine.end
+            }
+            guard machine.durable == machine.end, machine.isLogIdle, behind.isEmpty else {
+                guard now < deadline else { return abandonOperation(notUpToDate(behind), &effects) }
+                return machine.wantDurable(&effects.core)
+            }
+            var state = state
+            state.phase = .preparing(deadline: now.advanced(byMilliseconds: machine.limits.operationMilliseconds))
+            operation = .migrate(state)
+            machine.send(
+                .prepare(.migrate(state.transaction, epoch: state.epoch, firstID: machine.end.next)), to: state.peer,
+                &effects.core
+            )
+        case .preparing(let deadline):
+            let lost = machine.peer(state.peer)?.contact == nil
+            guard lost || now >= deadline else { return }
+            abandonOperation(
+                Refusal(
+                    lost ? .hostUnreachable : .timedOut, machine.label(of: state.peer),
+                    "\(lost ? "was lost" : "did not answer within 10 s"); the role was not moved",
+                    hint: "repeat migrate", host: machine.hostName
+                ), &effects
+            )
+        case .handing(let firstID, let deadline, let roleRecorded):
+            handOver(state, firstID, deadline, roleRecorded, now: now, into: &effects)
+        }
+    }
+
+    private func notUpToDate(_ behind: [LinkRecord]) -> Refusal {
+        let names = behind.map { link in
+            let logged = machine.peer(link.peer)?.sending.logged ?? .zero
+            return "\(link.peerName) by \(machine.end.value - min(logged.value, machine.end.value)) updates"
+        }
+        return machine.refuse(
+            .notUpToDate, "Secondaries are behind: \(names.joined(separator: ", "))",
+            hint: "wait until repstatus says up-to-date, then repeat migrate"
+        )
+    }
+
+    package mutating func migrateVote(
+        _ state: MigrateOperation, _ vote: Vote, now: Instant, into effects: inout NodeEffects
+    ) {
+        guard case .preparing = state.phase else { return }
+        if case .no(let refusal) = vote { return abandonOperation(refusal, &effects) }
+        // Nothing may have been logged since the id was told, or the new Primary would lack it.
+        guard machine.durable == machine.end, machine.isLogIdle else {
+            return abandonOperation(
+                machine.refuse(.notUpToDate, "a record was logged meanwhile", hint: "repeat migrate"), &effects
+            )
+        }
+        var state = state
+        let firstID = machine.end.next
+        let history = machine.header.lineage.history
+        machine.becomeSecondary(of: state.peer, givingUp: history)
+        machine.header.lineage.history.open(state.epoch, at: firstID, dataBefore: machine.dataCount)
+        machine.header.lineage.forget(state.epoch.id)
+        if let link = machine.header.linkIndex(state.peer) {
+            machine.header.links[link].attachment = .attached(machine.random.name(), cursor: firstID.previous)
+            machine.header.links[link].detachReason = nil
+        }
+        machine.decided(state.transaction.rawValue)
+        machine.following.provenDurable = machine.durable
+        machine.headerChanged(&effects.core)
+        machine.failWaiters(&effects.core)
+        state.phase = .handing(
+            firstID: firstID, deadline: now.advanced(byMilliseconds: machine.limits.operationMilliseconds),
+            roleRecorded: false
+        )
+        operation = .migrate(state)
+    }
+
+    private mutating func handOver(
+        _ state: MigrateOperation, _ firstID: UpdateID, _ deadline: Instant, _ roleRecorded: Bool, now: Instant,
+        into effects: inout NodeEffects
+    ) {
+        guard machine.isSettledOnDisk || roleRecorded else { return }
+        if !roleRecorded, machine.end.next == firstID, machine.hasRoom(payloadBytes: 0, control: true) {
+            machine.append(kind: .role, wallTime: 0, now: now, into: &effects.core)
+            machine.wantDurable(&effects.core)
+        }
+        var state = state
+        state.phase = .handing(firstID: firstID, deadline: deadline, roleRecorded: true)
+        operation = .migrate(state)
+        let host = machine.label(of: state.peer)
+        let open = machine.peer(state.peer)?.contact?.open == true
+        let away = machine.peer(state.peer)?.contact == nil || now >= deadline
+        guard open || away else { return }
+        var outcome = Outcome(summary: "\(host) is the Primary (epoch \(state.epoch.number)); replication to it runs back")
+        if !open { outcome.notes.append("\(host) has not answered since it was told; it becomes Primary when it does") }
+        if open { outcome.summary = "\(host) is the Primary; \(machine.hostName) follows it" }
+        finishOperation(outcome, &effects)
+    }
+
+    // MARK: The new Primary
+
+    package mutating func migrateAnnounced(
+        _ transaction: TransactionID, epoch: Epoch, firstID: UpdateID, from host: HostID,
+        into effects: inout NodeEffects
+    ) {
+        let token = transaction.rawValue
+        guard !machine.header.isPrimary, machine.header.follows == host, machine.failure == nil,
+            machine.isImageConsistent, operation == nil, machine.header.pending.isEmpty
+        else {
+            let refusal = machine.refuse(
+                .inconsistent, "\(machine.hostName) cannot become Primary now", hint: machine.command("repstatus", options: "-l")
+            )
+            return vote(.no(refusal), token: token, to: host, &effects)
+        }
+        guard machine.end.next == firstID, machine.durable == machine.end else {
+            let refusal = machine.refuse(
+                .notUpToDate, "\(machine.hostName) ends at \(machine.end), not \(firstID.previous)", hint: "repeat migrate"
+            )
+            return vote(.no(refusal), token: token, to: host, &effects)
+        }
+        machine.header.pending.append(.migrate(transaction, by: host, epoch: epoch, firstID: firstID))
+        machine.headerChanged(&effects.core)
+        vote(.yes, token: token, to: host, &effects)
+    }
+}

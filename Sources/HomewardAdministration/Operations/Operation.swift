@@ -1,0 +1,183 @@
+import HomewardCore
+
+/// The one operation over several hosts that this host decides now.
+package enum Operation: Sendable {
+    case takeover(TakeoverOperation)
+    case makesec(MakesecOperation)
+    case attach(AttachOperation)
+    case migrate(MigrateOperation)
+
+    package var verb: String {
+        switch self {
+        case .takeover: "takeover"
+        case .makesec: "makesec"
+        case .attach: "startrep"
+        case .migrate: "migrate"
+        }
+    }
+
+    package var token: UInt64 {
+        switch self {
+        case .takeover(let operation): operation.token
+        case .makesec(let operation): operation.token
+        case .attach(let operation): operation.token
+        case .migrate(let operation): operation.token
+        }
+    }
+
+    /// The name under which others know it.
+    package var transaction: UInt64 {
+        switch self {
+        case .takeover(let operation): operation.transaction.rawValue
+        case .makesec(let operation): operation.transaction.rawValue
+        case .attach(let operation): operation.attach.rawValue
+        case .migrate(let operation): operation.transaction.rawValue
+        }
+    }
+}
+
+extension RVGNode {
+    /// Refuses while an operation runs.
+    package func requireIdle(for verb: String) throws(Refusal) {
+        if let operation {
+            throw machine.refuse(
+                .operationInProgress, "\(operation.verb) runs on it",
+                hint: "wait until it has ended (homeward status), then repeat \(verb)"
+            )
+        }
+        if shutdown != nil {
+            throw machine.refuse(.operationInProgress, "the daemon is stopping", hint: "start it again, then repeat \(verb)")
+        }
+    }
+
+    package mutating func advanceOperation(now: Instant, into effects: inout NodeEffects) {
+        switch operation {
+        case nil: return
+        case .takeover(let state): advanceTakeover(state, now: now, into: &effects)
+        case .makesec(let state): advanceMakesec(state, now: now, into: &effects)
+        case .attach(let state): advanceAttach(state, now: now, into: &effects)
+        case .migrate(let state): advanceMigrate(state, now: now, into: &effects)
+        }
+    }
+
+    package mutating func voteReceived(
+        _ token: UInt64, _ vote: Vote, from host: HostID, now: Instant, into effects: inout NodeEffects
+    ) {
+        if let job = jobs.firstIndex(where: { $0.id.rawValue == token }) {
+            return jobVoteReceived(job, vote, from: host, now: now, into: &effects)
+        }
+        switch operation {
+        case .takeover(let state) where state.transaction.rawValue == token:
+            takeoverVote(state, vote, from: host, into: &effects)
+        case .makesec(let state) where state.transaction.rawValue == token && state.peer == host:
+            makesecVote(state, vote, now: now, into: &effects)
+        case .attach(let state) where state.attach.rawValue == token && state.peer == host:
+            attachVote(state, vote, now: now, into: &effects)
+        case .migrate(let state) where state.transaction.rawValue == token && state.peer == host:
+            migrateVote(state, vote, now: now, into: &effects)
+        default:
+            // The vote of an operation that was given up meanwhile: the contact that said so follows it.
+            return
+        }
+    }
+
+    package mutating func operationTaskDone(_ result: TaskResult, now: Instant, into effects: inout NodeEffects) {
+        switch operation {
+        case .makesec(let state): makesecTaskDone(state, result, now: now, into: &effects)
+        case .attach(let state): attachTaskDone(state, result, now: now, into: &effects)
+        case .takeover, .migrate, nil: return
+        }
+    }
+
+    /// Ends the operation without having committed: everything is as it was.
+    package mutating func abandonOperation(_ refusal: Refusal, _ effects: inout NodeEffects) {
+        guard let ended = operation else { return }
+        operation = nil
+        machine.release(operation: ended.verb, transaction: ended.transaction, &effects.core)
+        answer(ended.token, .failure(refusal), &effects)
+    }
+
+    /// Ends the operation after its commit.
+    package mutating func finishOperation(_ outcome: Outcome, _ effects: inout NodeEffects) {
+        guard let ended = operation else { return }
+        operation = nil
+        machine.release(operation: ended.verb, transaction: ended.transaction, &effects.core)
+        answer(ended.token, .success(.done(outcome)), &effects)
+    }
+
+    /// Whoever typed the command went away. What was not committed is given up; the rest goes on without it.
+    public mutating func cancel(token: UInt64, now: Instant, wallTime: UInt64, into effects: inout NodeEffects) {
+        lastNow = now
+        if let job = jobs.firstIndex(where: { $0.tokens.contains(token) }) {
+            cancelJob(
+                job,
+                machine.refuse(
+                    .interrupted, "the synchronization was interrupted; checkpoint \(jobs[job].name) is deleted",
+                    hint: "repeat syncrvg with a checkpoint name"
+                ),
+                into: &effects
+            )
+        }
+        if let current = operation, current.token == token, machine.undecided.contains(current.transaction) {
+            abandonOperation(
+                machine.refuse(.interrupted, "\(current.verb) was interrupted; nothing was changed", hint: "repeat it"),
+                &effects
+            )
+        }
+        advance(now: now, into: &effects)
+    }
+}
+
+extension RVGMachine {
+    /// A refusal about this RVG.
+    package func refuse(_ code: RefusalCode, _ message: String, hint: String) -> Refusal {
+        Refusal(code, objectName, message, hint: hint, host: hostName)
+    }
+
+    /// `vradmin -g DG … RVG HOST`, for hints.
+    package func command(_ verb: String, _ host: String? = nil, options: String = "") -> String {
+        "vradmin -g \(diskGroup) \(options.isEmpty ? "" : options + " ")\(verb) \(name)\(host.map { " " + $0 } ?? "")"
+    }
+
+    package mutating func decide(later transaction: UInt64) {
+        undecided.append(transaction)
+        contactDirty = true
+    }
+
+    /// The commit: what was undecided is decided in the same header write.
+    package mutating func decided(_ transaction: UInt64) { undecided.removeAll { $0 == transaction } }
+
+    package mutating func release(operation verb: String, transaction: UInt64, _ effects: inout Effects) {
+        undecided.removeAll { $0 == transaction }
+        if volumesHeldBy == verb { volumesHeldBy = nil }
+        if intakeHeldBy == verb { intakeHeldBy = nil }
+        contactDirty = true
+        effects.admissionChanged = true
+        effects.wake.insert(.peers)
+    }
+
+    /// The peer's contact of now.
+    package func requireContact(_ host: HostID, for verb: String) throws(Refusal) -> Contact {
+        guard let contact = peer(host)?.contact else {
+            throw Refusal(
+                .hostUnreachable, label(of: host), "does not answer; \(verb) needs it",
+                hint: "start homeward on \(label(of: host)) or mend the network, then repeat \(verb)", host: hostName
+            )
+        }
+        return contact
+    }
+
+    package func requireOpenPrimary(for verb: String) throws(Refusal) {
+        guard let closed = closedBecause else { return }
+        throw closed
+    }
+
+    package func requireLink(_ host: HostID) throws(Refusal) -> LinkRecord {
+        guard let link = header.links.first(where: { $0.peer == host }) else {
+            throw refuse(
+                .unknownSecondary, "\(label(of: host)) is not in the RDS", hint: "vradmin -g \(diskGroup) printrvg \(name)"
+            )
+        }
+        return link
+    }
+}

@@ -1,0 +1,327 @@
+import HomewardCore
+
+/// takeover, on the Secondary that decides (architecture section 8, a to d).
+///
+/// ```text
+/// silence ──▶ preparing ──▶ makingDurable ──▶ opening (committed) ──▶ done
+///    └──────────────┴───────────────┴─▶ given up, nothing changed
+/// ```
+package struct TakeoverOperation: Sendable {
+    package enum Phase: Hashable, Sendable {
+        /// The Primary must stay silent until then.
+        case silence(until: Instant)
+        /// Third hosts that have not voted yet.
+        case preparing([HostID], deadline: Instant)
+        case makingDurable
+        case opening
+    }
+
+    package var token: UInt64
+    package var force: Bool
+    package var transaction: TransactionID
+    package var epoch: Epoch
+    package var oldPrimary: HostID?
+    package var lastHeard: UpdateID?
+    package var phase: Phase
+    package var fork: UpdateID = .zero
+    package var notes: [String] = []
+}
+
+extension RVGNode {
+    package mutating func beginTakeover(
+        force: Bool, token: UInt64, now: Instant, into effects: inout NodeEffects
+    ) throws(Refusal) {
+        if machine.header.isPrimary {
+            if let current = machine.header.lineage.history.current, current.host == machine.header.host,
+                current.kind == .takeover, machine.isOpen
+            {
+                let outcome = Outcome(
+                    already: true, summary: "\(machine.hostName) has taken over already",
+                    takeover: report(of: current)
+                )
+                return answer(token, .success(.done(outcome)), &effects)
+            }
+            throw machine.refuse(
+                .alreadyPrimary, "\(machine.hostName) is a Primary",
+                hint: "type takeover on a Secondary; where each role is: vradmin -g \(machine.diskGroup) printrvg"
+            )
+        }
+        try requireIdle(for: "takeover")
+        try requireTakeoverPossible(force: force)
+        if force { machine.dropTakeoverPromises(&effects.core) }
+
+        let primary = machine.header.follows
+        let handed = machine.handedEpoch
+        var epoch = machine.claim(.takeover)
+        if let handed { epoch = handed.epoch }
+        let silentSince = primary.flatMap { machine.peer($0)?.lostAt } ?? machine.startedAt ?? now
+        let state = TakeoverOperation(
+            token: token, force: force, transaction: machine.random.name(), epoch: epoch, oldPrimary: primary,
+            lastHeard: machine.following.primaryEnd,
+            phase: .silence(until: silentSince.advanced(byMilliseconds: machine.limits.primarySilenceMilliseconds))
+        )
+        machine.takingOver = true
+        machine.decide(later: state.transaction.rawValue)
+        machine.forgetStream()
+        operation = .takeover(state)
+    }
+
+    private func requireTakeoverPossible(force: Bool) throws(Refusal) {
+        if let failure = machine.failure { throw failure }
+        guard machine.header.lineage.history.current != nil else {
+            throw machine.refuse(
+                .inconsistent, "\(machine.hostName) never held data of this RVG",
+                hint: "take over on a Secondary that is consistent: vradmin -g \(machine.diskGroup) printrvg"
+            )
+        }
+        guard machine.isImageConsistent else {
+            throw machine.refuse(
+                .inconsistent, "the Secondary on \(machine.hostName) is inconsistent"
+                    + (machine.header.targetJob.map { ": synchronization \($0.name) is unfinished" } ?? ""),
+                hint: "take over on a consistent Secondary, or finish the synchronization when the Primary is back"
+            )
+        }
+        if !force, case .takeover(_, let by, let epoch, _)? = machine.header.pending.first(where: {
+            if case .takeover = $0 { true } else { false }
+        }) {
+            throw machine.refuse(
+                .transactionInDoubt, "\(machine.label(of: by)) announced a takeover (epoch \(epoch.number))",
+                hint: "ask \(machine.label(of: by)); if it is gone for good: "
+                    + machine.command("takeover", options: "-f -N")
+            )
+        }
+        try requirePrimaryGone()
+    }
+
+    private func requirePrimaryGone() throws(Refusal) {
+        for peer in machine.peers where peer.contact?.mayOpen == true {
+            let follows = peer.host == machine.header.follows
+            throw machine.refuse(
+                .primaryReachable, "\(follows ? "the Primary" : "a Primary") \(peer.name) answers",
+                hint: "to change roles with both hosts up: " + machine.command("migrate", machine.hostName)
+            )
+        }
+    }
+
+    package mutating func advanceTakeover(
+        _ state: TakeoverOperation, now: Instant, into effects: inout NodeEffects
+    ) {
+        var state = state
+        switch state.phase {
+        case .silence, .preparing, .makingDurable:
+            do { try requirePrimaryGone() } catch { return abandonTakeover(error, &effects) }
+        case .opening: break
+        }
+        switch state.phase {
+        case .silence(let until):
+            guard now >= until else { return }
+            prepareTakeover(&state, now: now, into: &effects)
+        case .preparing(let hosts, let deadline):
+            let waiting = hosts.filter { machine.peer($0)?.contact != nil }
+            if waiting.isEmpty {
+                state.phase = .makingDurable
+                machine.wantDurable(&effects.core)
+                operation = .takeover(state)
+                advanceTakeover(state, now: now, into: &effects)
+            } else if now >= deadline {
+                let names = waiting.map { machine.label(of: $0) }.joined(separator: ", ")
+                abandonTakeover(
+                    machine.refuse(.timedOut, "\(names) did not answer within 10 s", hint: "repeat takeover"), &effects
+                )
+            }
+        case .makingDurable:
+            guard machine.durable == machine.end, machine.isLogIdle else { return machine.wantDurable(&effects.core) }
+            commitTakeover(&state, now: now, into: &effects)
+        case .opening:
+            guard machine.gate == nil, machine.durable >= machine.end || machine.durable > state.fork else { return }
+            let summary = "\(machine.hostName) is the Primary (epoch \(state.epoch.number))"
+            finishOperation(Outcome(summary: summary, notes: state.notes, takeover: report(state)), &effects)
+        }
+    }
+
+    private mutating func prepareTakeover(
+        _ state: inout TakeoverOperation, now: Instant, into effects: inout NodeEffects
+    ) {
+        let third = machine.peers.filter { peer in
+            guard let contact = peer.contact else { return false }
+            return !contact.isPrimary
+        }
+        let first = machine.end.next
+        for peer in third {
+            // With -f a host that holds more is overruled: it fetches this host's records instead.
+            let count = state.force ? UInt64.max : machine.dataCount
+            machine.send(
+                .prepare(
+                    .takeover(
+                        state.transaction, epoch: state.epoch, firstID: first, history: machine.header.lineage.history,
+                        dataCount: count
+                    )
+                ), to: peer.host, &effects.core
+            )
+        }
+        state.phase = .preparing(
+            third.map(\.host), deadline: now.advanced(byMilliseconds: machine.limits.operationMilliseconds)
+        )
+        operation = .takeover(state)
+        advanceTakeover(state, now: now, into: &effects)
+    }
+
+    package mutating func takeoverVote(
+        _ state: TakeoverOperation, _ vote: Vote, from host: HostID, into effects: inout NodeEffects
+    ) {
+        guard case .preparing(let hosts, let deadline) = state.phase else { return }
+        switch vote {
+        case .yes, .begin:
+            var state = state
+            state.phase = .preparing(hosts.filter { $0 != host }, deadline: deadline)
+            operation = .takeover(state)
+        case .no(let refusal):
+            abandonTakeover(refusal, &effects)
+        }
+    }
+
+    private mutating func abandonTakeover(_ refusal: Refusal, _ effects: inout NodeEffects) {
+        machine.takingOver = false
+        abandonOperation(refusal, &effects)
+    }
+
+    /// One header write decides: from then on this host is the Primary.
+    private mutating func commitTakeover(
+        _ state: inout TakeoverOperation, now: Instant, into effects: inout NodeEffects
+    ) {
+        state.fork = machine.end
+        if machine.handedEpoch == nil {
+            let given = machine.header.lineage.history.entries.map(\.epoch.id)
+            machine.header.lineage.revive(given)
+        }
+        machine.header.pending = []
+        machine.header.lineage.history.open(state.epoch, at: machine.end.next, dataBefore: machine.dataCount)
+        machine.header.lineage.forget(state.epoch.id)
+        machine.takePrimaryRole()
+        machine.openingEpoch = state.epoch
+        machine.decided(state.transaction.rawValue)
+        machine.headerChanged(&effects.core)
+        machine.gate = .opening(since: machine.criticalGeneration)
+        effects.core.wake.insert(.apply)
+        state.phase = .opening
+        operation = .takeover(state)
+    }
+
+    private func report(_ state: TakeoverOperation) -> TakeoverReport {
+        let lost = state.lastHeard.map { $0.value - min($0.value, state.fork.value) }
+        return TakeoverReport(
+            epoch: state.epoch.number, forkID: state.fork,
+            forkTime: machine.record(state.fork).flatMap { $0.wallTime == 0 ? nil : Double($0.wallTime) / 1e9 },
+            lastHeardID: state.lastHeard, lostAtLeast: lost, oldPrimary: state.oldPrimary.map { machine.label(of: $0) }
+        )
+    }
+
+    private func report(of epoch: Epoch) -> TakeoverReport {
+        let first = machine.header.lineage.history.entries.last { $0.epoch.id == epoch.id }?.firstID ?? machine.end.next
+        return TakeoverReport(
+            epoch: epoch.number, forkID: first.previous, forkTime: nil, lastHeardID: nil, lostAtLeast: nil, oldPrimary: nil
+        )
+    }
+
+    // MARK: The third host
+
+    /// Another Secondary announces a takeover: promise to take no frame of the reign that it ends, or say why not.
+    package mutating func takeoverAnnounced(
+        _ transaction: TransactionID, epoch: Epoch, firstID: UpdateID, history: History, dataCount: UInt64,
+        from host: HostID, into effects: inout NodeEffects
+    ) {
+        let token = transaction.rawValue
+        do {
+            try requireMayPromise(epoch, firstID, history, dataCount, to: host)
+        } catch {
+            machine.send(.vote(token: token, .no(error)), to: host, &effects.core)
+            return
+        }
+        if case .takeover? = operation {
+            abandonTakeover(
+                machine.refuse(
+                    .operationInProgress, "\(machine.label(of: host)) takes over at the same time and goes first",
+                    hint: "see how it ends: vradmin -g \(machine.diskGroup) printrvg \(machine.name)"
+                ), &effects
+            )
+        }
+        machine.header.pending.append(.takeover(transaction, by: host, epoch: epoch, firstID: firstID))
+        machine.forgetStream()
+        machine.headerChanged(&effects.core)
+        machine.send(.vote(token: token, .yes), to: host, &effects.core)
+    }
+
+    private func requireMayPromise(
+        _ epoch: Epoch, _ firstID: UpdateID, _ history: History, _ dataCount: UInt64, to host: HostID
+    ) throws(Refusal) {
+        if machine.isOpen {
+            throw machine.refuse(
+                .primaryReachable, "\(machine.hostName) is an open Primary", hint: machine.command("printrvg")
+            )
+        }
+        if let followed = machine.header.follows, machine.peer(followed)?.contact?.open == true, followed != host {
+            throw machine.refuse(
+                .primaryReachable, "\(machine.hostName) is connected to the open Primary \(machine.label(of: followed))",
+                hint: "use migrate, or mend the link between \(machine.label(of: host)) and "
+                    + machine.label(of: followed)
+            )
+        }
+        if case .takeover(let own)? = operation {
+            let committed = own.phase == .opening
+            if committed || machine.header.host < host {
+                throw machine.refuse(
+                    .operationInProgress, "\(machine.hostName) is taking over itself", hint: "wait for its end"
+                )
+            }
+        }
+        if let doubt = machine.header.pending.first(where: { if case .takeover = $0 { $0.peer != host } else { false } }) {
+            throw machine.refuse(
+                .transactionInDoubt, "\(machine.hostName) promised to let \(machine.label(of: doubt.peer)) take over",
+                hint: "ask \(machine.label(of: doubt.peer)) first"
+            )
+        }
+        let mine = machine.header.lineage.history
+        guard !machine.header.isPrimary, dataCount != .max, machine.isImageConsistent, machine.dataCount > dataCount,
+            mine.fork(with: history).map({ $0.firstID >= firstID }) ?? false
+        else { return }
+        throw machine.refuse(
+            .betterSecondary,
+            "\(machine.hostName) holds \(machine.dataCount - dataCount) more updates of the same history (up to \(machine.end))",
+            hint: "take over there: " + machine.command("takeover", options: "-N") + " on \(machine.hostName); or -f"
+        )
+    }
+}
+
+extension RVGMachine {
+    /// An epoch that the Primary had prepared to hand to this host, when it is in doubt.
+    package var handedEpoch: (epoch: Epoch, firstID: UpdateID)? {
+        for case .migrate(_, _, let epoch, let firstID) in header.pending where firstID == end.next { return (epoch, firstID) }
+        return nil
+    }
+
+    /// A new epoch of this host that ends the reign that it followed, and that of its own data.
+    package mutating func claim(_ kind: Epoch.Kind) -> Epoch {
+        let id: EpochID = random.name()
+        var ended: [Epoch] = []
+        if let current = header.lineage.history.current { ended.append(current) }
+        if let followed = header.follows {
+            // The newest that is known of the Primary that it follows, from its last contact.
+            let newest = peer(followed)?.lastContact?.lineage.history.current
+                ?? header.lineage.heard.filter { $0.host == followed && !header.lineage.abandoned.contains($0.id) }
+                    .max { $0.number < $1.number }
+            if let newest { ended.append(newest) }
+        }
+        return Epoch(
+            number: header.lineage.nextNumber, id: id, host: header.host, hostName: hostName, kind: kind, reign: id,
+            closes: header.lineage.closure(of: ended)
+        )
+    }
+
+    /// `-f` on a prepared host: the doubt is ended here.
+    package mutating func dropTakeoverPromises(_ effects: inout Effects) {
+        guard header.pending.contains(where: { if case .takeover = $0 { true } else { false } }) else { return }
+        header.pending.removeAll { if case .takeover = $0 { true } else { false } }
+        effects.note("\(objectName): a promised takeover of another host was overruled by force")
+        headerChanged(&effects)
+    }
+}
