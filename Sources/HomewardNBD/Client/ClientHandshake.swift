@@ -41,7 +41,9 @@ struct ClientHandshake {
 
     func close() { _ = homeward_close(descriptor) }
 
-    /// GO: the export's description, or what the server refuses it with. Closes the socket when it throws.
+    /// GO: the export's description, or what the server refuses it with.
+    ///
+    /// Closes the socket when it throws.
     func open() throws(Refusal) -> NBDExportDescription {
         var payload: [UInt8] = []
         payload.append(big: UInt32(export.utf8.count))
@@ -75,7 +77,9 @@ struct ClientHandshake {
         return description
     }
 
-    /// LIST. Closes the socket in any case.
+    /// LIST.
+    ///
+    /// Closes the socket in any case.
     func list() throws(Refusal) -> [String] {
         try send(NBD.Option.list, [])
         var names: [String] = []

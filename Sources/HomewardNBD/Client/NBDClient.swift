@@ -98,7 +98,9 @@ public final class NBDClient: Sendable {
         try change(NBD.Command.trim, at: offset, count: count, flags: 0)
     }
 
-    /// Ends the session; does nothing the second time. Writes that were replied to are kept.
+    /// Ends the session; does nothing the second time.
+    ///
+    /// Writes that were replied to are kept.
     public func close() {
         connection.withLock { $0.close() }
     }

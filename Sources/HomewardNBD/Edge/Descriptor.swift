@@ -46,7 +46,9 @@ func sendBytes(_ descriptor: Int32, _ bytes: [UInt8]) -> Bool {
     bytes.withUnsafeBytes { homeward_send_all(descriptor, $0.baseAddress, $0.count) } == 0
 }
 
-/// Starts a detached thread. 0, or -errno.
+/// Starts a detached thread.
+///
+/// 0, or -errno.
 func startThread(_ name: String, _ body: @escaping @Sendable () -> Void) -> Int32 {
     final class Box {
         let body: @Sendable () -> Void

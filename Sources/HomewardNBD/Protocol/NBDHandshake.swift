@@ -3,7 +3,9 @@ package struct NBDOptionHeader: Hashable, Sendable {
     package let option: UInt32
     package let length: Int
 
-    /// Nil when the magic is wrong. `bytes` holds sixteen bytes.
+    /// Nil when the magic is wrong.
+    ///
+    /// `bytes` holds sixteen bytes.
     package init?(_ bytes: UnsafeRawBufferPointer) {
         guard bytes.count >= NBD.optionHeaderLength, bytes.big(0, as: UInt64.self) == NBD.optionMagic else {
             return nil

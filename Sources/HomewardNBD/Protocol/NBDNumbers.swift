@@ -85,7 +85,9 @@ package enum NBD {
     }
 }
 
-/// What this release takes. Everything that a client can make long has its limit here.
+/// What this release takes.
+///
+/// Everything that a client can make long has its limit here.
 package enum NBDLimits {
     /// The protocol's own limit for names and texts.
     package static let name = 4096

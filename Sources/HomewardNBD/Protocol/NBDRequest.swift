@@ -16,7 +16,9 @@ package struct NBDRequestHeader: Hashable, Sendable {
         self.length = length
     }
 
-    /// Nil when the magic is wrong. `bytes` holds at least 28 bytes.
+    /// Nil when the magic is wrong.
+    ///
+    /// `bytes` holds at least 28 bytes.
     package init?(_ bytes: UnsafeRawBufferPointer) {
         guard bytes.count >= NBD.requestHeaderLength, bytes.big(0, as: UInt32.self) == NBD.requestMagic else {
             return nil
@@ -37,7 +39,9 @@ package struct NBDRequestHeader: Hashable, Sendable {
         bytes.append(big: length)
     }
 
-    /// Bytes that follow the head. A payload comes with WRITE alone, also with one that is refused.
+    /// Bytes that follow the head.
+    ///
+    /// A payload comes with WRITE alone, also with one that is refused.
     package var payloadLength: Int { command == NBD.Command.write ? Int(length) : 0 }
 
     /// What a server does with the request.

@@ -25,7 +25,9 @@ struct ExportDoor: Sendable {
         }
     }
 
-    /// What ``open(_:)`` would tell. A writable export is not opened for it, so that asking disturbs no role change.
+    /// What ``open(_:)`` would tell.
+    ///
+    /// A writable export is not opened for it, so that asking disturbs no role change.
     func describe(_ name: String) throws(Refusal) -> NBDExportDescription {
         if let export = service.exports().first(where: { $0.name == name }), export.writable {
             return NBDExportDescription(size: export.size, isReadOnly: false)

@@ -18,7 +18,9 @@ public final class NBDServer: @unchecked Sendable {
     private var listener: Int32 = -1
     private var isAccepting = false
     private var isStopping = false
-    /// Sockets of living connections. One is closed only after it was taken from here.
+    /// Sockets of living connections.
+    ///
+    /// One is closed only after it was taken from here.
     private var connections: Set<Int32> = []
     /// How long a client that does not read may hold up ``stop()`` before it is cut off.
     private static let patience: UInt64 = 2_000_000_000
@@ -37,9 +39,10 @@ public final class NBDServer: @unchecked Sendable {
         return body()
     }
 
-    /// Listens. On return clients can connect; a socket file that was there is replaced, so the caller holds the lock of the
-    /// host directory.
-    /// - Throws: `socket-path-too-long`, `io-error`.
+    /// Listens.
+    ///
+    /// On return clients can connect; a socket file that was there is replaced, so the caller holds the lock of the
+    /// host directory. - Throws: `socket-path-too-long`, `io-error`.
     public func start() throws(Refusal) {
         let limit = Int(homeward_unix_path_limit())
         guard socketPath.utf8.count <= limit else {
@@ -72,6 +75,7 @@ public final class NBDServer: @unchecked Sendable {
     }
 
     /// Stops listening and ends every connection: requests that have arrived are still carried out and replied to.
+    ///
     /// Returns when all sessions are closed. A second call does nothing.
     public func stop() {
         let descriptor = locked { () -> Int32 in

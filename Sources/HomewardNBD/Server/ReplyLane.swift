@@ -50,7 +50,9 @@ final class ReplyLane: @unchecked Sendable {
 
     // MARK: Requests
 
-    /// Notes a request that will be replied to; its tag. Nil while as many as are allowed wait.
+    /// Notes a request that will be replied to; its tag.
+    ///
+    /// Nil while as many as are allowed wait.
     func begin(cookie: UInt64, isWrite: Bool, buffer: PayloadBuffer?) -> UInt64? {
         locked {
             guard outstanding < NBDLimits.requestsInFlight else { return nil }
@@ -91,7 +93,9 @@ final class ReplyLane: @unchecked Sendable {
         sendWithoutWaiting()
     }
 
-    /// A reply without a request that waits: one refused at once. On the connection's thread.
+    /// A reply without a request that waits: one refused at once.
+    ///
+    /// On the connection's thread.
     func answer(_ failure: NBD.Failure, cookie: UInt64) {
         locked { NBD.appendReply(failure, cookie: cookie, to: &pending) }
     }
@@ -108,7 +112,9 @@ final class ReplyLane: @unchecked Sendable {
         )
     }
 
-    /// Waits until fewer requests are outstanding. On the connection's thread, with nothing kept back.
+    /// Waits until fewer requests are outstanding.
+    ///
+    /// On the connection's thread, with nothing kept back.
     func waitForReply() {
         homeward_monitor_lock(monitor)
         defer { homeward_monitor_unlock(monitor) }
@@ -146,8 +152,9 @@ final class ReplyLane: @unchecked Sendable {
 
     // MARK: Sending
 
-    /// Sends all gathered replies and then `data`, waiting for a client that reads slowly. False when it is gone.
-    /// On the connection's thread.
+    /// Sends all gathered replies and then `data`, waiting for a client that reads slowly.
+    ///
+    /// False when it is gone. On the connection's thread.
     func flush(_ data: [UnsafeRawBufferPointer] = []) -> Bool {
         homeward_monitor_lock(monitor)
         while isSending { _ = homeward_monitor_wait(monitor, .max) }
@@ -174,7 +181,9 @@ final class ReplyLane: @unchecked Sendable {
         return isWhole
     }
 
-    /// Waits until no thread uses the socket. Afterwards none will, if the session is closed.
+    /// Waits until no thread uses the socket.
+    ///
+    /// Afterwards none will, if the session is closed.
     func waitUntilQuiet() {
         homeward_monitor_lock(monitor)
         while isSending { _ = homeward_monitor_wait(monitor, .max) }

@@ -95,7 +95,9 @@ final class Transmission {
         case ended
     }
 
-    /// Takes every whole request that has arrived. False ends the connection.
+    /// Takes every whole request that has arrived.
+    ///
+    /// False ends the connection.
     private func parse() -> Bool {
         while start < end {
             let skipped = min(skip, end - start)
