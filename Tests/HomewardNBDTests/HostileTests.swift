@@ -247,7 +247,7 @@ struct HostileTests {
                     NBDRequestHeader(command: 1, cookie: cookie, offset: cookie * 4096, length: 4096),
                     [UInt8](repeating: 1, count: 4096)
                 )
-                client.request(NBDRequestHeader(command: 0, cookie: 1000 + cookie, length: 65536))
+                client.request(NBDRequestHeader(command: 0, cookie: 1000 + cookie, length: 512))
                 if cookie % 8 == 7 { break }
             }
             var bytes: [UInt8] = []
