@@ -111,5 +111,14 @@ let package = Package(
         ),
         .executableTarget(name: "homeward", dependencies: ["HomewardCLI"], swiftSettings: strict),
         .executableTarget(name: "homeward-sim", dependencies: ["HomewardSimulation"], swiftSettings: strict),
+
+        // MARK: Tests
+        .testTarget(
+            name: "HomewardNBDTests",
+            dependencies: [
+                "HomewardNBD", "HomewardCore", "CPlatform", .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict
+        ),
     ]
 )

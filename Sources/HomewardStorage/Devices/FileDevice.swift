@@ -1,0 +1,222 @@
+import CPlatform
+import Glibc
+import HomewardCore
+import Synchronization
+
+/// A regular file or a block device as a volume or a log.
+///
+/// It is open, and locked against this and other processes, from ``open(path:)`` until the object is gone. The lock is
+/// advisory (`flock`): it keeps Homeward and everybody who asks away, not everybody. Calls may come from any thread.
+///
+/// After a failed ``synchronize()`` every later one fails too: the kernel reports an error once, drops the pages, and a
+/// second `fdatasync` would then succeed without anything being durable. Open the device again after a recovery.
+public final class FileDevice: BlockDevice {
+    public let name: String
+    public let size: UInt64
+    /// Whether this is a block device, and no file.
+    public let isBlockDevice: Bool
+    private let descriptor: Int32
+    private let key: DeviceRegistry.Key
+    /// The first failure of `fdatasync`, with its errno.
+    private let syncFailure = Mutex<Int32>(0)
+
+    /// Opens what is there.
+    ///
+    /// - Throws: `volume-locked` when it is open here, under whatever name, or another process has it locked; `io-error`
+    ///   when it cannot be opened or is neither a file nor a block device.
+    public static func open(path: String) throws(Refusal) -> FileDevice {
+        let descriptor = homeward_open(path, O_RDWR, 0)
+        guard descriptor >= 0 else { throw refusal(path, "opening", descriptor) }
+        return try FileDevice(path: path, descriptor: descriptor)
+    }
+
+    /// Makes a sparse file of `size` bytes, durable with its name, and opens it; a file of exactly that size is used as it is.
+    ///
+    /// - Throws: `volume-mismatch` when a file of another size is there, which is left as it is; `bad-size`;
+    ///   `volume-locked`, `io-error` as ``open(path:)``.
+    public static func create(path: String, size: UInt64) throws(Refusal) -> FileDevice {
+        guard size > 0, size <= UInt64(Int64.max) else {
+            throw Refusal(.badSize, path, "a file of \(size) bytes cannot be made", hint: "give a size such as 64M")
+        }
+        let descriptor = homeward_open(path, O_RDWR | O_CREAT | O_EXCL, 0o600)
+        guard descriptor != -EEXIST else { return try use(path: path, size: size) }
+        guard descriptor >= 0 else { throw refusal(path, "making the file", descriptor) }
+        var code = homeward_ftruncate(descriptor, Int64(size))
+        if code == 0 { code = homeward_fsync(descriptor) }
+        if code == 0 { code = synchronizeFolder(folder(of: path)) }
+        guard code == 0 else {
+            // Only this call can have made the file.
+            _ = unlink(path)
+            _ = homeward_close(descriptor)
+            throw refusal(path, "making a file of \(size) bytes", code)
+        }
+        return try FileDevice(path: path, descriptor: descriptor)
+    }
+
+    private static func use(path: String, size: UInt64) throws(Refusal) -> FileDevice {
+        let device = try open(path: path)
+        guard device.size == size else {
+            throw Refusal(
+                .volumeMismatch,
+                path,
+                "\(path) exists with \(device.size) bytes, and \(size) were asked for",
+                hint: "give size \(device.size), or another path"
+            )
+        }
+        return device
+    }
+
+    /// Takes the descriptor, also when it throws.
+    private init(path: String, descriptor: Int32) throws(Refusal) {
+        var key = DeviceRegistry.Key(device: 0, inode: 0)
+        let kind = homeward_is_block_device(descriptor)
+        let bytes = homeward_size(descriptor)
+        let identity = homeward_identity(descriptor, &key.device, &key.inode)
+        guard kind >= 0, bytes >= 0, identity >= 0 else {
+            _ = homeward_close(descriptor)
+            throw Refusal(
+                .ioError,
+                path,
+                "\(path) is neither a file nor a block device",
+                hint: "name a file or a block device"
+            )
+        }
+        if let other = DeviceRegistry.register(key, path: path) {
+            _ = homeward_close(descriptor)
+            let alias = other == path ? path : "\(path), which is also \(other),"
+            throw Refusal(
+                .volumeLocked,
+                path,
+                "\(alias) is open already on this host",
+                hint: "name another file or device"
+            )
+        }
+        let lock = homeward_lock_exclusive(descriptor)
+        guard lock == 0 else {
+            DeviceRegistry.unregister(key)
+            _ = homeward_close(descriptor)
+            guard lock == -EWOULDBLOCK else { throw Self.refusal(path, "locking", lock) }
+            throw Refusal(
+                .volumeLocked,
+                path,
+                "another process has \(path) locked",
+                hint: "find it with: lsof \(path)"
+            )
+        }
+        name = path
+        size = UInt64(bytes)
+        isBlockDevice = kind == 1
+        self.descriptor = descriptor
+        self.key = key
+    }
+
+    deinit {
+        DeviceRegistry.unregister(key)
+        _ = homeward_close(descriptor)
+    }
+
+    // MARK: BlockDevice
+
+    public func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(Refusal) {
+        try check("reading", offset, UInt64(buffer.count))
+        let count = homeward_pread(descriptor, buffer.baseAddress, buffer.count, Int64(offset))
+        guard count >= 0 else { throw failure("reading \(buffer.count) bytes", offset, systemText(count)) }
+        guard count == buffer.count else {
+            throw failure("reading \(buffer.count) bytes", offset, "it ends after \(count) of them; it has shrunk")
+        }
+    }
+
+    public func write(at offset: UInt64, _ pieces: [UnsafeRawBufferPointer]) throws(Refusal) {
+        let total = pieces.reduce(0) { $0 + UInt64($1.count) }
+        try check("writing", offset, total)
+        let count: Int64
+        if pieces.count == 1 {
+            count = homeward_pwrite(descriptor, pieces[0].baseAddress, pieces[0].count, Int64(offset))
+        } else {
+            var vectors = pieces.map {
+                iovec(iov_base: UnsafeMutableRawPointer(mutating: $0.baseAddress), iov_len: $0.count)
+            }
+            count = homeward_pwritev(descriptor, &vectors, Int32(vectors.count), Int64(offset))
+        }
+        guard count >= 0 else { throw failure("writing \(total) bytes", offset, systemText(count)) }
+    }
+
+    /// Punches a hole; where that is not possible, writes zeroes.
+    public func zero(at offset: UInt64, length: UInt64) throws(Refusal) {
+        try check("zeroing", offset, length)
+        guard length > 0 else { return }
+        let code = homeward_punch_hole(descriptor, Int64(offset), Int64(length))
+        switch code {
+        case 0: return
+        // EINVAL: a block device and a range that is no multiple of its sectors.
+        case -EOPNOTSUPP, -ENOSYS, -EINVAL, -ENODEV: try writeZeroes(at: offset, length: length)
+        default: throw failure("zeroing \(length) bytes", offset, systemText(code))
+        }
+    }
+
+    private func writeZeroes(at offset: UInt64, length: UInt64) throws(Refusal) {
+        let zeroes = [UInt8](repeating: 0, count: Int(min(length, 1 << 20)))
+        var done: UInt64 = 0
+        while done < length {
+            let count = Int(min(length - done, UInt64(zeroes.count)))
+            let code = homeward_pwrite(descriptor, zeroes, count, Int64(offset + done))
+            guard code >= 0 else { throw failure("zeroing \(count) bytes", offset + done, systemText(code)) }
+            done += UInt64(count)
+        }
+    }
+
+    public func synchronize() throws(Refusal) {
+        let failed = syncFailure.withLock { $0 }
+        if failed != 0 {
+            throw failure(
+                "making writes durable",
+                nil,
+                "it failed before (\(systemText(failed))), and is not tried again"
+            )
+        }
+        let code = homeward_fdatasync(descriptor)
+        guard code == 0 else {
+            syncFailure.withLock { if $0 == 0 { $0 = code } }
+            throw failure("making writes durable", nil, systemText(code))
+        }
+        // One that ran beside this may have been given the error of pages that this one believes in.
+        let meanwhile = syncFailure.withLock { $0 }
+        guard meanwhile == 0 else { throw failure("making writes durable", nil, systemText(meanwhile)) }
+    }
+
+    public func isHole(at offset: UInt64, length: UInt64) -> Bool {
+        guard !isBlockDevice, length > 0, offset <= size, length <= size - offset else { return false }
+        let data = homeward_seek_data(descriptor, Int64(offset))
+        guard data >= 0 else { return false }
+        // Beyond the end of a file that shrank nothing is known.
+        let end = Int64(offset + length)
+        return data >= end && homeward_size(descriptor) >= end
+    }
+
+    // MARK: Failures
+
+    private func check(_ action: String, _ offset: UInt64, _ length: UInt64) throws(Refusal) {
+        guard offset <= size, length <= size - offset else {
+            throw failure("\(action) \(length) bytes", offset, "it has \(size) bytes")
+        }
+    }
+
+    private func failure(_ action: String, _ offset: UInt64?, _ text: String) -> Refusal {
+        let place = offset.map { " at \($0)" } ?? ""
+        return Refusal(
+            .ioError,
+            name,
+            "\(action)\(place) of \(name) failed: \(text)",
+            hint: "see the kernel's log: dmesg"
+        )
+    }
+
+    private static func refusal(_ path: String, _ action: String, _ code: Int32) -> Refusal {
+        Refusal(
+            .ioError,
+            path,
+            "\(action) of \(path) failed: \(systemText(code))",
+            hint: "see that the path is right and may be written"
+        )
+    }
+}
