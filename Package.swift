@@ -56,7 +56,7 @@ let package = Package(
         .target(
             name: "HomewardWire",
             dependencies: [
-                "HomewardCore",
+                "HomewardCore", "CPlatform",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),
@@ -111,5 +111,18 @@ let package = Package(
         ),
         .executableTarget(name: "homeward", dependencies: ["HomewardCLI"], swiftSettings: strict),
         .executableTarget(name: "homeward-sim", dependencies: ["HomewardSimulation"], swiftSettings: strict),
+
+        // MARK: Tests
+        .testTarget(name: "HomewardCoreTests", dependencies: ["HomewardCore"], swiftSettings: strict),
+        .testTarget(
+            name: "HomewardWireTests",
+            dependencies: [
+                "HomewardCore", "HomewardWire",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict
+        ),
     ]
 )
