@@ -34,15 +34,17 @@ struct PeerNetworkTests {
                 guard let session = sender.recorder.session(peer) else { continue }
                 for channel in PeerChannel.allCases {
                     tasks.addTask {
-                        for number in 0..<total {
-                            let size = number % 100 == 0 ? 300_000 : number % 1000
-                            _ = sender.network.waitUntilWritable(session, channel: channel)
-                            sender.network.send(
-                                session,
-                                channel: channel,
-                                kind: 3,
-                                payload: numbered(UInt64(number), count: size)
-                            )
+                        await onThread {
+                            for number in 0..<total {
+                                let size = number % 100 == 0 ? 300_000 : number % 1000
+                                _ = sender.network.waitUntilWritable(session, channel: channel)
+                                sender.network.send(
+                                    session,
+                                    channel: channel,
+                                    kind: 3,
+                                    payload: numbered(UInt64(number), count: size)
+                                )
+                            }
                         }
                     }
                 }
@@ -73,14 +75,16 @@ struct PeerNetworkTests {
         boston.recorder.holding = true
         let sent = Counter()
         let sender = Task.detached {
-            for number in 0..<600 where atlanta.network.waitUntilWritable(session, channel: .bulk, limit: 1 << 20) {
-                atlanta.network.send(
-                    session,
-                    channel: .bulk,
-                    kind: 1,
-                    payload: numbered(UInt64(number), count: 256 << 10)
-                )
-                sent.add()
+            await onThread {
+                for number in 0..<600 where atlanta.network.waitUntilWritable(session, channel: .bulk, limit: 1 << 20) {
+                    atlanta.network.send(
+                        session,
+                        channel: .bulk,
+                        kind: 1,
+                        payload: numbered(UInt64(number), count: 256 << 10)
+                    )
+                    sent.add()
+                }
             }
         }
         // 150 MiB want to go; the sender stands still when socket buffers, one inbox and one limit are full.
@@ -175,10 +179,12 @@ struct PeerNetworkTests {
         let (atlanta, boston) = try await pair()
         let session = try #require(atlanta.recorder.session("boston"))
         let sender = Task.detached {
-            var number: UInt64 = 0
-            while atlanta.network.waitUntilWritable(session, channel: .bulk),
-                atlanta.network.send(session, channel: .bulk, kind: 1, payload: numbered(number, count: 64 << 10))
-            { number += 1 }
+            await onThread {
+                var number: UInt64 = 0
+                while atlanta.network.waitUntilWritable(session, channel: .bulk),
+                    atlanta.network.send(session, channel: .bulk, kind: 1, payload: numbered(number, count: 64 << 10))
+                { number += 1 }
+            }
         }
         try await eventually("frames flow") { boston.recorder.frames.count > 50 }
         let address = try #require(boston.network.localAddress)

@@ -1,4 +1,4 @@
-import Glibc
+import Foundation
 import HomewardCore
 import HomewardWire
 import Logging
@@ -127,3 +127,13 @@ func eventually(
 
 /// A moment of the calling thread.
 func restBriefly() { usleep(2000) }
+
+/// Runs what blocks on a thread of its own: the pool that tests share has only as many as the machine has cores.
+func onThread(_ body: @escaping @Sendable () -> Void) async {
+    await withCheckedContinuation { continuation in
+        Thread.detachNewThread {
+            body()
+            continuation.resume()
+        }
+    }
+}
