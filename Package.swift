@@ -56,7 +56,7 @@ let package = Package(
         .target(
             name: "HomewardWire",
             dependencies: [
-                "HomewardCore",
+                "HomewardCore", "CPlatform",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),
@@ -113,11 +113,40 @@ let package = Package(
         .executableTarget(name: "homeward-sim", dependencies: ["HomewardSimulation"], swiftSettings: strict),
 
         // MARK: Tests
+        .testTarget(name: "HomewardCoreTests", dependencies: ["HomewardCore"], swiftSettings: strict),
         .testTarget(
             name: "HomewardNBDTests",
             dependencies: [
                 "HomewardNBD", "HomewardCore", "CPlatform", .product(name: "Logging", package: "swift-log"),
             ],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "HomewardWireTests",
+            dependencies: [
+                "HomewardCore", "HomewardWire",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "HomewardControlTests",
+            dependencies: [
+                "HomewardControl", "HomewardCore", "HomewardAdministration",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "HomewardCLITests",
+            dependencies: ["HomewardCLI", "HomewardCore", "HomewardAdministration"],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "LabTests",
+            dependencies: ["HomewardCLI", "HomewardCore", "HomewardAdministration"],
             swiftSettings: strict
         ),
     ]

@@ -37,7 +37,9 @@ public struct PeerSession: Hashable, Sendable {
     }
 }
 
-/// What the network tells its owner. Calls for one channel come in order; those of different channels may overlap.
+/// What the network tells its owner.
+///
+/// Calls for one channel come in order; those of different channels may overlap.
 public protocol PeerEvents: AnyObject, Sendable {
     /// All three connections with a peer are up and it said who it is.
     func peerConnected(_ session: PeerSession, hello: PeerHello)

@@ -1,0 +1,137 @@
+import HomewardCore
+import NIOCore
+
+/// Frames that wait to be written on one connection: filled by any thread, emptied by the connection's event loop.
+final class Outbox: Sendable {
+    /// Bytes handed to the socket at a time; what is beyond waits here, where it is counted.
+    static let batch = 1 << 20
+
+    private struct Contents {
+        var frames = CircularBuffer<ByteBuffer>()
+        /// Of `frames` and of the batch that is being written.
+        var bytes = 0
+        /// Whether the event loop has been asked to empty this, or is writing a batch.
+        var draining = false
+        var ended = false
+    }
+
+    private let gate = Gate(Contents())
+
+    enum Addition {
+        /// The event loop must be asked to drain.
+        case wakeLoop
+        /// It is at work and will come by.
+        case queued
+        /// The connection is no more.
+        case ended
+    }
+
+    func add(_ frame: ByteBuffer) -> Addition {
+        gate.withLock { contents in
+            if contents.ended { return .ended }
+            contents.frames.append(frame)
+            contents.bytes += frame.readableBytes
+            if contents.draining { return .queued }
+            contents.draining = true
+            return .wakeLoop
+        }
+    }
+
+    /// The next batch for the socket, with its size; nil when there is none, and then the next addition wakes the loop.
+    func takeBatch() -> (frames: [ByteBuffer], bytes: Int)? {
+        gate.withLock { contents in
+            guard !contents.ended, !contents.frames.isEmpty else {
+                contents.draining = false
+                return nil
+            }
+            var frames: [ByteBuffer] = []
+            var bytes = 0
+            while let frame = contents.frames.first, frames.isEmpty || bytes + frame.readableBytes <= Self.batch {
+                bytes += frame.readableBytes
+                frames.append(frame)
+                contents.frames.removeFirst()
+            }
+            return (frames, bytes)
+        }
+    }
+
+    /// The socket has taken a batch.
+    func wrote(_ bytes: Int) { gate.change { $0.bytes -= bytes } }
+
+    var queuedBytes: Int { gate.withLock { $0.bytes } }
+
+    /// Blocks the calling thread until less than `limit` bytes wait.
+    ///
+    /// False when the connection has ended.
+    func waitUntilBelow(_ limit: Int) -> Bool {
+        gate.wait { contents in
+            if contents.ended { return false }
+            return contents.bytes < limit ? true : nil
+        }
+    }
+
+    /// Drops everything and releases all who wait.
+    func end() {
+        gate.change { contents in
+            contents.ended = true
+            contents.frames = []
+            contents.bytes = 0
+        }
+    }
+}
+
+/// Frames that have arrived on one connection and wait for its delivery thread: filled by the event loop, bounded by it.
+final class Inbox: Sendable {
+    /// When this many bytes wait, the connection reads no more until half of them are delivered.
+    static let limit = 4 << 20
+    /// What a frame is counted for beyond its payload, so that a flood of empty ones is bounded too.
+    private static let overhead = 64
+
+    private struct Contents {
+        var frames = CircularBuffer<Frame>()
+        var bytes = 0
+        var paused = false
+        var ended = false
+    }
+
+    private let gate = Gate(Contents())
+
+    /// Adds frames.
+    ///
+    /// False when the connection must not read further for now.
+    func add(_ frames: [Frame]) -> Bool {
+        gate.change { contents in
+            guard !contents.ended else { return true }
+            for frame in frames {
+                contents.frames.append(frame)
+                contents.bytes += frame.payload.count + Self.overhead
+            }
+            contents.paused = contents.bytes >= Self.limit
+            return !contents.paused
+        }
+    }
+
+    /// Blocks the calling thread until a frame is there; nil when none will come any more.
+    ///
+    /// `resume` says that the connection may read again.
+    func next() -> (frame: Frame, resume: Bool)? {
+        gate.wait { contents -> (frame: Frame, resume: Bool)?? in
+            guard let frame = contents.frames.popFirst() else { return contents.ended ? .some(nil) : nil }
+            contents.bytes -= frame.payload.count + Self.overhead
+            let resume = contents.paused && !contents.ended && contents.bytes <= Self.limit / 2
+            if resume { contents.paused = false }
+            return (frame, resume)
+        }
+    }
+
+    /// Nothing more will arrive; what has arrived is delivered, unless `discarding`.
+    func end(discarding: Bool) {
+        gate.change { contents in
+            contents.ended = true
+            if discarding {
+                contents.frames = []
+                contents.bytes = 0
+            }
+        }
+    }
+}
