@@ -83,7 +83,9 @@ let package = Package(
                 "HomewardCore", "HomewardAdministration",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict
@@ -111,5 +113,20 @@ let package = Package(
         ),
         .executableTarget(name: "homeward", dependencies: ["HomewardCLI"], swiftSettings: strict),
         .executableTarget(name: "homeward-sim", dependencies: ["HomewardSimulation"], swiftSettings: strict),
+
+        // MARK: Tests
+        .testTarget(
+            name: "HomewardControlTests",
+            dependencies: [
+                "HomewardControl", "HomewardCore", "HomewardAdministration",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "HomewardCLITests",
+            dependencies: ["HomewardCLI", "HomewardCore", "HomewardAdministration"],
+            swiftSettings: strict
+        ),
     ]
 )
