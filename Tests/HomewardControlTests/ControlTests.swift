@@ -116,7 +116,8 @@ struct ControlTests {
         try await withDoor(handler, keepAlive: .milliseconds(20)) { socket, _ in
             let answer = try await withClient(socket) { try await $0.perform(.hostStatus, on: nil) { _ in } }
             #expect(answer == .done(Outcome(summary: "ok")))
-            #expect(post(socket, #"{"request":{"hostStatus":{}}}"#).contains("\r\n\n\r\n"))
+            let text = await post(socket, #"{"request":{"hostStatus":{}}}"#)
+            #expect(text.contains("\r\n\n\r\n"))
         }
     }
 
@@ -126,7 +127,7 @@ struct ControlTests {
     func garbage(_ body: String) async throws {
         let handler = FakeHandler { _, _ in .done(Outcome(summary: "ok")) }
         try await withDoor(handler) { socket, _ in
-            let answer = post(socket, body)
+            let answer = await post(socket, body)
             #expect(answer.hasPrefix("HTTP/1.1 400"))
             #expect(answer.contains(#""code":"usage""#))
         }
@@ -137,7 +138,7 @@ struct ControlTests {
     @Test("a body over one megabyte is refused")
     func oversized() async throws {
         try await withDoor(FakeHandler { _, _ in .done(Outcome(summary: "ok")) }) { socket, _ in
-            let answer = post(socket, #"{"host":""# + String(repeating: "a", count: 2 << 20))
+            let answer = await post(socket, #"{"host":""# + String(repeating: "a", count: (1 << 20) + 4096))
             #expect(answer.hasPrefix("HTTP/1.1 413"))
         }
     }
@@ -145,7 +146,7 @@ struct ControlTests {
     @Test("health names the host and its process")
     func health() async throws {
         try await withDoor(FakeHandler { _, _ in .host(Samples.host) }) { socket, _ in
-            let answer = exchange(socket, "GET /v1/health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+            let answer = await exchange(socket, "GET /v1/health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
             #expect(answer.contains(#""name":"london""#) && answer.contains(#""pid":42"#))
         }
     }

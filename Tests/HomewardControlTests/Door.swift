@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 import HomewardAdministration
 import HomewardControl
@@ -8,7 +9,7 @@ import Synchronization
 /// Answers with whatever the test says, and notes what it was asked.
 final class FakeHandler: RequestHandler {
     typealias Script =
-        @Sendable (Request, @escaping @Sendable (Progress) -> Void) async throws -> Answer
+        @Sendable (Request, @escaping @Sendable (HomewardAdministration.Progress) -> Void) async throws -> Answer
 
     struct Call: Hashable {
         var request: Request
@@ -21,7 +22,7 @@ final class FakeHandler: RequestHandler {
     init(_ script: @escaping Script) { self.script = script }
 
     func perform(
-        _ request: Request, on host: String?, progress: @escaping @Sendable (Progress) -> Void
+        _ request: Request, on host: String?, progress: @escaping @Sendable (HomewardAdministration.Progress) -> Void
     ) async throws -> Answer {
         calls.withLock { $0.append(Call(request: request, host: host)) }
         return try await script(request, progress)
@@ -73,11 +74,20 @@ func withClient<Value: Sendable>(
 }
 
 /// Sends bytes as they stand and returns everything up to the end of the connection, or five silent seconds.
-func exchange(_ path: String, _ text: String) -> String {
+///
+/// On a thread of its own: the server needs those of the tasks.
+func exchange(_ path: String, _ text: String) async -> String {
+    await withCheckedContinuation { continuation in
+        Thread.detachNewThread { continuation.resume(returning: blockingExchange(path, text)) }
+    }
+}
+
+private func blockingExchange(_ path: String, _ text: String) -> String {
     let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
     defer { close(descriptor) }
     var limit = timeval(tv_sec: 5, tv_usec: 0)
     setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+    setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
     var address = sockaddr_un()
     address.sun_family = sa_family_t(AF_UNIX)
     withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
@@ -104,8 +114,8 @@ func exchange(_ path: String, _ text: String) -> String {
     return String(decoding: answer, as: UTF8.self)
 }
 
-func post(_ path: String, _ body: String) -> String {
-    exchange(
+func post(_ path: String, _ body: String) async -> String {
+    await exchange(
         path,
         "POST /v1/request HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: \(body.utf8.count)\r\n\r\n\(body)")
 }
