@@ -1,1 +1,4 @@
-print("homeward")
+import Foundation
+import HomewardCLI
+
+exit(await HomewardCommand.main(CommandLine.arguments))

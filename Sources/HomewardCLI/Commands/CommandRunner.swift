@@ -1,0 +1,123 @@
+import HomewardAdministration
+import HomewardCore
+
+/// Carries out what a command line amounts to, and turns the end into words and an exit code.
+public struct CommandRunner: Sendable {
+    var console: Console
+    var options: GlobalOptions
+    var connect: @Sendable (_ reach: Reach, _ object: String) async throws -> Connection
+
+    public init(
+        console: Console, options: GlobalOptions,
+        connect: @escaping @Sendable (_ reach: Reach, _ object: String) async throws -> Connection
+    ) {
+        self.console = console
+        self.options = options
+        self.connect = connect
+    }
+
+    /// - Returns: 0 done, 1 refused or failed, 2 wrong usage, 130 interrupted.
+    public func run(_ plan: Result<Plan, Refusal>) async -> Int32 {
+        do {
+            switch try plan.get() {
+            case .text(let text):
+                console.out(text)
+                return 0
+            case .ask(let inquiry): return try await run(inquiry)
+            }
+        } catch {
+            return fail(error)
+        }
+    }
+
+    private func run(_ inquiry: Inquiry) async throws -> Int32 {
+        for note in inquiry.notes { console.note("note: \(note)") }
+        var consent = inquiry.silent || options.yes || !console.canAsk
+        if let question = inquiry.question {
+            if consent {
+                console.note("note: \(question.consequence)")
+            } else {
+                guard console.ask("\(question.text) \(question.consequence)") else { throw declined(inquiry) }
+                consent = true
+            }
+        }
+        let connection = try await connect(inquiry.reach, inquiry.object)
+        do {
+            var answers: [Answer] = []
+            for request in inquiry.requests {
+                answers.append(try await perform(request, inquiry, connection, consent: consent))
+            }
+            await connection.close()
+            return try show(answers, inquiry)
+        } catch {
+            await connection.close()
+            throw error
+        }
+    }
+
+    private func perform(
+        _ request: Request, _ inquiry: Inquiry, _ connection: Connection, consent: Bool
+    ) async throws -> Answer {
+        let display = ProgressDisplay(console)
+        defer { display.end() }
+        do {
+            return try await connection.handler.perform(request.consenting(consent), on: connection.host) {
+                display.show($0)
+            }
+        } catch let refusal as Refusal where refusal.code == .needsConsent && !consent {
+            display.end()
+            guard console.ask(refusal.message) else { throw declined(inquiry) }
+            return try await perform(request, inquiry, connection, consent: true)
+        }
+    }
+
+    private func show(_ answers: [Answer], _ inquiry: Inquiry) throws -> Int32 {
+        var difference: Refusal?
+        if case .verification = inquiry.view {
+            for case .synchronized(let reports) in answers {
+                difference = difference ?? SynchronizationText.difference(reports, object: inquiry.object)
+            }
+        }
+        if options.json {
+            if let difference {
+                // The code of the end and the JSON have to say the same, and the report is wanted all the same.
+                let report = try answers.first.map { try StableJSON.text($0) } ?? "null"
+                console.out(StableJSON.text(difference).dropLast() + ",\"synchronized\":\(report)}")
+            } else if answers.count == 1 {
+                console.out(try StableJSON.text(answers[0]))
+            } else {
+                console.out("[\(try answers.map { try StableJSON.text($0) }.joined(separator: ","))]")
+            }
+            return difference == nil ? 0 : 1
+        }
+        for answer in answers {
+            let (out, notes) = AnswerText.lines(answer, inquiry.view)
+            for line in out { console.out(line) }
+            for line in notes { console.note(line) }
+        }
+        if let difference { return fail(difference) }
+        return 0
+    }
+
+    /// Shows why it ended and returns the exit code.
+    func fail(_ error: any Error) -> Int32 {
+        let refusal =
+            error as? Refusal
+            ?? Refusal(
+                error is CancellationError ? .interrupted : .ioError, "homeward", "\(error)", hint: "give the command again")
+        if options.json { console.out(StableJSON.text(refusal)) } else { console.note(refusal.description) }
+        return Self.exitCode(refusal.code)
+    }
+
+    static func exitCode(_ code: RefusalCode) -> Int32 {
+        switch code {
+        case .usage: 2
+        case .interrupted: 130
+        default: 1
+        }
+    }
+
+    private func declined(_ inquiry: Inquiry) -> Refusal {
+        Refusal(.needsConsent, inquiry.object, "nothing was done: the answer was no", hint: "--yes answers with yes")
+    }
+}

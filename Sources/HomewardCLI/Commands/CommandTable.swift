@@ -1,0 +1,46 @@
+import ArgumentParser
+import HomewardCore
+
+/// The first words of a line: which are commands, and which are not built yet.
+enum CommandTable {
+    /// Commands of the product that this release refuses, with what does the job today.
+    static let notBuilt: [(words: [String], hint: String)] = [
+        (["run"], "type the steps: homeward vradmin help lists the verbs of a failback"),
+        (["exec"], "a shell script of homeward commands with --json"),
+        (["repl"], "homeward vradmin …, one command at a time"),
+        (["runbooks"], "homeward vradmin help makesec, syncrvg, startrep, migrate: the steps of a failback in order"),
+        (["runs"], "homeward status shows what runs and what is owed"),
+        (["host"], "homeward status shows this host; peers are named in host.lua"),
+        (["test"], "a shell script against homeward lab up"),
+        (["vol", "import"], "homeward vol create DG/VOL --file PATH takes over an existing file"),
+        (["vol", "export"], "the data door: the NBD export DG/VOL on the host's socket"),
+        (["vol", "snapshot"], "vradmin pauserep, then copy the volumes of the Secondary"),
+        (["vol", "attach"], "nbd-client -unix SOCKET -N DG/VOL /dev/nbdN"),
+        (["vol", "detach"], "nbd-client -d /dev/nbdN"),
+    ]
+
+    /// Why a line cannot be carried out, as far as its first words tell.
+    static func refusal(for words: [String]) -> Refusal? {
+        if let entry = notBuilt.first(where: { words.starts(with: $0.words) }) {
+            let name = "homeward \(entry.words.joined(separator: " "))"
+            return Refusal(.notBuiltYet, name, "\(name) is not built in this release", hint: entry.hint)
+        }
+        guard let first = words.first, !first.hasPrefix("-"), first != "help" else { return nil }
+        let names = Homeward.configuration.subcommands.compactMap { $0.configuration.commandName }
+        guard !names.contains(first) else { return nil }
+        let known = names + notBuilt.map { $0.words[0] }
+        return Refusal(
+            .usage, "homeward", "unknown command \(first)\(suggestion(for: first, among: known))",
+            hint: "homeward --help lists all commands")
+    }
+
+    /// The command of the line when it is one that parses and runs by itself.
+    static func foreign(_ words: [String]) -> (any ParsableCommand.Type)? {
+        guard let first = words.first else { return nil }
+        let command = Homeward.configuration.subcommands.first { $0.configuration.commandName == first }
+        guard let command, !(command is any InquiringCommand.Type), command.configuration.subcommands.allSatisfy({
+            !($0 is any InquiringCommand.Type)
+        }) else { return nil }
+        return command
+    }
+}

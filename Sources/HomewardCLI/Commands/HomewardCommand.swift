@@ -1,0 +1,110 @@
+import ArgumentParser
+import Foundation
+import HomewardAdministration
+import HomewardCore
+
+/// The program `homeward`.
+public enum HomewardCommand {
+    /// Carries out a command line, the name of the program first.
+    ///
+    /// Called by the name of a VVR language (a symlink), the program speaks that language.
+    /// - Returns: 0 done, 1 refused or failed, 2 wrong usage, 130 interrupted.
+    public static func main(_ arguments: [String]) async -> Int32 {
+        var words = Array(arguments.dropFirst())
+        let program = arguments.first?.split(separator: "/").last.map(String.init) ?? "homeward"
+        if VVRLanguage.named(program) != nil { words.insert(program, at: 0) }
+        let environment = ProcessInfo.processInfo.environment
+        return await run(words, console: .standard) { options in
+            let place = ClientPlace.decide(options, environment: environment) { path in
+                var isFolder: ObjCBool = false
+                return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && isFolder.boolValue
+            }
+            return { reach, object in try await Connector().connect(place, reach: reach, object: object) }
+        }
+    }
+
+    /// The same with everything around it given, for tests.
+    static func run(
+        _ words: [String], console: Console,
+        connecting: (GlobalOptions) -> @Sendable (Reach, String) async throws -> Connection
+    ) async -> Int32 {
+        var options = GlobalOptions()
+        let rest: [String]
+        switch GlobalOptions.extract(from: words) {
+        case .success(let (extracted, left)): (options, rest) = (extracted, left)
+        case .failure(let refusal):
+            options.json = words.contains("--json")
+            return runner(console, options, connecting).fail(refusal)
+        }
+        let runner = runner(console, options, connecting)
+        if let refusal = CommandTable.refusal(for: rest) { return runner.fail(refusal) }
+        if let command = CommandTable.foreign(rest) {
+            return await runForeign(command, rest + options.words, runner)
+        }
+        do {
+            guard let command = try Homeward.parseAsRoot(rest) as? any InquiringCommand else {
+                console.out(Homeward.helpMessage())
+                return 0
+            }
+            let plan = command.plan()
+            return await Interruption.cancelling { await runner.run(plan) }
+        } catch {
+            return end(error, runner)
+        }
+    }
+
+    /// Commands that are more than one inquiry parse and run by themselves, global options included.
+    private static func runForeign(
+        _ type: any ParsableCommand.Type, _ words: [String], _ runner: CommandRunner
+    ) async -> Int32 {
+        do {
+            var command = try Homeward.parseAsRoot(words)
+            if var asynchronous = command as? any AsyncParsableCommand {
+                try await asynchronous.run()
+            } else {
+                try command.run()
+            }
+            return 0
+        } catch {
+            return end(error, runner)
+        }
+    }
+
+    private static func end(_ error: any Error, _ runner: CommandRunner) -> Int32 {
+        if error is Refusal || error is CancellationError { return runner.fail(error) }
+        if let code = error as? ExitCode { return code.rawValue }
+        let message = Homeward.fullMessage(for: error)
+        guard Homeward.exitCode(for: error).isSuccess else {
+            return runner.fail(
+                Refusal(
+                    .usage, "homeward", Homeward.message(for: error),
+                    hint: message.split(separator: "\n").first { $0.hasPrefix("Usage:") }.map(String.init)
+                        ?? "homeward --help"))
+        }
+        runner.console.out(message)
+        return 0
+    }
+
+    private static func runner(
+        _ console: Console, _ options: GlobalOptions,
+        _ connecting: (GlobalOptions) -> @Sendable (Reach, String) async throws -> Connection
+    ) -> CommandRunner {
+        CommandRunner(console: console, options: options, connect: connecting(options))
+    }
+}
+
+extension GlobalOptions {
+    /// The options as they can be typed again.
+    var words: [String] {
+        var words: [String] = []
+        if let host { words += ["--host", host] }
+        switch lab {
+        case .here?: words.append("--lab")
+        case .folder(let folder)?: words.append("--lab=\(folder)")
+        case nil: break
+        }
+        if json { words.append("--json") }
+        if yes { words.append("--yes") }
+        return words
+    }
+}

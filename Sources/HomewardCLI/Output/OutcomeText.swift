@@ -1,0 +1,35 @@
+import HomewardAdministration
+import HomewardCore
+
+/// The end of a request that changed something, and what it cost.
+enum OutcomeText {
+    static func lines(_ outcome: Outcome) -> [String] {
+        var lines = [outcome.summary]
+        if let takeover = outcome.takeover { lines += self.takeover(takeover) }
+        if let discarded = outcome.discarded { lines += self.discarded(discarded) }
+        return lines + outcome.notes.map { "note: \($0)" }
+    }
+
+    private static func takeover(_ report: TakeoverReport) -> [String] {
+        let time = report.forkTime.map { " of \(Units.time($0)) UTC" } ?? ""
+        var lines = ["epoch \(report.epoch); last update kept: \(report.forkID)\(time)"]
+        let whose = report.oldPrimary.map { " of \($0)" } ?? ""
+        lines.append("last update heard of\(whose): \(report.lastHeardID?.description ?? "unknown")")
+        lines.append(report.lostAtLeast.map { "lost: at least \(Units.count($0, "update"))" } ?? "lost: unknown")
+        return lines
+    }
+
+    static func discarded(_ discarded: DiscardedUpdates) -> [String] {
+        var lines = [
+            "\(Units.count(discarded.updates, "update")) of \(discarded.host) given up"
+                + " (\(Units.bytes(discarded.bytes)), \(discarded.firstID) to \(discarded.lastID),"
+                + " \(Units.time(discarded.firstTime)) to \(Units.time(discarded.lastTime)) UTC)"
+        ]
+        for range in discarded.ranges {
+            lines.append("  \(range.volume): \(Units.bytes(range.length)) at \(range.offset)")
+        }
+        if discarded.rangesLeftOff > 0 { lines.append("  and \(discarded.rangesLeftOff) more ranges") }
+        if let file = discarded.salvageFile { lines.append("kept in \(file)") }
+        return lines
+    }
+}

@@ -1,0 +1,58 @@
+import HomewardAdministration
+import HomewardCore
+
+/// Which host of a lab a line goes to when it names none: the pure part of the decision.
+enum LabChoice {
+    /// A host of the lab; `description` is nil when it did not answer.
+    struct Candidate {
+        var name: String
+        var description: HostDescription?
+    }
+
+    /// - Returns: The place of the host among the candidates.
+    /// - Throws: ``Refusal`` `ambiguous` when the line has to name a host, or `daemon-unreachable`.
+    static func choose(_ reach: Reach, among candidates: [Candidate], object: String) throws(Refusal) -> Int {
+        let answering = candidates.indices.filter { candidates[$0].description != nil }
+        if case .local = reach {
+            let names = answering.map { candidates[$0].name }
+            throw Refusal(
+                .ambiguous, object, "in a lab this acts on the host that is named, and none is",
+                hint: "add --host NAME; hosts that answer: \(names.isEmpty ? "none" : names.joined(separator: ", "))")
+        }
+        guard let first = answering.first else {
+            throw Refusal(
+                .daemonUnreachable, object, "no host of the lab answers",
+                hint: "homeward lab status; homeward lab up starts it")
+        }
+        let primaries = answering.filter { index in
+            locals(candidates[index]).contains { $0.role == "primary" && fits($0, reach) }
+        }
+        // An open Primary goes before one that is fenced: it is the one that has the role.
+        if let open = primaries.first(where: { index in
+            locals(candidates[index]).contains { $0.role == "primary" && $0.state == "enabled" && fits($0, reach) }
+        }) {
+            return open
+        }
+        if let fenced = primaries.first { return fenced }
+        switch reach {
+        case .primary(let name), .primaryOfLink(let name):
+            throw Refusal(
+                .hostUnreachable, object, "no Primary of \(name) answers in the lab",
+                hint: "homeward lab status; --host NAME asks one host whatever its role")
+        case .any, .rds, .local:
+            return answering.first { index in locals(candidates[index]).contains { fits($0, reach) } } ?? first
+        }
+    }
+
+    private static func locals(_ candidate: Candidate) -> [MemberDescription] {
+        candidate.description?.rvgs.flatMap(\.members).filter(\.isLocal) ?? []
+    }
+
+    private static func fits(_ member: MemberDescription, _ reach: Reach) -> Bool {
+        switch reach {
+        case .any, .local: true
+        case .rds(let rvg), .primary(let rvg): member.rvg == rvg
+        case .primaryOfLink(let link): member.links.contains { $0.name == link }
+        }
+    }
+}
