@@ -111,5 +111,12 @@ let package = Package(
         ),
         .executableTarget(name: "homeward", dependencies: ["HomewardCLI"], swiftSettings: strict),
         .executableTarget(name: "homeward-sim", dependencies: ["HomewardSimulation"], swiftSettings: strict),
+
+        // MARK: Tests
+        .testTarget(
+            name: "LabTests",
+            dependencies: ["HomewardCLI", "HomewardCore", "HomewardAdministration"],
+            swiftSettings: strict
+        ),
     ]
 )
