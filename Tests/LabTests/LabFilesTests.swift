@@ -19,13 +19,18 @@ struct LabFilesTests {
             torn[place] ^= 1
             #expect(LabRecord.decode(torn[...], lab: lab) == .damaged)
         }
-        #expect(LabRecord.decode(bytes[...], lab: Identity(high: 9, low: 9)) == .empty, "another lab's bytes are not ours")
+        #expect(
+            LabRecord.decode(bytes[...], lab: Identity(high: 9, low: 9)) == .empty,
+            "another lab's bytes are not ours"
+        )
         #expect(LabRecord.decode([UInt8](repeating: 0, count: 4096)[...], lab: lab) == .empty)
     }
 
     @Test("records of different loads, numbers and predecessors differ")
     func distinct() {
-        let all = [(1, 1, 0), (2, 1, 0), (1, 2, 0), (1, 1, 1)].map { LabRecord(lab: lab, run: $0, number: $1, previous: $2) }
+        let all = [(1, 1, 0), (2, 1, 0), (1, 2, 0), (1, 1, 1)].map {
+            LabRecord(lab: lab, run: $0, number: $1, previous: $2)
+        }
         #expect(Set(all.map(\.checksum)).count == 4)
     }
 
@@ -51,7 +56,12 @@ struct LabFilesTests {
     @Test("a note that was torn is passed over, and those around it are read")
     func notes() {
         let run = LabNote(
-            kind: .run, run: 5, number: 1, position: .zero, time: 1, primary: "seattle",
+            kind: .run,
+            run: 5,
+            number: 1,
+            position: .zero,
+            time: 1,
+            primary: "seattle",
             history: [EpochDescription(number: 1, id: lab, kind: "created", firstID: UpdateID(1), host: "seattle")]
         )
         let flush = LabNote(kind: .flush, run: 5, number: 64, position: UpdateID(70), time: 2, primary: "seattle")
@@ -88,7 +98,11 @@ struct LabFilesTests {
         try FileManager.default.createDirectory(atPath: stage.folder.path, withIntermediateDirectories: true)
         #expect(try LabState.load(stage.folder) == nil)
         var state = LabState(
-            id: lab, address: "127.1.2.3", volumeSize: 1 << 20, logSize: 2 << 20, bare: true,
+            id: lab,
+            address: "127.1.2.3",
+            volumeSize: 1 << 20,
+            logSize: 2 << 20,
+            bare: true,
             hosts: [.init(name: "seattle", port: 7110)]
         )
         state.partitions = [["london", "tokyo"]]
@@ -103,7 +117,13 @@ struct LabFilesTests {
     @Test("status prints the fields that scripts rely on, null for the pid of a host that is down")
     func statusShape() throws {
         let host = LabStatus.Host(
-            name: "seattle", state: .crashed, pid: nil, role: "none", directory: "/l/seattle", control: "/l/c", nbd: "/l/n"
+            name: "seattle",
+            state: .crashed,
+            pid: nil,
+            role: "none",
+            directory: "/l/seattle",
+            control: "/l/c",
+            nbd: "/l/n"
         )
         let status = LabStatus(hosts: [host], partitions: [["london", "seattle"]])
         let encoder = JSONEncoder()
@@ -121,7 +141,7 @@ struct LabFilesTests {
         let folder = LabFolder("/tmp/" + String(repeating: "x", count: 100))
         let refusal = #expect(throws: Refusal.self) { try folder.checkSocketPaths() }
         #expect(refusal?.code == .socketPathTooLong)
-        #expect(refusal?.message.contains("125 bytes") == true)
+        #expect(refusal?.message.contains("126 bytes") == true)
     }
 
     @Test("the folder is --lab, else the environment's, else .lab")
@@ -143,7 +163,10 @@ struct LabFilesTests {
         #expect(text.contains(#"peers = { seattle = "127.1.2.3:7110", tokyo = "127.1.2.3:7112" }"#))
     }
 
-    @Test("sizes take units, and are multiples of 4096", arguments: [("64M", 64 << 20), ("1g", 1 << 30), ("8192", 8192)])
+    @Test(
+        "sizes take units, and are multiples of 4096",
+        arguments: [("64M", 64 << 20), ("1g", 1 << 30), ("8192", 8192)]
+    )
     func sizes(_ text: String, _ bytes: UInt64) {
         #expect(LabSize(argument: text)?.bytes == bytes)
         for wrong in ["", "0", "M", "-1M", "4097", "1T", "99999999999G"] { #expect(LabSize(argument: wrong) == nil) }

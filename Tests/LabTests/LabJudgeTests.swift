@@ -9,11 +9,17 @@ struct LabJudgeTests {
     static let created = epoch(1, "created", 1, "seattle")
     static let taken = epoch(2, "takeover", 31, "london")
     /// Eight records fit: two volumes of four slots.
-    let layout = LabLayout(sizes: [16_384, 16_384])!  // swift-format-ignore: NeverForceUnwrap
+    let layout: LabLayout
+
+    init() throws { layout = try #require(LabLayout(sizes: [16_384, 16_384])) }
 
     static func epoch(_ number: UInt64, _ kind: String, _ first: UInt64, _ host: String) -> EpochDescription {
         EpochDescription(
-            number: number, id: Identity(high: 0, low: number), kind: kind, firstID: UpdateID(first), host: host
+            number: number,
+            id: Identity(high: 0, low: number),
+            kind: kind,
+            firstID: UpdateID(first),
+            host: host
         )
     }
 
@@ -36,13 +42,20 @@ struct LabJudgeTests {
     /// A load on seattle whose record n has the id 10 n, flushed after each.
     func seattle(_ count: UInt64) -> LabRun {
         LabRun(
-            id: 1, first: 1, start: .zero, primary: "seattle", history: [Self.created],
+            id: 1,
+            first: 1,
+            start: .zero,
+            primary: "seattle",
+            history: [Self.created],
             flushes: (1...count).map { .init(number: $0, position: UpdateID($0 * 10), time: Double($0)) }
         )
     }
 
     func findings(
-        _ runs: [LabRun], _ images: [LabImage], history: [EpochDescription] = [created], open: [String] = ["seattle"]
+        _ runs: [LabRun],
+        _ images: [LabImage],
+        history: [EpochDescription] = [created],
+        open: [String] = ["seattle"]
     ) -> [String] {
         LabJudge.findings(
             LabEvidence(layout: layout, runs: runs, openPrimaries: open, history: history, images: images)
@@ -60,7 +73,10 @@ struct LabJudgeTests {
     func complete() {
         #expect(findings([seattle(3)], [image("seattle", numbers(1...3, 1))]).isEmpty)
         #expect(findings([seattle(21)], [image("seattle", numbers(1...21, 1))]).isEmpty)
-        #expect(findings([seattle(20)], [image("seattle", numbers(1...23, 1))]).isEmpty, "unflushed records may be there")
+        #expect(
+            findings([seattle(20)], [image("seattle", numbers(1...23, 1))]).isEmpty,
+            "unflushed records may be there"
+        )
     }
 
     @Test("without an open Primary a loaded lab fails")
@@ -106,7 +122,11 @@ struct LabJudgeTests {
     func numbersAgain() {
         let history = [Self.created, Self.taken]
         let second = LabRun(
-            id: 2, first: 4, start: UpdateID(31), primary: "london", history: history,
+            id: 2,
+            first: 4,
+            start: UpdateID(31),
+            primary: "london",
+            history: history,
             flushes: [.init(number: 6, position: UpdateID(60))]
         )
         let good = image("london", numbers(1...3, 1) + numbers(4...6, 2))
@@ -119,12 +139,17 @@ struct LabJudgeTests {
     func otherBranch() {
         let rival = Self.epoch(3, "takeover", 21, "tokyo")
         let second = LabRun(
-            id: 2, first: 4, start: UpdateID(31), primary: "london", history: [Self.created, Self.taken],
+            id: 2,
+            first: 4,
+            start: UpdateID(31),
+            primary: "london",
+            history: [Self.created, Self.taken],
             flushes: [.init(number: 5, position: UpdateID(50))]
         )
         let history = [Self.created, rival]
         #expect(
-            findings([seattle(3), second], [image("tokyo", numbers(1...2, 1))], history: history, open: ["tokyo"]).isEmpty
+            findings([seattle(3), second], [image("tokyo", numbers(1...2, 1))], history: history, open: ["tokyo"])
+                .isEmpty
         )
         let back = image("tokyo", numbers(1...3, 1) + numbers(4...4, 2))
         #expect(!findings([seattle(3), second], [back], history: history, open: ["tokyo"]).isEmpty)

@@ -2,6 +2,7 @@ import Foundation
 import HomewardAdministration
 import HomewardCLI
 import HomewardCore
+import Synchronization
 import Testing
 
 /// The lab's life, with processes that are real and daemons that are not: stand-ins that live until they are ended.
@@ -36,6 +37,25 @@ struct LabLifeTests {
         #expect(await code { _ = try await lab.crash("paris") } == .unknownHost)
         _ = try await lab.restart("seattle")
         #expect(try await lab.status().hosts[0].state == .running)
+    }
+
+    @Test("a lab that was brought down is started again as it was, and erased only when told so")
+    func downAndUp() async throws {
+        let stage = try LabStage()
+        let lab = stage.lab
+        try await stage.up()
+        let id = try LabState.load(stage.folder)?.id
+        _ = try await lab.crash("tokyo")
+        #expect(try await !lab.down(erase: false).already)
+        #expect(try await lab.status().hosts.map(\.state) == [.stopped, .stopped, .crashed])
+        #expect(try await lab.down(erase: false).already)
+        let again = try await lab.up(LabPlan())
+        #expect(again.already)
+        #expect(try LabState.load(stage.folder)?.id == id)
+        #expect(try await lab.status().hosts.map(\.state) == [.running, .running, .running])
+        _ = try await lab.down(erase: true)
+        #expect(await code { _ = try await lab.status() } == .labNotRunning)
+        #expect(!FileManager.default.fileExists(atPath: stage.folder.host("seattle")))
     }
 
     @Test("the record is there before the daemons, and a half-made lab is made anew")
@@ -151,6 +171,20 @@ struct LabLifeTests {
         let after = try await stage.lab.load(seconds: 0.02)
         #expect(after.primary == "london")
         #expect(try await stage.lab.check().findings.isEmpty)
+    }
+
+    @Test("a load that holds the volumes open ends with the Primary, and only then")
+    func hold() async throws {
+        let stage = try LabStage()
+        try await stage.up()
+        let lab = stage.lab
+        let held = Task { try await lab.load(seconds: 0.01, hold: true) }
+        while !LabNote.parse((try? bytes(stage.folder.notesFile)) ?? []).contains(where: { $0.kind == .end }) {
+            try await Task.sleep(for: .milliseconds(5))
+        }
+        #expect(await code { _ = try await lab.check() } == .labHostState, "the application runs")
+        stage.world.change("seattle") { $0.isAlive = false }
+        #expect(await code { _ = try await held.value } == .labHostState)
     }
 
     @Test("what a lagging Secondary lost by its takeover is noted as a gap and passes; its return is found")

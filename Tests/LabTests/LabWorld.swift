@@ -25,12 +25,21 @@ final class LabWorld: LabDoors, Sendable {
 
     init(_ folder: LabFolder, volumeSize: Int = 128 << 10) {
         self.folder = folder
-        let first = [EpochDescription(number: 1, id: Identity(high: 0, low: 1), kind: "created", firstID: UpdateID(1), host: "seattle")]
+        let first = [
+            EpochDescription(
+                number: 1,
+                id: Identity(high: 0, low: 1),
+                kind: "created",
+                firstID: UpdateID(1),
+                host: "seattle"
+            )
+        ]
         var hosts: [String: Host] = [:]
         for name in LabFolder.hostNames {
             hosts[name] = Host(
                 volumes: [[UInt8]](repeating: [UInt8](repeating: 0, count: volumeSize), count: 2),
-                role: name == "seattle" ? "primary" : "secondary", history: first
+                role: name == "seattle" ? "primary" : "secondary",
+                history: first
             )
         }
         self.hosts = Mutex(hosts)
@@ -52,7 +61,11 @@ final class LabWorld: LabDoors, Sendable {
             $0.cut = false
             $0.history.append(
                 EpochDescription(
-                    number: number, id: Identity(high: 0, low: number), kind: "takeover", firstID: UpdateID($0.end + 1), host: name
+                    number: number,
+                    id: Identity(high: 0, low: number),
+                    kind: "takeover",
+                    firstID: UpdateID($0.end + 1),
+                    host: name
                 )
             )
         }
@@ -99,7 +112,8 @@ private struct LabWorldControl: RequestHandler {
     let name: String
 
     func perform(
-        _ request: HomewardAdministration.Request, on host: String?,
+        _ request: HomewardAdministration.Request,
+        on host: String?,
         progress: @escaping @Sendable (HomewardAdministration.Progress) -> Void
     ) async throws -> Answer {
         guard world.host(name).isAlive else { throw Refusal(.daemonUnreachable, name, "dead", hint: "") }
@@ -110,6 +124,9 @@ private struct LabWorldControl: RequestHandler {
                 if blocked { host.blocked.insert(peer) } else { host.blocked.remove(peer) }
             }
             return .done(Outcome(summary: "blocked"))
+        case .shutDown:
+            try LabProcess.running(world.folder, name)?.end(orderly: false)
+            return .done(Outcome(summary: "ended"))
         default: return .done(Outcome(summary: "done"))
         }
     }
@@ -118,35 +135,85 @@ private struct LabWorldControl: RequestHandler {
         let host = world.host(name)
         let volumes = LabFolder.dataVolumes.map {
             VolumeDescription(
-                diskGroup: "hrdg", name: $0, size: UInt64(host.volumes[0].count), path: "", isDevice: false, rvg: "hr_rvg",
-                isLog: false, openBy: []
+                diskGroup: "hrdg",
+                name: $0,
+                size: UInt64(host.volumes[0].count),
+                path: "",
+                isDevice: false,
+                rvg: "hr_rvg",
+                isLog: false,
+                openBy: []
             )
         }
         let others = LabFolder.hostNames.filter { $0 != name }
         let links = others.map { other in
             LinkDescription(
-                name: "rlk_\(other)_hr_rvg", remoteHost: other, remoteRVG: "hr_rvg", remoteDiskGroup: "hrdg", state: "ACTIVE",
-                kstate: "CONNECT", flags: [], dataStatus: world.host(other).role == "secondary" ? "up-to-date" : "unknown",
-                consistent: true, diverged: 0, replicationStatus: "", behindUpdates: 0, behindBytes: 0, behindSeconds: 0,
-                behindPercent: 0, settings: LinkSettings(), currentMode: "asynchronous", disconnectReason: nil,
-                lastContactAge: nil, untilConsistent: nil
+                name: "rlk_\(other)_hr_rvg",
+                remoteHost: other,
+                remoteRVG: "hr_rvg",
+                remoteDiskGroup: "hrdg",
+                state: "ACTIVE",
+                kstate: "CONNECT",
+                flags: [],
+                dataStatus: world.host(other).role == "secondary" ? "up-to-date" : "unknown",
+                consistent: true,
+                diverged: 0,
+                replicationStatus: "",
+                behindUpdates: 0,
+                behindBytes: 0,
+                behindSeconds: 0,
+                behindPercent: 0,
+                settings: LinkSettings(),
+                currentMode: "asynchronous",
+                disconnectReason: nil,
+                lastContactAge: nil,
+                untilConsistent: nil
             )
         }
         let member = MemberDescription(
-            host: name, isLocal: true, reachable: true, age: nil, diskGroup: "hrdg", rvg: "hr_rvg", role: host.role,
-            state: "enabled", reason: nil, volumes: volumes, log: "hr_srl", logSize: 0, logUsed: 0,
-            endID: UpdateID(host.end), consistent: true, follows: nil, links: links, activity: [], history: host.history
+            host: name,
+            isLocal: true,
+            reachable: true,
+            age: nil,
+            diskGroup: "hrdg",
+            rvg: "hr_rvg",
+            role: host.role,
+            state: "enabled",
+            reason: nil,
+            volumes: volumes,
+            log: "hr_srl",
+            logSize: 0,
+            logUsed: 0,
+            endID: UpdateID(host.end),
+            consistent: true,
+            follows: nil,
+            links: links,
+            activity: [],
+            history: host.history
         )
         let rds = RDSDescription(
-            rvg: "hr_rvg", id: RVGID(high: 1, low: 1), primary: nil, members: [member], links: links, configErrors: []
+            rvg: "hr_rvg",
+            id: RVGID(high: 1, low: 1),
+            primary: nil,
+            members: [member],
+            links: links,
+            configErrors: []
         )
         return HostDescription(
-            name: name, id: HostID(high: 1, low: 1), version: "", process: 0, directory: "", controlSocket: "",
-            dataSocket: world.folder.dataSocket(name), listen: "",
+            name: name,
+            id: HostID(high: 1, low: 1),
+            version: "",
+            process: 0,
+            directory: "",
+            controlSocket: "",
+            dataSocket: world.folder.dataSocket(name),
+            listen: "",
             peers: others.map {
                 .init(name: $0, address: "", connected: true, blocked: host.blocked.contains($0), reason: nil)
             },
-            diskGroups: ["hrdg"], rvgs: [rds], settled: true
+            diskGroups: ["hrdg"],
+            rvgs: [rds],
+            settled: true
         )
     }
 }
@@ -173,7 +240,10 @@ private final class LabWorldVolume: LabVolume {
         try world.write(host, volume: index, at: Int(offset), bytes)
     }
 
-    func flush() throws {}
+    func flush() throws {
+        guard world.host(host).isAlive else { throw Refusal(.ioError, host, "the connection was lost", hint: "") }
+    }
+
     func close() {}
 }
 

@@ -308,8 +308,9 @@ public struct EpochDescription: Hashable, Sendable, Codable {
     public var number: UInt64
     /// Tells epochs apart.
     public var id: Identity
-    /// What opened it: `created`, `takeover`, `migrate` or `restart` (an unclean start). The fork of a takeover is the id
-    /// before ``firstID``.
+    /// What opened it: `created`, `takeover`, `migrate` or `restart` (an unclean start).
+    ///
+    /// The fork of a takeover is the id before ``firstID``.
     public var kind: String
     public var firstID: UpdateID
     /// The name of the host that was Primary in it; its identity where the name is not known.

@@ -30,7 +30,10 @@ package struct Lab: Sendable {
     func recorded() throws(Refusal) -> LabState {
         if let state = try LabState.load(folder) { return state }
         throw Refusal(
-            .labNotRunning, folder.path, "there is no lab in this folder", hint: "homeward lab up --lab=\(folder.path)"
+            .labNotRunning,
+            folder.path,
+            "there is no lab in this folder",
+            hint: "homeward lab up --lab=\(folder.path)"
         )
     }
 
@@ -76,7 +79,9 @@ package struct Lab: Sendable {
                 }
                 guard ContinuousClock.now - started < .seconds(60) else {
                     throw Refusal(
-                        .timedOut, host, "the daemon runs and has not settled within 60 s",
+                        .timedOut,
+                        host,
+                        "the daemon runs and has not settled within 60 s",
                         hint: "tail \(folder.daemonLog(host))"
                     )
                 }
@@ -89,16 +94,21 @@ package struct Lab: Sendable {
         let log = LabFiles.read(folder.daemonLog(host)).map { String(decoding: $0, as: UTF8.self) } ?? ""
         let last = log.split(separator: "\n").last.map(String.init) ?? "it wrote nothing"
         return Refusal(
-            .daemonUnreachable, host, "the daemon ended: \(last)", hint: "tail \(folder.daemonLog(host))"
+            .daemonUnreachable,
+            host,
+            "the daemon ended: \(last)",
+            hint: "tail \(folder.daemonLog(host))"
         )
     }
 
-    /// Ends a daemon: by its own request, which flushes and closes; then by signals. Nothing when it does not run.
+    /// Ends a daemon: by its own request, which flushes and closes; then by signals.
+    ///
+    /// Nothing when it does not run.
     func stop(_ host: String) async throws {
         guard let process = LabProcess.running(folder, host) else { return }
         // The daemon may be gone before its answer is read: what counts is the end of its process.
-        _ = try? await control(host).ask(.shutDown, within: 10)
-        if process.waitForEnd(milliseconds: 10_000) { return }
+        let answered = (try? await control(host).ask(.shutDown, within: 10)) != nil
+        if process.waitForEnd(milliseconds: answered ? 10_000 : 1_000) { return }
         try process.end(orderly: true)
     }
 

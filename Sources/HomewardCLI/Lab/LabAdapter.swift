@@ -16,7 +16,9 @@ package struct DaemonDoors: LabDoors {
 
 private struct UnbuiltControl: RequestHandler {
     func perform(
-        _ request: Request, on host: String?, progress: @escaping @Sendable (Progress) -> Void
+        _ request: Request,
+        on host: String?,
+        progress: @escaping @Sendable (Progress) -> Void
     ) async throws -> Answer {
         throw Refusal(.notBuiltYet, "lab", "the lab has no control client yet", hint: "homeward lab status")
     }

@@ -24,7 +24,9 @@ package struct LabCheckReport: Sendable, Codable, Hashable {
 }
 
 extension Lab {
-    /// Reads what every host holds and judges it against the application's notes. Changes nothing.
+    /// Reads what every host holds and judges it against the application's notes.
+    ///
+    /// Changes nothing.
     package func check() async throws -> LabCheckReport {
         let state = try recorded()
         let lock = try takeLoadLock()
@@ -34,8 +36,13 @@ extension Lab {
         }
         let runs = LabRun.collect(LabNote.parse(LabFiles.read(folder.notesFile) ?? []))
         var report = LabCheckReport(
-            passed: false, findings: [], notes: [], primary: nil, flushed: runs.flatMap(\.flushes).map(\.number).max() ?? 0,
-            newest: [:], outages: LabJudge.outages(runs).map { .init(from: $0.from, to: $0.to, seconds: $0.seconds) }
+            passed: false,
+            findings: [],
+            notes: [],
+            primary: nil,
+            flushed: runs.flatMap(\.flushes).map(\.number).max() ?? 0,
+            newest: [:],
+            outages: LabJudge.outages(runs).map { .init(from: $0.from, to: $0.to, seconds: $0.seconds) }
         )
         var members: [(HostDescription, MemberDescription)] = []
         for host in LabFolder.hostNames {
@@ -61,11 +68,15 @@ extension Lab {
                 do {
                     let sessions = try LabSessions(self, description, member, readOnly: true)
                     defer { sessions.close() }
-                    let follows = open.count == 1 && open[0].1.links.contains {
-                        $0.remoteHost == description.name && ["up-to-date", "behind"].contains($0.dataStatus)
-                    }
+                    let follows =
+                        open.count == 1
+                        && open[0].1.links.contains {
+                            $0.remoteHost == description.name && ["up-to-date", "behind"].contains($0.dataStatus)
+                        }
                     let image = try await sessions.image(
-                        isPrimary: open.count == 1 && member.isOpenPrimary, follows: follows, lab: state.id,
+                        isPrimary: open.count == 1 && member.isOpenPrimary,
+                        follows: follows,
+                        lab: state.id,
                         within: .seconds(30)
                     )
                     layout = sessions.layout
@@ -85,7 +96,11 @@ extension Lab {
         }
         report.findings += LabJudge.findings(
             LabEvidence(
-                layout: layout, runs: runs, openPrimaries: open.map(\.0.name), history: history, images: images
+                layout: layout,
+                runs: runs,
+                openPrimaries: open.map(\.0.name),
+                history: history,
+                images: images
             )
         )
         report.passed = report.findings.isEmpty

@@ -13,7 +13,7 @@ package struct LabCommand: AsyncParsableCommand {
             """,
         subcommands: [
             Up.self, Down.self, Status.self, Crash.self, Restart.self, Partition.self, Heal.self, Load.self, Check.self,
-            Put.self, Get.self,
+            Put.self, Get.self, Wait.self,
         ]
     )
 

@@ -10,7 +10,9 @@ package protocol LabDoors: Sendable {
     func openVolume(_ socket: String, export: String, readOnly: Bool) throws -> any LabVolume
 }
 
-/// An open session on a volume. Calls block, and come from one thread at a time.
+/// An open session on a volume.
+///
+/// Calls block, and come from one thread at a time.
 package protocol LabVolume: AnyObject {
     var size: UInt64 { get }
     func read(at offset: UInt64, count: Int) throws -> [UInt8]
@@ -28,7 +30,10 @@ extension RequestHandler {
             group.addTask {
                 try await Task.sleep(for: .seconds(seconds))
                 throw Refusal(
-                    .timedOut, "lab", "the daemon did not answer within \(seconds) s", hint: "homeward lab status"
+                    .timedOut,
+                    "lab",
+                    "the daemon did not answer within \(seconds) s",
+                    hint: "homeward lab status"
                 )
             }
             defer { group.cancelAll() }

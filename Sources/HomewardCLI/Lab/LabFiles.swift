@@ -43,16 +43,24 @@ enum LabFiles {
     static func makeFolder(_ path: String) throws(Refusal) {
         do {
             try FileManager.default.createDirectory(
-                atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700]
+                atPath: path,
+                withIntermediateDirectories: true,
+                attributes: [.posixPermissions: 0o700]
             )
         } catch {
-            throw Refusal(.ioError, path, "the folder cannot be made: \(error.localizedDescription)", hint: "ls -ld \(path)")
+            throw Refusal(
+                .ioError,
+                path,
+                "the folder cannot be made: \(error.localizedDescription)",
+                hint: "ls -ld \(path)"
+            )
         }
     }
 
     /// Passes a system call's result on, and throws where it failed.
     @discardableResult
-    static func check<Result: SignedInteger>(_ result: Result, _ call: String, _ path: String) throws(Refusal) -> Result {
+    static func check<Result: SignedInteger>(_ result: Result, _ call: String, _ path: String) throws(Refusal) -> Result
+    {
         guard result < 0 else { return result }
         throw failure(Int32(-result), call, path)
     }

@@ -2,7 +2,9 @@ import CPlatform
 import Foundation
 import HomewardCore
 
-/// Where everything of a lab lies. Only these names are ever touched in the folder.
+/// Where everything of a lab lies.
+///
+/// Only these names are ever touched in the folder.
 package struct LabFolder: Sendable, Hashable {
     /// The hosts of every lab, the first Primary first.
     package static let hostNames = ["seattle", "london", "tokyo"]
@@ -50,7 +52,8 @@ package struct LabFolder: Sendable, Hashable {
         let longest = Self.hostNames.map(controlSocket).max { $0.utf8.count < $1.utf8.count } ?? path
         guard longest.utf8.count > limit else { return }
         throw Refusal(
-            .socketPathTooLong, longest,
+            .socketPathTooLong,
+            longest,
             "the path of this socket has \(longest.utf8.count) bytes, and the system allows \(limit)",
             hint: "choose a folder with a shorter path: homeward lab up --lab=/tmp/lab"
         )
@@ -60,7 +63,9 @@ package struct LabFolder: Sendable, Hashable {
     package func checkHost(_ name: String) throws(Refusal) {
         guard !Self.hostNames.contains(name) else { return }
         throw Refusal(
-            .unknownHost, name, "the lab has the hosts \(Self.hostNames.joined(separator: ", "))",
+            .unknownHost,
+            name,
+            "the lab has the hosts \(Self.hostNames.joined(separator: ", "))",
             hint: "homeward lab status"
         )
     }

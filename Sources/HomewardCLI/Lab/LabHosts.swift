@@ -38,7 +38,8 @@ extension Lab {
         }
         let ended = running.isEmpty ? "no host of the lab was running" : "\(running.joined(separator: ", ")) ended"
         return LabReport(
-            already: running.isEmpty && !erase, summary: erase ? "\(ended); the lab's files are removed" : ended
+            already: running.isEmpty && !erase,
+            summary: erase ? "\(ended); the lab's files are removed" : ended
         )
     }
 
@@ -50,14 +51,19 @@ extension Lab {
         _ = try recorded()
         guard let process = LabProcess.running(folder, host) else {
             throw Refusal(
-                .labHostState, host, "the host does not run, so it cannot crash", hint: "homeward lab restart \(host)"
+                .labHostState,
+                host,
+                "the host does not run, so it cannot crash",
+                hint: "homeward lab restart \(host)"
             )
         }
         try process.end(orderly: false)
         return LabReport(summary: "\(host) was killed (process \(process.id), SIGKILL)")
     }
 
-    /// Starts a host that does not run; stops one that runs in order and starts it. Returns when it has settled.
+    /// Starts a host that does not run; stops one that runs in order and starts it.
+    ///
+    /// Returns when it has settled.
     package func restart(_ host: String) async throws -> LabReport {
         try folder.checkHost(host)
         let lock = try lock()
@@ -65,7 +71,10 @@ extension Lab {
         var state = try recorded()
         guard state.ready else {
             throw Refusal(
-                .labHostState, host, "an interrupted `lab up` left this lab half made", hint: "homeward lab up"
+                .labHostState,
+                host,
+                "an interrupted `lab up` left this lab half made",
+                hint: "homeward lab up"
             )
         }
         let wasRunning = isRunning(host)
@@ -76,7 +85,8 @@ extension Lab {
         try await awaitSettled([host], state: state)
         let process = LabProcess.running(folder, host).map { " (process \($0.id))" } ?? ""
         return LabReport(
-            summary: "\(host) runs\(process)", notes: wasRunning ? ["\(host) was running: it was stopped in order first"] : []
+            summary: "\(host) runs\(process)",
+            notes: wasRunning ? ["\(host) was running: it was stopped in order first"] : []
         )
     }
 
@@ -111,7 +121,8 @@ extension Lab {
         let notes = try await enforcePartitions(state)
         let pairs = lifted.map { $0.joined(separator: " and ") }.joined(separator: "; ")
         return LabReport(
-            already: lifted.isEmpty, summary: lifted.isEmpty ? "no hosts were kept apart" : "\(pairs) reach each other again",
+            already: lifted.isEmpty,
+            summary: lifted.isEmpty ? "no hosts were kept apart" : "\(pairs) reach each other again",
             notes: notes
         )
     }
@@ -122,7 +133,9 @@ extension Lab {
         for host in LabFolder.hostNames {
             guard isRunning(host) else {
                 let concerned = state.partitions.contains { $0.contains(host) }
-                if concerned { notes.append("\(host) is down: the other side keeps it out, and it is told when it starts") }
+                if concerned {
+                    notes.append("\(host) is down: the other side keeps it out, and it is told when it starts")
+                }
                 continue
             }
             guard let description = await control(host).hostDescription() else {

@@ -38,7 +38,11 @@ package struct LabEvidence: Sendable {
     package var images: [LabImage]
 
     package init(
-        layout: LabLayout, runs: [LabRun], openPrimaries: [String], history: [EpochDescription], images: [LabImage]
+        layout: LabLayout,
+        runs: [LabRun],
+        openPrimaries: [String],
+        history: [EpochDescription],
+        images: [LabImage]
     ) {
         self.layout = layout
         self.runs = runs
@@ -72,14 +76,16 @@ package enum LabJudge {
         switch evidence.openPrimaries.count {
         case 1: []
         case 0: evidence.runs.isEmpty ? [] : ["no Primary is open"]
-        default: ["\(evidence.openPrimaries.count) Primaries are open: \(evidence.openPrimaries.joined(separator: ", "))"]
+        default:
+            ["\(evidence.openPrimaries.count) Primaries are open: \(evidence.openPrimaries.joined(separator: ", "))"]
         }
     }
 
     /// Where the history of a run's writer and that of the open Primary part: the first id outside the common part, nil
     /// when the whole run lies in it; and whether a takeover parted them.
     package static func fork(
-        _ run: [EpochDescription], _ current: [EpochDescription]
+        _ run: [EpochDescription],
+        _ current: [EpochDescription]
     ) -> (firstLost: UpdateID?, byTakeover: Bool) {
         // A daemon that tells no history leaves nothing to compare: everything flushed is then demanded.
         guard !run.isEmpty, !current.isEmpty else { return (nil, false) }
@@ -119,7 +125,9 @@ package enum LabJudge {
         let forks = evidence.runs.map { ($0, fork($0.history, evidence.history).firstLost) }
         for case .record(let record) in primary.slots.joined() {
             guard let (run, firstLost) = forks.first(where: { $0.0.id == record.run }) else {
-                return ["\(primary.host): record \(record.number) is of load \(hexadecimal(record.run)), which load.log does not know"]
+                return [
+                    "\(primary.host): record \(record.number) is of load \(hexadecimal(record.run)), which load.log does not know"
+                ]
             }
             guard record.number >= run.first else {
                 return ["\(primary.host): record \(record.number) is before the first of its load, \(run.first)"]
@@ -166,7 +174,9 @@ package enum LabJudge {
     private static func unequal(_ image: LabImage, _ evidence: LabEvidence) -> [String] {
         guard image.follows, let primary = evidence.images.first(where: \.isPrimary) else { return [] }
         if image.newest > primary.newest {
-            return ["\(image.host): holds record \(image.newest), and its Primary \(primary.host) only \(primary.newest)"]
+            return [
+                "\(image.host): holds record \(image.newest), and its Primary \(primary.host) only \(primary.newest)"
+            ]
         }
         for (mine, other) in zip(image.slots.joined(), primary.slots.joined()) {
             guard case .record(let left) = mine, case .record(let right) = other else { continue }

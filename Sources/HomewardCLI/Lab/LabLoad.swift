@@ -23,9 +23,13 @@ extension Lab {
     ///
     /// The numbering goes on from the newest record on the volumes. What is noted in `load.log` was durable at the
     /// Primary, and the note is durable, before the next record is written.
-    /// - Parameter rate: Records a second; nil: as fast as they go.
+    /// - Parameters:
+    ///   - seconds: How long it writes.
+    ///   - rate: Records a second; nil: as fast as they go.
+    ///   - hold: Afterwards keep the volumes open, idle, until the Primary is lost.
+    /// - Returns: What it wrote and flushed.
     /// - Throws: `lab-host-state` when the Primary stops answering, with the last number that was flushed.
-    package func load(seconds: Double, rate: Double? = nil) async throws -> LabLoadReport {
+    package func load(seconds: Double, rate: Double? = nil, hold: Bool = false) async throws -> LabLoadReport {
         let state = try recorded()
         let lock = try takeLoadLock()
         defer { withExtendedLifetime(lock) {} }
@@ -48,8 +52,14 @@ extension Lab {
         let flushedBefore = notes.last { $0.kind == .flush }?.number ?? 0
         func note(_ kind: LabNote.Kind, _ number: UInt64, _ position: UpdateID, _ text: String? = nil) -> LabNote {
             LabNote(
-                kind: kind, run: run, number: number, position: position, time: Date().timeIntervalSince1970, primary: host,
-                history: kind == .run ? opened.history : nil, text: text
+                kind: kind,
+                run: run,
+                number: number,
+                position: position,
+                time: Date().timeIntervalSince1970,
+                primary: host,
+                history: kind == .run ? opened.history : nil,
+                text: text
             )
         }
 
@@ -67,7 +77,12 @@ extension Lab {
         do {
             while ContinuousClock.now - started < .seconds(seconds) {
                 for _ in 0..<batch(rate) {
-                    let record = LabRecord(lab: state.id, run: run, number: number + 1, previous: previous?.checksum ?? 0)
+                    let record = LabRecord(
+                        lab: state.id,
+                        run: run,
+                        number: number + 1,
+                        previous: previous?.checksum ?? 0
+                    )
                     try sessions.write(record)
                     number += 1
                     previous = record
@@ -89,9 +104,23 @@ extension Lab {
         }
         try notebook.append(note(.end, flushed, .zero))
         let elapsed = (ContinuousClock.now - started) / .seconds(1)
+        while hold {
+            // Through the session as well: another daemon may answer on the same socket by now.
+            do { try sessions.flush(after: number) } catch { throw lost(host, flushed, "\(error)") }
+            guard await control(host).ownMember()?.isOpenPrimary == true else {
+                throw lost(host, flushed, "it does not answer as an open Primary")
+            }
+            try await Task.sleep(for: .milliseconds(100))
+        }
         return LabLoadReport(
-            primary: host, run: hexadecimal(run), first: first, last: number, lastFlushed: flushed,
-            records: number - first + 1, seconds: elapsed, recordsPerSecond: Double(number - first + 1) / max(elapsed, 0.001),
+            primary: host,
+            run: hexadecimal(run),
+            first: first,
+            last: number,
+            lastFlushed: flushed,
+            records: number - first + 1,
+            seconds: elapsed,
+            recordsPerSecond: Double(number - first + 1) / max(elapsed, 0.001),
             notes: messages
         )
     }
@@ -105,7 +134,10 @@ extension Lab {
     private func lost(_ host: String, _ flushed: UInt64?, _ reason: String) -> Refusal {
         let last = flushed.map { "; the last record flushed and noted is \($0)" } ?? ""
         return Refusal(
-            .labHostState, host, "the application lost its Primary: \(reason)\(last)", hint: "homeward lab status"
+            .labHostState,
+            host,
+            "the application lost its Primary: \(reason)\(last)",
+            hint: "homeward lab status"
         )
     }
 

@@ -27,8 +27,14 @@ package struct LabNote: Hashable, Sendable, Codable {
     package var text: String?
 
     package init(
-        kind: Kind, run: UInt64, number: UInt64, position: UpdateID, time: Double, primary: String,
-        history: [EpochDescription]? = nil, text: String? = nil
+        kind: Kind,
+        run: UInt64,
+        number: UInt64,
+        position: UpdateID,
+        time: Double,
+        primary: String,
+        history: [EpochDescription]? = nil,
+        text: String? = nil
     ) {
         self.kind = kind
         self.run = run
@@ -40,10 +46,14 @@ package struct LabNote: Hashable, Sendable, Codable {
         self.text = text
     }
 
-    /// Reads a file's content. A line that is torn was never believed, and is passed over.
+    /// Reads a file's content.
+    ///
+    /// A line that is torn was never believed, and is passed over.
     package static func parse(_ content: [UInt8]) -> [LabNote] {
         let decoder = JSONDecoder()
-        return content.split(separator: UInt8(ascii: "\n")).compactMap { try? decoder.decode(LabNote.self, from: Data($0)) }
+        return content.split(separator: UInt8(ascii: "\n")).compactMap {
+            try? decoder.decode(LabNote.self, from: Data($0))
+        }
     }
 
     package var line: [UInt8] {
@@ -77,7 +87,12 @@ package struct LabRun: Hashable, Sendable {
     package var flushes: [Flush]
 
     package init(
-        id: UInt64, first: UInt64, start: UpdateID, primary: String, history: [EpochDescription], flushes: [Flush]
+        id: UInt64,
+        first: UInt64,
+        start: UpdateID,
+        primary: String,
+        history: [EpochDescription],
+        flushes: [Flush]
     ) {
         self.id = id
         self.first = first
@@ -95,8 +110,12 @@ package struct LabRun: Hashable, Sendable {
             case .run:
                 runs.append(
                     LabRun(
-                        id: note.run, first: note.number, start: note.position, primary: note.primary,
-                        history: note.history ?? [], flushes: []
+                        id: note.run,
+                        first: note.number,
+                        start: note.position,
+                        primary: note.primary,
+                        history: note.history ?? [],
+                        flushes: []
                     )
                 )
             case .flush:

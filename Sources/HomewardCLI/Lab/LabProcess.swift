@@ -13,6 +13,12 @@ package struct LabProcess: Hashable, Sendable {
     /// The configuration file in its command line.
     package let configuration: String
 
+    package init(id: Int32, startTime: UInt64, configuration: String) {
+        self.id = id
+        self.startTime = startTime
+        self.configuration = configuration
+    }
+
     /// The living daemon of a host; nil when none was recorded, or when it is gone.
     package static func running(_ folder: LabFolder, _ host: String) -> LabProcess? {
         guard let text = LabFiles.read(folder.processFile(host)) else { return nil }
@@ -51,22 +57,30 @@ package struct LabProcess: Hashable, Sendable {
         try LabFiles.check(result, "start", executable)
     }
 
-    /// Sends a signal, unless the process is not, or is no longer, this one. False when it is gone.
+    /// Sends a signal, unless the process is not, or is no longer, this one.
+    ///
+    /// False when it is gone.
     package func signal(_ number: Int32) -> Bool {
         withDescriptor { homeward_process_signal($0, number) == 0 } ?? false
     }
 
-    /// Waits for its end. False when the time ran out.
+    /// Waits for its end.
+    ///
+    /// False when the time ran out.
     package func waitForEnd(milliseconds: Int32) -> Bool {
         withDescriptor { homeward_process_wait($0, milliseconds) == 1 } ?? true
     }
 
-    /// Ends it: in order by SIGTERM where `orderly`, then by SIGKILL. Returns when it is gone.
+    /// Ends it: in order by SIGTERM where `orderly`, then by SIGKILL.
+    ///
+    /// Returns when it is gone.
     package func end(orderly: Bool) throws(Refusal) {
         if orderly, signal(SIGTERM), waitForEnd(milliseconds: 5_000) { return }
         guard signal(SIGKILL), !waitForEnd(milliseconds: 10_000) else { return }
         throw Refusal(
-            .ioError, configuration, "process \(id) does not end 10 s after SIGKILL",
+            .ioError,
+            configuration,
+            "process \(id) does not end 10 s after SIGKILL",
             hint: "cat /proc/\(id)/stack"
         )
     }

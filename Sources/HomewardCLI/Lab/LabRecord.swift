@@ -1,23 +1,14 @@
 import HomewardCore
 
-/// A hash of bytes, eight at a time: against accidents, not against people.
+/// A hash of words: against accidents, not against people.
 package enum LabHash {
-    package static func of(_ bytes: some RandomAccessCollection<UInt8>) -> UInt64 {
+    package static func of(_ words: some Sequence<UInt64>) -> UInt64 {
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-        var word: UInt64 = 0
-        var count = 0
-        for byte in bytes {
-            word = word << 8 | UInt64(byte)
-            count += 1
-            if count % 8 == 0 { mix(word, into: &hash) }
+        for word in words {
+            hash = (hash ^ word) &* 0x9E37_79B9_7F4A_7C15
+            hash ^= hash >> 32
         }
-        mix(word ^ UInt64(count), into: &hash)
         return hash
-    }
-
-    private static func mix(_ word: UInt64, into hash: inout UInt64) {
-        hash = (hash ^ word) &* 0x9E37_79B9_7F4A_7C15
-        hash ^= hash >> 32
     }
 }
 
@@ -30,62 +21,50 @@ package struct LabRecord: Hashable, Sendable {
     private static let magic: UInt64 = 0x484F_4D45_4C41_4231
 
     /// The lab that wrote it.
-    package var lab: Identity
+    package var lab: Identity { Identity(high: words[1], low: words[2]) }
     /// One `lab load`: random, so that a number used twice, in two reigns, is told apart.
-    package var run: UInt64
+    package var run: UInt64 { words[3] }
     /// From 1 on.
-    package var number: UInt64
+    package var number: UInt64 { words[4] }
     /// ``checksum`` of the record before, which this one depends on; 0 for the first.
-    package var previous: UInt64
+    package var previous: UInt64 { words[5] }
     /// Over everything before it.
-    package private(set) var checksum: UInt64
+    package var checksum: UInt64 { words[Self.size / 8 - 1] }
+
+    /// The whole record, little-endian on the volume.
+    private let words: [UInt64]
 
     package init(lab: Identity, run: UInt64, number: UInt64, previous: UInt64) {
-        self.lab = lab
-        self.run = run
-        self.number = number
-        self.previous = previous
-        checksum = 0
-        checksum = Self.word(encoded, at: Self.size - 8)
+        let count = Self.size / 8
+        words = [UInt64](unsafeUninitializedCapacity: count) { buffer, initialized in
+            let head = [Self.magic, lab.high, lab.low, run, number, previous]
+            for index in head.indices { buffer.initializeElement(at: index, to: head[index]) }
+            var filler = run ^ (number &* 0xBF58_476D_1CE4_E5B9) | 1
+            for index in head.count..<count - 1 {
+                filler ^= filler << 13
+                filler ^= filler >> 7
+                filler ^= filler << 17
+                buffer.initializeElement(at: index, to: filler)
+            }
+            buffer.initializeElement(at: count - 1, to: LabHash.of(buffer[..<(count - 1)]))
+            initialized = count
+        }
     }
 
     /// The 4096 bytes.
-    package var encoded: [UInt8] {
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(Self.size)
-        for word in [Self.magic, lab.high, lab.low, run, number, previous] { Self.append(word, to: &bytes) }
-        var filler = run ^ (number &* 0xBF58_476D_1CE4_E5B9) | 1
-        while bytes.count < Self.size - 8 {
-            filler ^= filler << 13
-            filler ^= filler >> 7
-            filler ^= filler << 17
-            Self.append(filler, to: &bytes)
-        }
-        Self.append(LabHash.of(bytes), to: &bytes)
-        return bytes
-    }
-
-    private static func append(_ word: UInt64, to bytes: inout [UInt8]) {
-        for shift in stride(from: UInt64(0), to: 64, by: 8) { bytes.append(UInt8(truncatingIfNeeded: word >> shift)) }
-    }
-
-    private static func word(_ bytes: some RandomAccessCollection<UInt8>, at offset: Int) -> UInt64 {
-        var word: UInt64 = 0
-        for index in 0..<8 {
-            word |= UInt64(bytes[bytes.index(bytes.startIndex, offsetBy: offset + index)]) << UInt64(index * 8)
-        }
-        return word
-    }
+    package var encoded: [UInt8] { words.map(\.littleEndian).withUnsafeBytes { Array($0) } }
 
     /// Reads a slot.
     package static func decode(_ bytes: ArraySlice<UInt8>, lab: Identity) -> LabSlotContent {
-        guard bytes.count == size, word(bytes, at: 0) == magic else { return .empty }
-        guard word(bytes, at: 8) == lab.high, word(bytes, at: 16) == lab.low else { return .empty }
-        let record = LabRecord(
-            lab: lab, run: word(bytes, at: 24), number: word(bytes, at: 32), previous: word(bytes, at: 40)
-        )
-        // The filler is part of the claim: every byte is what this record would have written.
-        return record.encoded.elementsEqual(bytes) ? .record(record) : .damaged
+        bytes.withUnsafeBytes { raw in
+            func word(_ index: Int) -> UInt64 {
+                UInt64(littleEndian: raw.loadUnaligned(fromByteOffset: index * 8, as: UInt64.self))
+            }
+            guard raw.count == size, word(0) == magic, word(1) == lab.high, word(2) == lab.low else { return .empty }
+            let record = LabRecord(lab: lab, run: word(3), number: word(4), previous: word(5))
+            // The filler is part of the claim: every byte is what this record would have written.
+            return record.words.indices.allSatisfy { record.words[$0] == word($0) } ? .record(record) : .damaged
+        }
     }
 }
 

@@ -16,7 +16,9 @@ final class LabSessions {
             for volume in member.volumes where !volume.isLog {
                 opened.append(
                     try lab.doors.openVolume(
-                        description.dataSocket, export: "\(volume.diskGroup)/\(volume.name)", readOnly: readOnly
+                        description.dataSocket,
+                        export: "\(volume.diskGroup)/\(volume.name)",
+                        readOnly: readOnly
                     )
                 )
             }
@@ -27,7 +29,10 @@ final class LabSessions {
         guard let layout = LabLayout(sizes: opened.map(\.size)) else {
             for volume in opened { volume.close() }
             throw Refusal(
-                .badSize, member.rvg, "its volumes have no room for a record of \(LabRecord.size) bytes", hint: "homeward status"
+                .badSize,
+                member.rvg,
+                "its volumes have no room for a record of \(LabRecord.size) bytes",
+                hint: "homeward status"
             )
         }
         self.layout = layout
@@ -55,7 +60,10 @@ final class LabSessions {
             if before == after { break }
             guard ContinuousClock.now - started < limit else {
                 throw Refusal(
-                    .labHostState, host, "its volumes changed through \(limit) of reading", hint: "stop what writes to them"
+                    .labHostState,
+                    host,
+                    "its volumes changed through \(limit) of reading",
+                    hint: "stop what writes to them"
                 )
             }
             before = after
@@ -77,7 +85,8 @@ final class LabSessions {
             bytes.reserveCapacity(total)
             for offset in stride(from: 0, to: total, by: step) {
                 bytes += try volumes[index].read(
-                    at: layout.start(of: index) + UInt64(offset), count: min(step, total - offset)
+                    at: layout.start(of: index) + UInt64(offset),
+                    count: min(step, total - offset)
                 )
             }
             return bytes
@@ -98,12 +107,17 @@ extension Lab {
         }
         guard let first = found.first else {
             throw Refusal(
-                .notPrimary, LabFolder.rvg, "no host of the lab that answers is an open Primary", hint: "homeward lab status"
+                .notPrimary,
+                LabFolder.rvg,
+                "no host of the lab that answers is an open Primary",
+                hint: "homeward lab status"
             )
         }
         guard found.count == 1 else {
             throw Refusal(
-                .primaryPrimary, LabFolder.rvg, "\(found.map(\.0.name).joined(separator: " and ")) are both open",
+                .primaryPrimary,
+                LabFolder.rvg,
+                "\(found.map(\.0.name).joined(separator: " and ")) are both open",
                 hint: "homeward status"
             )
         }
@@ -114,7 +128,10 @@ extension Lab {
     func takeLoadLock() throws(Refusal) -> LabLock {
         if let lock = try LabLock.take(folder.loadLockFile) { return lock }
         throw Refusal(
-            .labHostState, folder.loadLockFile, "another `lab load` or `lab check` of this lab runs", hint: "wait for its end"
+            .labHostState,
+            folder.loadLockFile,
+            "another `lab load` or `lab check` of this lab runs",
+            hint: "wait for its end"
         )
     }
 }

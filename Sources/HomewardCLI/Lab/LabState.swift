@@ -56,7 +56,9 @@ package struct LabState: Hashable, Sendable, Codable {
         guard let state = try? JSONDecoder().decode(LabState.self, from: Data(content)), state.format == currentFormat
         else {
             throw Refusal(
-                .badFormat, folder.stateFile, "not a lab's record of format \(currentFormat)",
+                .badFormat,
+                folder.stateFile,
+                "not a lab's record of format \(currentFormat)",
                 hint: "choose another folder: homeward lab up --lab=DIR"
             )
         }

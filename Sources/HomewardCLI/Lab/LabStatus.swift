@@ -19,7 +19,13 @@ package struct LabStatus: Hashable, Sendable, Encodable {
         package var nbd: String
 
         package init(
-            name: String, state: State, pid: Int32?, role: String, directory: String, control: String, nbd: String
+            name: String,
+            state: State,
+            pid: Int32?,
+            role: String,
+            directory: String,
+            control: String,
+            nbd: String
         ) {
             self.name = name
             self.state = state
@@ -67,7 +73,13 @@ package struct LabStatus: Hashable, Sendable, Encodable {
         return lines.joined(separator: "\n")
     }
 
-    private static func line(_ name: String, _ state: String, _ pid: String, _ role: String, _ directory: String) -> String {
+    private static func line(
+        _ name: String,
+        _ state: String,
+        _ pid: String,
+        _ role: String,
+        _ directory: String
+    ) -> String {
         let columns = [(name, 9), (state, 9), (pid, 8), (role, 11)]
         return columns.map { $0.0.padding(toLength: $0.1, withPad: " ", startingAt: 0) }.joined() + directory
     }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import HomewardAdministration
 import HomewardCore
 
 extension LabCommand {
@@ -46,7 +47,11 @@ extension LabCommand {
         var erase = false
 
         func run() async throws {
-            try await options.carryOut { try await $0.down(erase: erase) } text: { LabOutput.text($0) }
+            try await options.carryOut {
+                try await $0.down(erase: erase)
+            } text: {
+                LabOutput.text($0)
+            }
         }
     }
 
@@ -56,7 +61,11 @@ extension LabCommand {
         @OptionGroup var options: LabOptions
 
         func run() async throws {
-            try await options.carryOut { try await $0.status() } text: { $0.text }
+            try await options.carryOut {
+                try await $0.status()
+            } text: {
+                $0.text
+            }
         }
     }
 
@@ -67,7 +76,11 @@ extension LabCommand {
         @Argument(help: "seattle, london or tokyo.") var host: String
 
         func run() async throws {
-            try await options.carryOut { try await $0.crash(host) } text: { LabOutput.text($0) }
+            try await options.carryOut {
+                try await $0.crash(host)
+            } text: {
+                LabOutput.text($0)
+            }
         }
     }
 
@@ -80,7 +93,11 @@ extension LabCommand {
         @Argument(help: "seattle, london or tokyo.") var host: String
 
         func run() async throws {
-            try await options.carryOut { try await $0.restart(host) } text: { LabOutput.text($0) }
+            try await options.carryOut {
+                try await $0.restart(host)
+            } text: {
+                LabOutput.text($0)
+            }
         }
     }
 
@@ -94,7 +111,11 @@ extension LabCommand {
         @Argument(help: "The other.") var second: String
 
         func run() async throws {
-            try await options.carryOut { try await $0.partition(first, second) } text: { LabOutput.text($0) }
+            try await options.carryOut {
+                try await $0.partition(first, second)
+            } text: {
+                LabOutput.text($0)
+            }
         }
     }
 
@@ -104,7 +125,11 @@ extension LabCommand {
         @OptionGroup var options: LabOptions
 
         func run() async throws {
-            try await options.carryOut { try await $0.heal() } text: { LabOutput.text($0) }
+            try await options.carryOut {
+                try await $0.heal()
+            } text: {
+                LabOutput.text($0)
+            }
         }
     }
 
@@ -122,6 +147,9 @@ extension LabCommand {
         @Option(help: "Records a second; without it as many as go.")
         var rate: Double?
 
+        @Flag(help: "Then keep the volumes open, idle, until the Primary is lost.")
+        var hold = false
+
         func validate() throws {
             guard seconds > 0, seconds.isFinite else { throw ValidationError("--seconds must be more than 0") }
             if let rate, !(rate > 0 && rate.isFinite) { throw ValidationError("--rate must be more than 0") }
@@ -129,7 +157,7 @@ extension LabCommand {
 
         func run() async throws {
             try await options.carryOut {
-                try await $0.load(seconds: seconds, rate: rate)
+                try await $0.load(seconds: seconds, rate: rate, hold: hold)
             } text: { report in
                 let rate = Int(report.recordsPerSecond.rounded())
                 let lines = [
@@ -180,7 +208,8 @@ extension LabCommand {
     /// For the demo: real file systems on the volumes.
     struct Put: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Writes a file to the beginning of a volume of the open Primary.", shouldDisplay: false
+            abstract: "Writes a file to the beginning of a volume of the open Primary.",
+            shouldDisplay: false
         )
 
         @OptionGroup var options: LabOptions
@@ -188,13 +217,42 @@ extension LabCommand {
         @Argument(help: "The file.") var file: String
 
         func run() async throws {
-            try await options.carryOut { try await $0.put(volume, file: file) } text: { LabOutput.text($0) }
+            try await options.carryOut {
+                try await $0.put(volume, file: file)
+            } text: {
+                LabOutput.text($0)
+            }
+        }
+    }
+
+    struct Wait: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Waits until Secondaries of the open Primary are up-to-date.",
+            shouldDisplay: false
+        )
+
+        @OptionGroup var options: LabOptions
+        @Argument(help: "Hosts.") var secondaries: [String]
+
+        @Option(help: "How long at most.")
+        var seconds = 60.0
+
+        func run() async throws {
+            try await options.carryOut { lab in
+                for host in secondaries { try lab.folder.checkHost(host) }
+                let (description, _) = try await lab.openPrimary()
+                try await lab.awaitUpToDate(description.name, secondaries: secondaries, within: .seconds(seconds))
+                return LabReport(summary: "\(secondaries.joined(separator: ", ")): up-to-date")
+            } text: {
+                LabOutput.text($0)
+            }
         }
     }
 
     struct Get: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Copies a volume of a host to standard output.", shouldDisplay: false
+            abstract: "Copies a volume of a host to standard output.",
+            shouldDisplay: false
         )
 
         @OptionGroup var options: LabOptions

@@ -16,7 +16,9 @@ extension Lab {
         defer { session.close() }
         guard UInt64(content.count) <= session.size else {
             throw Refusal(
-                .badSize, volume, "the file has \(content.count) bytes, and the volume \(session.size)",
+                .badSize,
+                volume,
+                "the file has \(content.count) bytes, and the volume \(session.size)",
                 hint: "homeward vol list"
             )
         }
@@ -30,7 +32,8 @@ extension Lab {
         }
         try session.flush()
         return LabReport(
-            already: written == 0, summary: "\(volume) on \(description.name): wrote \(written) of \(content.count) bytes"
+            already: written == 0,
+            summary: "\(volume) on \(description.name): wrote \(written) of \(content.count) bytes"
         )
     }
 

@@ -37,7 +37,9 @@ extension Lab {
         var state = LabState(
             id: Self.freshIdentity(),
             address: try LabAddress.pick(folder.path),
-            volumeSize: plan.volumeSize, logSize: plan.logSize, bare: plan.bare,
+            volumeSize: plan.volumeSize,
+            logSize: plan.logSize,
+            bare: plan.bare,
             hosts: zip(LabFolder.hostNames, LabAddress.ports).map { LabState.Host(name: $0, port: $1, stopped: false) }
         )
         try state.save(folder)
@@ -58,7 +60,9 @@ extension Lab {
         let running = runningHosts
         guard running.isEmpty else {
             throw Refusal(
-                .labRunning, folder.path, "\(running.joined(separator: ", ")) run on \(known.address)",
+                .labRunning,
+                folder.path,
+                "\(running.joined(separator: ", ")) run on \(known.address)",
                 hint: "homeward lab status, homeward lab down, or for one host homeward lab restart HOST"
             )
         }
@@ -92,7 +96,9 @@ extension Lab {
     private func refuseStrangers() throws(Refusal) {
         for path in LabFolder.hostNames.map(folder.host) where FileManager.default.fileExists(atPath: path) {
             throw Refusal(
-                .nameInUse, path, "exists, and no lab.json says that it is a lab's",
+                .nameInUse,
+                path,
+                "exists, and no lab.json says that it is a lab's",
                 hint: "choose another folder: homeward lab up --lab=DIR"
             )
         }
@@ -111,7 +117,12 @@ extension Lab {
         do {
             try FileManager.default.removeItem(atPath: path)
         } catch {
-            throw Refusal(.ioError, path, "cannot be removed: \(error.localizedDescription)", hint: "ls -la \(folder.path)")
+            throw Refusal(
+                .ioError,
+                path,
+                "cannot be removed: \(error.localizedDescription)",
+                hint: "ls -la \(folder.path)"
+            )
         }
     }
 
@@ -131,7 +142,11 @@ extension Lab {
             for (volume, size) in sizes {
                 _ = try await control.ask(
                     .createVolume(
-                        diskGroup: group, volume: volume, path: folder.volume(volume, of: host), isDevice: false, size: size
+                        diskGroup: group,
+                        volume: volume,
+                        path: folder.volume(volume, of: host),
+                        isDevice: false,
+                        size: size
                     ),
                     within: 60
                 )
@@ -142,7 +157,8 @@ extension Lab {
         let control = control(primary)
         let rvg = RVGReference(diskGroup: group, rvg: LabFolder.rvg)
         _ = try await control.ask(
-            .createPrimary(diskGroup: group, rvg: rvg.rvg, volumes: LabFolder.dataVolumes, log: LabFolder.log), within: 60
+            .createPrimary(diskGroup: group, rvg: rvg.rvg, volumes: LabFolder.dataVolumes, log: LabFolder.log),
+            within: 60
         )
         for secondary in LabFolder.hostNames.dropFirst() {
             _ = try await control.ask(
@@ -151,7 +167,8 @@ extension Lab {
             )
             // Fresh volumes read as zeroes on every host.
             _ = try await control.ask(
-                .startReplication(rvg, secondary: secondary, how: .identical, consent: true), within: 60
+                .startReplication(rvg, secondary: secondary, how: .identical, consent: true),
+                within: 60
             )
         }
         try await awaitUpToDate(primary, secondaries: Array(LabFolder.hostNames.dropFirst()), within: .seconds(60))
@@ -168,7 +185,9 @@ extension Lab {
             guard ContinuousClock.now - started < limit else {
                 let found = links.map { "\($0.remoteHost) \($0.dataStatus) (\($0.state), \($0.kstate))" }
                 throw Refusal(
-                    .notUpToDate, LabFolder.rvg, "after \(limit) the links are: \(found.joined(separator: ", "))",
+                    .notUpToDate,
+                    LabFolder.rvg,
+                    "after \(limit) the links are: \(found.joined(separator: ", "))",
                     hint: "homeward status"
                 )
             }
