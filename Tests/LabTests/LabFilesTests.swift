@@ -98,18 +98,19 @@ struct LabFilesTests {
         try FileManager.default.createDirectory(atPath: stage.folder.path, withIntermediateDirectories: true)
         #expect(try LabState.load(stage.folder) == nil)
         var state = LabState(
+            stage.folder,
             id: lab,
             address: "127.1.2.3",
             volumeSize: 1 << 20,
             logSize: 2 << 20,
-            bare: true,
-            hosts: [.init(name: "seattle", port: 7110)]
+            bare: true
         )
         state.partitions = [["london", "tokyo"]]
         state.ready = true
         try state.save(stage.folder)
         #expect(try LabState.load(stage.folder) == state)
         #expect(state.isBlocked("tokyo", "london"))
+        #expect(state.hosts.map(\.control) == LabFolder.hostNames.map(stage.folder.controlSocket))
         try Data("{}".utf8).write(to: URL(fileURLWithPath: stage.folder.stateFile))
         #expect(throws: Refusal.self) { try LabState.load(stage.folder) }
     }
@@ -154,8 +155,7 @@ struct LabFilesTests {
     @Test("host.lua names the host, its directory, address and peers, whatever the folder is called")
     func configuration() {
         let folder = LabFolder("/tmp/a \"b\"")
-        let hosts = zip(LabFolder.hostNames, LabAddress.ports).map { LabState.Host(name: $0, port: $1) }
-        let state = LabState(id: lab, address: "127.1.2.3", volumeSize: 1, logSize: 1, bare: false, hosts: hosts)
+        let state = LabState(folder, id: lab, address: "127.1.2.3", volumeSize: 1, logSize: 1, bare: false)
         let text = folder.configurationText("london", state: state)
         #expect(text.contains(#"name = "london""#))
         #expect(text.contains(#"directory = "/tmp/a \"b\"/london""#))

@@ -76,7 +76,11 @@ final class LabLock: Sendable {
 
     private init(descriptor: Int32) { self.descriptor = descriptor }
 
-    deinit { _ = homeward_close(descriptor) }
+    deinit {
+        // Closing is not enough: a child that is being started elsewhere shares the lock until it becomes its program.
+        _ = flock(descriptor, LOCK_UN)
+        _ = homeward_close(descriptor)
+    }
 
     /// Waits until no other process holds it.
     static func wait(_ path: String) throws(Refusal) -> LabLock {

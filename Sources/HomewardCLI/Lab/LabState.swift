@@ -7,13 +7,11 @@ package struct LabState: Hashable, Sendable, Codable {
         package var name: String
         package var port: UInt16
         /// Ended in order, by `lab down`: a host that neither runs nor was stopped has crashed.
-        package var stopped: Bool
-
-        package init(name: String, port: UInt16, stopped: Bool = true) {
-            self.name = name
-            self.port = port
-            self.stopped = stopped
-        }
+        package var stopped = false
+        /// Its control socket: clients find the hosts of a lab by this file.
+        package var control: String
+        /// Its data socket.
+        package var nbd: String
     }
 
     package static let currentFormat = 1
@@ -32,13 +30,23 @@ package struct LabState: Hashable, Sendable, Codable {
     package var partitions: [[String]] = []
     package var hosts: [Host]
 
-    package init(id: Identity, address: String, volumeSize: UInt64, logSize: UInt64, bare: Bool, hosts: [Host]) {
+    /// A lab that is about to be made, with a port for each host.
+    package init(
+        _ folder: LabFolder,
+        id: Identity,
+        address: String,
+        volumeSize: UInt64,
+        logSize: UInt64,
+        bare: Bool
+    ) {
         self.id = id
         self.address = address
         self.volumeSize = volumeSize
         self.logSize = logSize
         self.bare = bare
-        self.hosts = hosts
+        hosts = zip(LabFolder.hostNames, LabAddress.ports).map { name, port in
+            Host(name: name, port: port, control: folder.controlSocket(name), nbd: folder.dataSocket(name))
+        }
     }
 
     package func isBlocked(_ first: String, _ second: String) -> Bool {

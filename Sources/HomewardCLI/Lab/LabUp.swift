@@ -35,12 +35,12 @@ extension Lab {
         if known == nil { try refuseStrangers() } else { try removeHalfMade() }
 
         var state = LabState(
+            folder,
             id: Self.freshIdentity(),
             address: try LabAddress.pick(folder.path),
             volumeSize: plan.volumeSize,
             logSize: plan.logSize,
-            bare: plan.bare,
-            hosts: zip(LabFolder.hostNames, LabAddress.ports).map { LabState.Host(name: $0, port: $1, stopped: false) }
+            bare: plan.bare
         )
         try state.save(folder)
         do {
