@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/uio.h>
+#include "CPlatformProcess.h"
 
 /// Calls of Linux that Swift cannot make itself, or not in one step. Each returns -errno on failure, as the kernel does.
 

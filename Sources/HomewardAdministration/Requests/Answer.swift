@@ -271,11 +271,14 @@ public struct MemberDescription: Hashable, Sendable, Codable {
     public var links: [LinkDescription]
     /// Operations and synchronizations that run or are owed, one sentence each.
     public var activity: [String]
+    /// The history of this host's own data, oldest epoch first; empty when it is not known.
+    public var history: [EpochDescription]
 
     public init(
         host: String, isLocal: Bool, reachable: Bool, age: Double?, diskGroup: String, rvg: String, role: String,
         state: String, reason: String?, volumes: [VolumeDescription], log: String, logSize: UInt64, logUsed: UInt64,
-        endID: UpdateID, consistent: Bool, follows: String?, links: [LinkDescription], activity: [String]
+        endID: UpdateID, consistent: Bool, follows: String?, links: [LinkDescription], activity: [String],
+        history: [EpochDescription] = []
     ) {
         self.host = host
         self.isLocal = isLocal
@@ -295,6 +298,30 @@ public struct MemberDescription: Hashable, Sendable, Codable {
         self.follows = follows
         self.links = links
         self.activity = activity
+        self.history = history
+    }
+}
+
+/// One entry of a history: from `firstID` on the records belong to this epoch, until the next entry's first id.
+public struct EpochDescription: Hashable, Sendable, Codable {
+    /// Orders nothing across branches: two hosts can give the same number to two epochs.
+    public var number: UInt64
+    /// Tells epochs apart.
+    public var id: Identity
+    /// What opened it: `created`, `takeover`, `migrate` or `restart` (an unclean start).
+    ///
+    /// The fork of a takeover is the id before ``firstID``.
+    public var kind: String
+    public var firstID: UpdateID
+    /// The name of the host that was Primary in it; its identity where the name is not known.
+    public var host: String
+
+    public init(number: UInt64, id: Identity, kind: String, firstID: UpdateID, host: String) {
+        self.number = number
+        self.id = id
+        self.kind = kind
+        self.firstID = firstID
+        self.host = host
     }
 }
 
