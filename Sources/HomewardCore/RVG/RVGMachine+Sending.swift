@@ -61,10 +61,10 @@ extension RVGMachine {
     }
 
     /// The next records for each Secondary that is ready for some, at most one batch each.
-    public mutating func nextRecords(now: Instant) -> [RecordDeparture] {
+    public mutating func nextRecords(now: Instant, mayTake: (HostID) -> Bool = { _ in true }) -> [RecordDeparture] {
         guard header.isPrimary, failure == nil, isSettledOnDisk, let epoch = header.lineage.history.current else { return [] }
         var departures: [RecordDeparture] = []
-        for position in peers.indices where peers[position].sending.isStreaming {
+        for position in peers.indices where peers[position].sending.isStreaming && mayTake(peers[position].host) {
             guard let session = peers[position].session, let attach = header.links.first(where: {
                 $0.peer == peers[position].host
             })?.attachID else { continue }

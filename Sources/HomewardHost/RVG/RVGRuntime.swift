@@ -1,0 +1,438 @@
+import CPlatform
+import Foundation
+import HomewardAdministration
+import HomewardCore
+import HomewardStorage
+import HomewardWire
+import Logging
+
+/// One RVG on this host, running: drives its node with threads, devices and connections. Decides nothing.
+///
+/// Lanes: the log is written by whichever thread finds it idle; fdatasyncs of the log, the header, the volumes and what goes
+/// to peers have a thread each. The lock is held for steps only, never across a call to a device or a socket.
+final class RVGRuntime: Sendable {
+    struct State {
+        var node: RVGNode
+        /// Bytes of records on their way to the log.
+        var payloads: [UInt64: UnsafeRawBufferPointer] = [:]
+        /// Those of them that this runtime allocated: records received from a Primary.
+        var owned: [UInt64: UnsafeMutableRawBufferPointer] = [:]
+        var nextPayload: UInt64 = 1
+        var replies: [UInt64: @Sendable (WriteFailure?) -> Void] = [:]
+        var answers: [UInt64: @Sendable (Result<RVGAnswer, Refusal>) -> Void] = [:]
+        var nextToken: UInt64 = 1
+        var sessions: [UInt64: PeerSession] = [:]
+        var buckets: [HostID: TokenBucket] = [:]
+        var stopped = false
+    }
+
+    let id: RVGID
+    let diskGroup: String
+    let name: String
+    let volumeNames: [String]
+    let devices: [any BlockDevice]
+    let log: any BlockDevice
+    let ring: LogRing
+    let format: HeaderFormat
+    let salvageFolder: String
+    let network: PeerNetwork
+    let pool: TaskPool
+    let logger: Logger
+    let state: Monitor<State>
+    private let tag: UInt64
+    private let lanes = Monitor<Lanes?>(nil)
+
+    private struct Lanes {
+        let logSync: LaneThread
+        let header: LaneThread
+        let volumes: LaneThread
+        let peers: LaneThread
+    }
+
+    /// Recovers the log and makes the machine; nothing runs before ``start()``.
+    init(
+        record: Catalog.ReplicatedVolumeGroup, hostName: String, devices: [any BlockDevice], log: any BlockDevice,
+        limits: Limits, salvageFolder: String, network: PeerNetwork, pool: TaskPool, logger: Logger
+    ) throws(Refusal) {
+        id = record.id
+        diskGroup = record.diskGroup
+        name = record.name
+        volumeNames = record.volumes
+        self.devices = devices
+        self.log = log
+        format = limits.headerFormat
+        ring = LogRing(device: log, format: format)
+        self.salvageFolder = salvageFolder
+        self.network = network
+        self.pool = pool
+        self.logger = logger
+        tag = record.id.low
+        let recovered = try LogRecovery(device: log, format: format).recover()
+        if let damage = recovered.damage { logger.error("log damaged", metadata: ["what": "\(damage)"]) }
+        let shapes = zip(record.volumes, devices).map { VolumeShape(name: $0, size: $1.size) }
+        let machine = RVGMachine(
+            recovered: recovered, capacity: ring.capacity, volumes: shapes, hostName: hostName, diskGroup: record.diskGroup,
+            name: record.name, limits: limits, seed: UInt64.random(in: 1...UInt64.max)
+        )
+        state = Monitor(State(node: RVGNode(machine: machine)))
+    }
+
+    func start() {
+        let made = Lanes(
+            logSync: LaneThread(name: "log-sync") { [self] in drainLogSync() },
+            header: LaneThread(name: "header") { [self] in drainHeader() },
+            volumes: LaneThread(name: "volumes") { [self] in drainVolumes() },
+            peers: LaneThread(name: "peers") { [self] in drainPeers() }
+        )
+        lanes.withLock { $0 = made }
+    }
+
+    /// Ends the threads; what was promised is on disk or will be recovered. Sessions must be closed before.
+    func stop() {
+        state.withLock { $0.stopped = true }
+        state.wakeAll()
+        let running = lanes.withLock { lanes -> Lanes? in
+            defer { lanes = nil }
+            return lanes
+        }
+        guard let running else { return }
+        running.peers.stop()
+        running.volumes.stop()
+        running.logSync.stop()
+        running.header.stop()
+    }
+
+    // MARK: Stepping
+
+    /// Steps the node and carries out what it asks for.
+    func step<Value: Sendable>(_ body: (inout State, inout NodeEffects) -> Value) -> Value {
+        var effects = NodeEffects()
+        let value = state.withLock { state in
+            let value = body(&state, &effects)
+            collect(&state, &effects)
+            return value
+        }
+        carryOut(effects)
+        return value
+    }
+
+    /// Steps the machine alone.
+    func drive<Value: Sendable>(_ body: (inout RVGMachine, inout Effects) -> Value) -> Value {
+        step { state, effects in
+            state.node.step(now: HostClock.now, wallTime: HostClock.wall, into: &effects, body)
+        }
+    }
+
+    private struct Closures {
+        var replies: [(@Sendable (WriteFailure?) -> Void, WriteFailure?)] = []
+    }
+
+    private func collect(_ state: inout State, _ effects: inout NodeEffects) {
+        for buffer in state.node.takeDroppedPayloads() { release(buffer, &state) }
+    }
+
+    private func release(_ buffer: UInt64, _ state: inout State) {
+        state.payloads[buffer] = nil
+        state.owned.removeValue(forKey: buffer)?.deallocate()
+    }
+
+    private func carryOut(_ effects: NodeEffects) {
+        for note in effects.core.notes { logger.notice("\(note.text)") }
+        finish(effects)
+        for task in effects.tasks { pool.add { [self] in perform(task) } }
+        wake(effects.core.wake)
+        if effects.core.admissionChanged { state.wakeAll() }
+        if effects.core.wake.contains(.log) { drainLog() }
+    }
+
+    private func finish(_ effects: NodeEffects) {
+        guard !effects.core.replies.isEmpty || !effects.answers.isEmpty else { return }
+        let (replies, answers) = state.withLock { state in
+            (
+                effects.core.replies.map { ($0.failure, state.replies.removeValue(forKey: $0.token)) },
+                effects.answers.map { ($0.result, state.answers.removeValue(forKey: $0.token)) }
+            )
+        }
+        for (failure, reply) in replies { reply?(failure) }
+        for (result, answer) in answers { answer?(result) }
+    }
+
+    private func wake(_ wanted: Effects.Lanes) {
+        guard !wanted.isEmpty else { return }
+        lanes.withLock { lanes in
+            guard let lanes else { return }
+            if wanted.contains(.logSync) { lanes.logSync.wake() }
+            if wanted.contains(.header) { lanes.header.wake() }
+            if wanted.contains(.apply) || wanted.contains(.volumeSync) { lanes.volumes.wake() }
+            if wanted.contains(.peers) { lanes.peers.wake() }
+        }
+    }
+
+    func failed(_ refusal: Refusal) {
+        drive { $0.deviceFailed(refusal, into: &$1) }
+    }
+
+    /// Time passes.
+    func tick() {
+        drive { $0.tick(now: HostClock.now, wallTime: HostClock.wall, into: &$1) }
+    }
+
+    // MARK: Log lane
+
+    /// Writes what waits for the log, if nobody else is at it; others' records ride along.
+    private func drainLog() {
+        while true {
+            let pulled = state.withLock { state -> (LogBatch, [UnsafeRawBufferPointer])? in
+                guard let batch = state.node.nextLogBatch() else { return nil }
+                let pointers = batch.items.map { item -> UnsafeRawBufferPointer in
+                    guard item.payload.count > 0, let base = state.payloads[item.payload.buffer] else {
+                        return UnsafeRawBufferPointer(start: nil, count: 0)
+                    }
+                    return UnsafeRawBufferPointer(rebasing: base[item.payload.offset..<item.payload.offset + item.payload.count])
+                }
+                return (batch, pointers)
+            }
+            guard let (batch, payloads) = pulled else { return }
+            do throws(Refusal) {
+                try write(batch, payloads)
+            } catch {
+                return failed(error)
+            }
+            var effects = NodeEffects()
+            state.withLock { state in
+                for item in batch.items where item.payload.count > 0 && state.owned[item.payload.buffer] != nil {
+                    release(item.payload.buffer, &state)
+                }
+                state.node.step(now: HostClock.now, wallTime: HostClock.wall, into: &effects) { machine, core in
+                    machine.logWritten(batch, now: HostClock.now, into: &core)
+                }
+                collect(&state, &effects)
+            }
+            effects.core.wake.remove(.log)
+            carryOut(effects)
+        }
+    }
+
+    private static let padding = [UInt8](repeating: 0, count: Int(Record.alignment))
+
+    private func write(_ batch: LogBatch, _ payloads: [UnsafeRawBufferPointer]) throws(Refusal) {
+        let headers = batch.items.map { $0.record.encodeHeader(rvgTag: tag) }
+        var first = 0
+        while first < batch.items.count {
+            var last = first
+            while last + 1 < batch.items.count, batch.items[last].record.end == batch.items[last + 1].record.position {
+                last += 1
+            }
+            try writeRun(batch, headers, payloads, first...last)
+            first = last + 1
+        }
+    }
+
+    private func writeRun(
+        _ batch: LogBatch, _ headers: [[UInt8]], _ payloads: [UnsafeRawBufferPointer], _ run: ClosedRange<Int>
+    ) throws(Refusal) {
+        // Headers are copied side by side so that one pointer serves them all while the pieces are written.
+        let scratch = ScratchBuffer(count: run.count * Record.headerBytes + Int(Record.alignment))
+        var pieces: [UnsafeRawBufferPointer] = []
+        pieces.reserveCapacity(run.count * 3)
+        let zeroes = UnsafeRawBufferPointer(
+            rebasing: scratch.bytes[(run.count * Record.headerBytes)..<(run.count * Record.headerBytes + Int(Record.alignment))]
+        )
+        UnsafeMutableRawBufferPointer(mutating: zeroes).initializeMemory(as: UInt8.self, repeating: 0)
+        for (slot, index) in run.enumerated() {
+            let start = slot * Record.headerBytes
+            let place = UnsafeMutableRawBufferPointer(rebasing: scratch.bytes[start..<start + Record.headerBytes])
+            place.copyBytes(from: headers[index])
+            pieces.append(UnsafeRawBufferPointer(place))
+            if payloads[index].count > 0 { pieces.append(payloads[index]) }
+            let pad = Int(batch.items[index].record.span) - Record.headerBytes - payloads[index].count
+            if pad > 0 { pieces.append(UnsafeRawBufferPointer(rebasing: zeroes[..<pad])) }
+        }
+        try ring.write(at: batch.items[run.lowerBound].record.position, pieces)
+    }
+
+    // MARK: Slow lanes
+
+    private func drainLogSync() -> UInt64 {
+        while true {
+            let now = HostClock.now
+            let (wanted, pause) = state.withLock { state in
+                (state.node.nextLogSync(now: now), state.node.machine.millisecondsUntilLogSync(now: now))
+            }
+            guard wanted != nil else { return min(max(pause ?? 1_000, 1), 1_000) }
+            do throws(Refusal) { try log.synchronize() } catch {
+                failed(error)
+                return 1_000
+            }
+            drive { $0.logSynced(now: HostClock.now, into: &$1) }
+        }
+    }
+
+    private func drainHeader() -> UInt64 {
+        while true {
+            guard let header = state.withLock({ $0.node.nextHeader(now: HostClock.now) }) else { return 1_000 }
+            do throws(Refusal) {
+                try log.write(at: format.offset(generation: header.generation), bytes: format.encode(header))
+                try log.synchronize()
+            } catch {
+                failed(error)
+                return 1_000
+            }
+            drive { $0.headerWritten(now: HostClock.now, into: &$1) }
+        }
+    }
+
+    private func drainVolumes() -> UInt64 {
+        while true {
+            let (batch, sync) = state.withLock { state -> (ApplyBatch?, UInt64?) in
+                if let batch = state.node.nextApplyBatch() { return (batch, nil) }
+                let generation = state.node.machine.volumeGeneration
+                return (nil, state.node.nextVolumeSync() == nil ? nil : generation)
+            }
+            do throws(Refusal) {
+                if let batch {
+                    try apply(batch)
+                    drive { $0.replayedBatch(batch, now: HostClock.now, into: &$1) }
+                } else if let sync {
+                    for device in devices { try device.synchronize() }
+                    drive { $0.volumesSynced(generation: sync, now: HostClock.now, into: &$1) }
+                } else {
+                    return 1_000
+                }
+            } catch {
+                failed(error)
+                return 1_000
+            }
+        }
+    }
+
+    private func apply(_ batch: ApplyBatch) throws(Refusal) {
+        let scratch = ScratchBuffer(count: Record.payloadLimit)
+        for record in batch.records {
+            let device = devices[Int(record.volume)]
+            switch record.kind {
+            case .write:
+                let place = UnsafeMutableRawBufferPointer(rebasing: scratch.bytes[..<Int(record.payloadBytes)])
+                try ring.read(at: LogPosition(record.position.value + UInt64(Record.headerBytes)), into: place)
+                guard checksum(UnsafeRawBufferPointer(place)) == record.payloadCRC else {
+                    throw damaged(record)
+                }
+                try device.write(at: record.offset, [UnsafeRawBufferPointer(place)])
+            case .zeroes, .trim: try device.zero(at: record.offset, length: record.length)
+            case .mark, .role: continue
+            }
+        }
+    }
+
+    private func damaged(_ record: Record) -> Refusal {
+        Refusal(
+            .logDamaged, log.name, "record \(record.id) at byte \(ring.place(of: record.position)) does not match its checksum",
+            hint: "check the device; take over on a Secondary if this host is the Primary"
+        )
+    }
+
+    // MARK: Peers
+
+    private func drainPeers() -> UInt64 {
+        while true {
+            var effects = NodeEffects()
+            let (messages, records) = state.withLock { state in
+                state.node.pullForPeers(now: HostClock.now, into: &effects) { peer in
+                    state.buckets[peer]?.isReady(now: HostClock.now) ?? true
+                }
+            }
+            for message in messages { deliver(message) }
+            for departure in records { deliver(departure) }
+            carryOut(effects)
+            if messages.isEmpty, records.isEmpty { return 100 }
+        }
+    }
+
+    private func deliver(_ departure: RVGMachine.Departure) {
+        guard let session = state.withLock({ $0.sessions[departure.session] }) else { return }
+        do {
+            let (kind, payload) = try PeerFrames.encode(departure.message, rvg: id)
+            network.send(session, channel: kind.channel, kind: kind.rawValue, payload: payload)
+        } catch {
+            logger.error("a message could not be encoded", metadata: ["error": "\(error)"])
+        }
+    }
+
+    private func deliver(_ departure: RVGMachine.RecordDeparture) {
+        guard let session = state.withLock({ $0.sessions[departure.session] }) else { return }
+        var sent: [SentRecord] = []
+        sent.reserveCapacity(departure.records.count)
+        do {
+            for record in departure.records {
+                let payload = record.payloadBytes == 0 ? [] : try ring.bytes(
+                    at: LogPosition(record.position.value + UInt64(Record.headerBytes)), count: Int(record.payloadBytes)
+                )
+                guard checksum(payload) == record.payloadCRC || payload.isEmpty else { return failed(damaged(record)) }
+                sent.append(SentRecord(record: record, payload: payload))
+            }
+            let message = ReplicationMessage.records(
+                departure.attach, epoch: departure.epoch, durable: departure.durable, sent
+            )
+            let (kind, payload) = try PeerFrames.encode(.replication(message), rvg: id)
+            spend(payload.count, on: departure.peer)
+            network.send(session, channel: kind.channel, kind: kind.rawValue, payload: payload)
+        } catch let refusal as Refusal {
+            failed(refusal)
+        } catch {
+            logger.error("records could not be encoded", metadata: ["error": "\(error)"])
+        }
+    }
+
+    /// Counts bytes against the bandwidth limit of the link to a peer.
+    func spend(_ bytes: Int, on peer: HostID) {
+        state.withLock { state in
+            let limit = state.node.machine.header.links.first { $0.peer == peer }?.settings.bandwidthLimit
+            guard let limit else { return state.buckets[peer] = nil }
+            var bucket = state.buckets[peer] ?? TokenBucket(bytesPerSecond: limit, now: HostClock.now)
+            bucket.bytesPerSecond = limit
+            bucket.spend(UInt64(bytes), now: HostClock.now)
+            state.buckets[peer] = bucket
+        }
+    }
+
+    // MARK: Events of the network
+
+    func peerConnected(_ session: PeerSession, host: HostID, name: String) {
+        step { state, effects in
+            state.sessions[session.number] = session
+            state.node.step(now: HostClock.now, wallTime: HostClock.wall, into: &effects) { machine, core in
+                machine.peerConnected(host, name: name, session: session.number, now: HostClock.now, into: &core)
+            }
+        }
+    }
+
+    func peerDisconnected(_ session: PeerSession, host: HostID, reason: String) {
+        step { state, effects in
+            state.sessions[session.number] = nil
+            state.node.sessionEnded(
+                host, session: session.number, reason: reason, now: HostClock.now, wallTime: HostClock.wall, into: &effects
+            )
+        }
+    }
+
+    func received(_ message: PeerMessage, from host: HostID, session: PeerSession) {
+        step { state, effects in
+            var kept: [(UInt64, UnsafeMutableRawBufferPointer)] = []
+            var next = state.nextPayload
+            state.node.received(
+                message, from: host, session: session.number, now: HostClock.now, wallTime: HostClock.wall, into: &effects
+            ) { bytes in
+                let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 8)
+                copy.copyBytes(from: bytes)
+                kept.append((next, copy))
+                defer { next += 1 }
+                return PayloadReference(buffer: next, offset: 0, count: bytes.count)
+            }
+            state.nextPayload = next
+            for (key, copy) in kept {
+                state.owned[key] = copy
+                state.payloads[key] = UnsafeRawBufferPointer(copy)
+            }
+        }
+    }
+}
