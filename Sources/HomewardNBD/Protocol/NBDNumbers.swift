@@ -100,6 +100,8 @@ package enum NBDLimits {
     package static let preferredBlock: UInt32 = 4096
     /// Requests of one connection that wait for their replies.
     package static let requestsInFlight = 1024
+    /// Bytes of replies that a connection gathers while its client reads none, before it takes no more requests.
+    package static let repliesPending = 64 << 10
     /// Memory of one connection: one payload of the largest size and some.
     package static let bytesHeld = 48 << 20
     /// Memory lent to all connections together; beyond it each still gets one buffer at a time, so that all make progress.

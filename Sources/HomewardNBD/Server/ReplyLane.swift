@@ -157,7 +157,14 @@ final class ReplyLane: @unchecked Sendable {
     /// False when it is gone. On the connection's thread.
     func flush(_ data: [UnsafeRawBufferPointer] = []) -> Bool {
         homeward_monitor_lock(monitor)
-        while isSending { _ = homeward_monitor_wait(monitor, .max) }
+        // Whoever sends takes what is pending along; only data, and a client far behind, are waited for.
+        while isSending, !data.isEmpty || pending.count > NBDLimits.repliesPending {
+            _ = homeward_monitor_wait(monitor, .max)
+        }
+        if isSending {
+            defer { homeward_monitor_unlock(monitor) }
+            return !isBroken
+        }
         var data = data
         while !isBroken, !pending.isEmpty || !data.isEmpty {
             isSending = true
