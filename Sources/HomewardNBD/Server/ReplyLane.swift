@@ -5,9 +5,10 @@ import Logging
 
 /// Replies of one connection: which requests wait for one, and who sends.
 ///
-/// Replies come from the connection's thread and from others (the log's flush thread). At most one thread sends at a time;
-/// whoever finds another sending leaves its reply to it. The connection's own thread only gathers, and sends before it
-/// next waits. A foreign thread never waits for a client that does not read: it hands the rest to a thread made for it.
+/// Replies come from the connection's thread and from others (the log's flush thread). At most one thread sends at a
+/// time; whoever finds another sending leaves its reply to it. The connection's own thread only gathers, and sends
+/// before it next waits. A foreign thread never waits for a client that does not read: it hands the rest to a thread
+/// made for it.
 ///
 /// `@unchecked`: everything mutable is guarded by the monitor.
 final class ReplyLane: @unchecked Sendable {
