@@ -117,6 +117,13 @@ let package = Package(
         // MARK: Tests
         .testTarget(name: "HomewardCoreTests", dependencies: ["HomewardCore"], swiftSettings: strict),
         .testTarget(
+            name: "HomewardStorageTests",
+            dependencies: [
+                "HomewardStorage", "HomewardCore", .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            swiftSettings: strict
+        ),
+        .testTarget(
             name: "HomewardNBDTests",
             dependencies: [
                 "HomewardNBD", "HomewardCore", "CPlatform", .product(name: "Logging", package: "swift-log"),

@@ -15,7 +15,8 @@ struct ClientHandshake {
             throw Refusal(
                 .socketPathTooLong,
                 socketPath,
-                "the socket's path has \(socketPath.utf8.count) bytes, and the system allows \(homeward_unix_path_limit())",
+                "the socket's path has \(socketPath.utf8.count) bytes, and the system allows "
+                    + "\(homeward_unix_path_limit())",
                 hint: "use a host directory with a shorter path"
             )
         }

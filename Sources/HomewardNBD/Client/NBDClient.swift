@@ -19,8 +19,9 @@ public final class NBDClient: Sendable {
     /// Opens a session, for writing unless `readOnly` is given.
     ///
     /// With `readOnly` an export that cannot be opened for writing will do, and nothing is ever written.
-    /// - Throws: `daemon-unreachable`, `socket-path-too-long`, `io-error`, and what the server refuses an export with; when
-    ///   it opens for reading only and `readOnly` was not given, the reason that it states, else `not-primary`.
+    /// - Throws: `daemon-unreachable`, `socket-path-too-long`, `io-error`, and what the server refuses an export
+    ///   with; when it opens for reading only and `readOnly` was not given, the reason that it states, else
+    ///   `not-primary`.
     public static func connect(socketPath: String, export: String, readOnly: Bool = false) throws(Refusal) -> NBDClient
     {
         let handshake = try ClientHandshake(socketPath: socketPath, export: export)

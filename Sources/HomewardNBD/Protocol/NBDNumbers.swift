@@ -1,4 +1,5 @@
-/// Numbers of the NBD protocol (https://github.com/NetworkBlockDevice/nbd/blob/master/doc/proto.md), by their names there.
+/// Numbers of the NBD protocol (https://github.com/NetworkBlockDevice/nbd/blob/master/doc/proto.md), by their names
+/// there.
 package enum NBD {
     /// "NBDMAGIC" in ASCII.
     package static let greetingMagic: UInt64 = 0x4E42_444D_4147_4943
@@ -100,9 +101,12 @@ package enum NBDLimits {
     package static let preferredBlock: UInt32 = 4096
     /// Requests of one connection that wait for their replies.
     package static let requestsInFlight = 1024
+    /// Bytes of replies that a connection gathers while its client reads none, before it takes no more requests.
+    package static let repliesPending = 64 << 10
     /// Memory of one connection: one payload of the largest size and some.
     package static let bytesHeld = 48 << 20
-    /// Memory lent to all connections together; beyond it each still gets one buffer at a time, so that all make progress.
+    /// Memory lent to all connections together; beyond it each still gets one buffer at a time, so that all make
+    /// progress.
     package static let bytesLent = 512 << 20
     /// Buffers kept for reuse.
     package static let bytesIdle = 64 << 20

@@ -2,7 +2,8 @@ import HomewardCore
 
 /// A refusal as the one line of text that a handshake can carry, and back.
 ///
-/// Clients of others print it; ours turns it into the refusal again, so that a script sees the same code through both doors.
+/// Clients of others print it; ours turns it into the refusal again, so that a script sees the same code through both
+/// doors.
 package enum RefusalText {
     package static func encode(_ refusal: Refusal) -> String {
         "\(refusal.message) [\(refusal.code.rawValue)] (hint: \(refusal.hint))"

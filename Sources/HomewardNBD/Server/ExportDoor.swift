@@ -13,7 +13,8 @@ struct ExportDoor: Sendable {
 
     /// Opens for writing, or read only where the role allows no more: a Secondary can be copied and compared.
     ///
-    /// When both are refused the second refusal is thrown: it knows more (`inconsistent` where the first says `not-primary`).
+    /// When both are refused the second refusal is thrown: it knows more (`inconsistent` where the first says
+    /// `not-primary`).
     func open(_ name: String) throws(Refusal) -> Opened {
         do {
             let session = try service.open(name, readOnly: false, holder: holder)

@@ -5,8 +5,8 @@ import Logging
 
 /// The data door of a host: NBD (fixed newstyle, simple replies) on a Unix socket.
 ///
-/// Each connection is one thread and one open session. ``start()`` and ``stop()`` may be called from any thread, each once.
-/// Errors of a client end its connection and nothing else.
+/// Each connection is one thread and one open session. ``start()`` and ``stop()`` may be called from any thread, each
+/// once. Errors of a client end its connection and nothing else.
 ///
 /// `@unchecked`: everything mutable is guarded by the monitor.
 public final class NBDServer: @unchecked Sendable {

@@ -5,9 +5,10 @@ import Logging
 
 /// Replies of one connection: which requests wait for one, and who sends.
 ///
-/// Replies come from the connection's thread and from others (the log's flush thread). At most one thread sends at a time;
-/// whoever finds another sending leaves its reply to it. The connection's own thread only gathers, and sends before it
-/// next waits. A foreign thread never waits for a client that does not read: it hands the rest to a thread made for it.
+/// Replies come from the connection's thread and from others (the log's flush thread). At most one thread sends at a
+/// time; whoever finds another sending leaves its reply to it. The connection's own thread only gathers, and sends
+/// before it next waits. A foreign thread never waits for a client that does not read: it hands the rest to a thread
+/// made for it.
 ///
 /// `@unchecked`: everything mutable is guarded by the monitor.
 final class ReplyLane: @unchecked Sendable {
@@ -157,7 +158,14 @@ final class ReplyLane: @unchecked Sendable {
     /// False when it is gone. On the connection's thread.
     func flush(_ data: [UnsafeRawBufferPointer] = []) -> Bool {
         homeward_monitor_lock(monitor)
-        while isSending { _ = homeward_monitor_wait(monitor, .max) }
+        // Whoever sends takes what is pending along; only data, and a client far behind, are waited for.
+        while isSending, !data.isEmpty || pending.count > NBDLimits.repliesPending {
+            _ = homeward_monitor_wait(monitor, .max)
+        }
+        if isSending {
+            defer { homeward_monitor_unlock(monitor) }
+            return !isBroken
+        }
         var data = data
         while !isBroken, !pending.isEmpty || !data.isEmpty {
             isSending = true

@@ -41,8 +41,8 @@ final class Transmission {
         output = lane.borrow(NBDLimits.receiveBuffer)
     }
 
-    /// Serves until the client leaves, breaks the protocol or is shut out, then closes the session; on return nobody uses
-    /// the socket any more.
+    /// Serves until the client leaves, breaks the protocol or is shut out, then closes the session; on return nobody
+    /// uses the socket any more.
     func run() {
         while parse(), handOver(), receive() {}
         submit()

@@ -13,7 +13,8 @@ public final class SQLiteCatalog: CatalogStore {
 
     /// Opens the file, making it when it is not there and bringing its tables up to this release.
     ///
-    /// - Throws: `bad-format` for a file that is no catalog, or one of a later release; it is left as it is. `io-error`.
+    /// - Throws: `bad-format` for a file that is no catalog, or one of a later release; it is left as it is.
+    ///   `io-error`.
     public init(path: String) throws(Refusal) {
         self.path = path
         try Self.checkHead(path)

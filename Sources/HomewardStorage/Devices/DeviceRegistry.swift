@@ -2,8 +2,8 @@ import Synchronization
 
 /// Files and devices that this process has open, by what they are and not by their names.
 ///
-/// `flock` tells processes apart, and descriptors, but not what one process opened twice under two names with a lock that
-/// it inherited; and it names nobody. This does.
+/// `flock` tells processes apart, and descriptors, but not what one process opened twice under two names with a lock
+/// that it inherited; and it names nobody. This does.
 enum DeviceRegistry {
     /// `st_dev` and `st_ino`; of a block device its number.
     struct Key: Hashable, Sendable {

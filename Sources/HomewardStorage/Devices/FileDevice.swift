@@ -22,15 +22,16 @@ public final class FileDevice: BlockDevice {
 
     /// Opens what is there.
     ///
-    /// - Throws: `volume-locked` when it is open here, under whatever name, or another process has it locked; `io-error`
-    ///   when it cannot be opened or is neither a file nor a block device.
+    /// - Throws: `volume-locked` when it is open here, under whatever name, or another process has it locked;
+    ///   `io-error` when it cannot be opened or is neither a file nor a block device.
     public static func open(path: String) throws(Refusal) -> FileDevice {
         let descriptor = homeward_open(path, O_RDWR, 0)
         guard descriptor >= 0 else { throw refusal(path, "opening", descriptor) }
         return try FileDevice(path: path, descriptor: descriptor)
     }
 
-    /// Makes a sparse file of `size` bytes, durable with its name, and opens it; a file of exactly that size is used as it is.
+    /// Makes a sparse file of `size` bytes, durable with its name, and opens it; a file of exactly that size is used
+    /// as it is.
     ///
     /// - Throws: `volume-mismatch` when a file of another size is there, which is left as it is; `bad-size`;
     ///   `volume-locked`, `io-error` as ``open(path:)``.

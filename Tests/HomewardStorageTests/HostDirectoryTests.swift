@@ -1,0 +1,96 @@
+import Foundation
+import Glibc
+import HomewardCore
+import HomewardStorage
+import Testing
+
+@Suite("Storage: the host directory")
+struct HostDirectoryTests {
+    func mode(_ path: String) -> UInt32 {
+        var info = stat()
+        return stat(path, &info) == 0 ? info.st_mode & 0o7777 : 0
+    }
+
+    @Test("directory and parents are made for their owner alone", .timeLimit(.minutes(1)))
+    func making() throws {
+        let folder = try Folder()
+        let directory = try HostDirectory(path: folder.file("a/b/seattle/"))
+        #expect(directory.path == folder.file("a/b/seattle"))
+        for name in ["a", "a/b", "a/b/seattle", "a/b/seattle/salvage"] { #expect(mode(folder.file(name)) == 0o700) }
+        #expect(directory.controlSocketPath == folder.file("a/b/seattle/control.sock"))
+        #expect(directory.dataSocketPath == folder.file("a/b/seattle/nbd.sock"))
+        #expect(try folder.bytes("a/b/seattle/lock") == Array("\(getpid())\n".utf8))
+    }
+
+    @Test("a directory that others could read is closed to them", .timeLimit(.minutes(1)))
+    func existing() throws {
+        let folder = try Folder()
+        try FileManager.default.createDirectory(
+            atPath: folder.file("h"),
+            withIntermediateDirectories: false,
+            attributes: [.posixPermissions: 0o755]
+        )
+        let directory = try HostDirectory(path: folder.file("h"))
+        #expect(mode(directory.path) == 0o700)
+    }
+
+    @Test(
+        "a second daemon is refused with directory and process, here and from another process",
+        .timeLimit(.minutes(1))
+    )
+    func locked() throws {
+        let folder = try Folder()
+        var directory: HostDirectory? = try HostDirectory(path: folder.file("h"))
+        let found = refusal { _ = try HostDirectory(path: folder.file("h")) }
+        #expect(found?.code == .hostDirectoryLocked)
+        #expect(found?.message.contains(folder.file("h")) == true)
+        #expect(found?.message.contains("\(getpid())") == true)
+        #expect(directory?.stillExists() == true)
+        directory = nil
+        var holder = try LockHolder(folder.file("h/lock"))
+        guard holder != nil else { return }
+        #expect(refusal { _ = try HostDirectory(path: folder.file("h")) }?.code == .hostDirectoryLocked)
+        holder = nil
+        directory = try HostDirectory(path: folder.file("h"))
+    }
+
+    @Test("a directory that went, or was replaced, is no longer there", .timeLimit(.minutes(1)))
+    func vanished() throws {
+        let folder = try Folder()
+        let directory = try HostDirectory(path: folder.file("h"))
+        #expect(directory.stillExists())
+        try FileManager.default.moveItem(atPath: folder.file("h"), toPath: folder.file("elsewhere"))
+        #expect(!directory.stillExists())
+        try FileManager.default.createDirectory(atPath: folder.file("h"), withIntermediateDirectories: false)
+        #expect(!directory.stillExists())
+    }
+
+    @Test(
+        "a path that leaves no room for a socket is refused with length and limit, and nothing is made",
+        .timeLimit(.minutes(1))
+    )
+    func tooLong() throws {
+        let folder = try Folder()
+        let path = folder.file(String(repeating: "x", count: 90))
+        let found = refusal { _ = try HostDirectory(path: path) }
+        #expect(found?.code == .socketPathTooLong)
+        #expect(found?.message.contains("\(path.utf8.count + 13)") == true)
+        #expect(found?.message.contains("107") == true)
+        #expect(!FileManager.default.fileExists(atPath: path))
+    }
+
+    @Test("a small file is replaced whole, for its owner alone, and nothing is left beside it", .timeLimit(.minutes(1)))
+    func replacing() throws {
+        let folder = try Folder()
+        let path = folder.file("notes")
+        #expect(try DurableFile.read(path) == nil)
+        for text in ["first, and longer", "second"] {
+            try DurableFile.replace(path, with: Array(text.utf8))
+            #expect(try DurableFile.read(path) == Array(text.utf8))
+        }
+        #expect(mode(path) == 0o600)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["notes"])
+        #expect(refusal { _ = try DurableFile.read(path, limit: 5) }?.code == .badFormat)
+        #expect(refusal { try DurableFile.replace(folder.file("no/such"), with: [1]) }?.code == .ioError)
+    }
+}
