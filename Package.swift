@@ -114,6 +114,8 @@ let package = Package(
 
         // MARK: Tests
         .testTarget(name: "HomewardCoreTests", dependencies: ["HomewardCore"], swiftSettings: strict),
+        .testTarget(name: "LuaHostTests", dependencies: ["LuaHost"], swiftSettings: strict),
+        .testTarget(name: "HomewardCLITests", dependencies: ["HomewardCLI", "HomewardCore", "LuaHost"], swiftSettings: strict),
         .testTarget(
             name: "HomewardWireTests",
             dependencies: [
