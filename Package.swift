@@ -116,6 +116,8 @@ let package = Package(
 
         // MARK: Tests
         .testTarget(name: "HomewardCoreTests", dependencies: ["HomewardCore"], swiftSettings: strict),
+        .testTarget(name: "LuaHostTests", dependencies: ["LuaHost"], swiftSettings: strict),
+        .testTarget(name: "HomewardCLITests", dependencies: ["HomewardCLI", "HomewardCore", "LuaHost"], swiftSettings: strict),
         .testTarget(
             name: "HomewardStorageTests",
             dependencies: [

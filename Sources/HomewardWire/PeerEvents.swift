@@ -45,7 +45,10 @@ public protocol PeerEvents: AnyObject, Sendable {
     func peerConnected(_ session: PeerSession, hello: PeerHello)
     /// One of the three was lost, or was cut: all are. Exactly once for each session.
     func peerDisconnected(_ session: PeerSession, reason: String)
-    /// A whole, verified frame. Runs on the connection's event loop: while it blocks, that connection reads no more, which
-    /// is how a slow receiver holds a fast sender back.
+    /// A whole, verified frame.
+    ///
+    /// Runs on a thread of that connection's own and may block: meanwhile signs of life and the other connections go on,
+    /// and when a few MiB wait behind it the connection reads no more, which is how a slow receiver holds a fast sender
+    /// back. What had arrived when a connection was lost is still delivered; what this host cut is not.
     func peerFrame(_ session: PeerSession, channel: PeerChannel, kind: UInt8, payload: [UInt8])
 }

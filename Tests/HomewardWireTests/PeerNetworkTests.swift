@@ -107,7 +107,7 @@ struct PeerNetworkTests {
 
     @Test("a handler that blocks for longer than the silence does not lose the session")
     func blockedHandler() async throws {
-        let (atlanta, boston) = try await pair(silence: .milliseconds(800))
+        let (atlanta, boston) = try await pair(silence: .milliseconds(1500))
         let session = try #require(atlanta.recorder.session("boston"))
         boston.recorder.holding = true
         for number in 0..<64 {
@@ -118,7 +118,7 @@ struct PeerNetworkTests {
                 payload: numbered(UInt64(number), count: 256 << 10)
             )
         }
-        try await Task.sleep(for: .seconds(3))
+        try await Task.sleep(for: .seconds(4))
         #expect(atlanta.recorder.session("boston") == session)
         boston.recorder.holding = false
         try await eventually("all arrived") { boston.recorder.frames.count == 64 }

@@ -112,6 +112,29 @@ struct StrangerTests {
         try await server.close()
     }
 
+    @Test("a peer that goes silent without closing, as a stopped process or a cut cable does, is noticed")
+    func silentSession() async throws {
+        let boston = TestHost("boston", peers: ["atlanta": "127.0.0.1:1"], silence: .seconds(3))
+        let address = try PeerAddress(try await boston.start(), of: "boston")
+        let greeting = Greeting(
+            attempt: Identity(high: 5, low: 5),
+            host: Identity(high: 6, low: 6),
+            name: "atlanta",
+            expecting: "boston"
+        )
+        for channel in PeerChannel.allCases {
+            let mute = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+                .connect(host: address.host, port: address.port).get()
+            let frame = Frame(kind: 0xF0, channel: channel.rawValue, payload: greeting.encoded())
+            try await mute.writeAndFlush(ByteBuffer(bytes: FrameFormat.encode(frame))).get()
+        }
+        try await eventually("noticed") { boston.recorder.events.count == 2 }
+        let session = PeerSession(peer: "atlanta", number: 1)
+        #expect(boston.recorder.events.last == .disconnected(session, "no answer for 3.0 seconds"))
+        #expect(boston.status("atlanta")?.lastReason == "no answer for 3.0 seconds")
+        await boston.network.stop()
+    }
+
     @Test(
         "only loopback addresses are used, and malformed ones are named",
         arguments: [
