@@ -32,7 +32,7 @@ func inquiry(_ line: String) throws -> Inquiry? {
     return inquiry
 }
 
-func refusal(_ line: String) -> Refusal? {
+func refused(_ line: String) -> Refusal? {
     guard case .failure(let refusal) = parse(line) else { return nil }
     return refusal
 }
@@ -162,15 +162,15 @@ struct ParseTests {
             "vradmin makesec r s -g", "vradmin -c a -c b startrep r", "vradmin -g", "vradmin",
         ])
     func usage(_ line: String) throws {
-        let refusal = try #require(refusal(line))
+        let refusal = try #require(refused(line))
         #expect(refusal.code == .usage)
         #expect(!refusal.hint.isEmpty)
     }
 
     @Test("a misspelt verb or option is answered with the nearest one")
     func didYouMean() {
-        #expect(refusal("vradmin makesek r s")?.message.contains("did you mean makesec?") == true)
-        #expect(refusal("vradmin -verfy syncrvg r s")?.message.contains("did you mean -verify?") == true)
-        #expect(refusal("vxrvg qqqqqq r")?.message.contains("did you mean") == false)
+        #expect(refused("vradmin makesek r s")?.message.contains("did you mean makesec?") == true)
+        #expect(refused("vradmin -verfy syncrvg r s")?.message.contains("did you mean -verify?") == true)
+        #expect(refused("vxrvg qqqqqq r")?.message.contains("did you mean") == false)
     }
 }

@@ -24,7 +24,7 @@ public enum HomewardCommand {
     }
 
     /// The same with everything around it given, for tests.
-    static func run(
+    package static func run(
         _ words: [String], console: Console,
         connecting: (GlobalOptions) -> @Sendable (Reach, String) async throws -> Connection
     ) async -> Int32 {
@@ -42,9 +42,13 @@ public enum HomewardCommand {
             return await runForeign(command, rest + options.words, runner)
         }
         do {
-            guard let command = try Homeward.parseAsRoot(rest) as? any InquiringCommand else {
-                console.out(Homeward.helpMessage())
-                return 0
+            var parsed = try Homeward.parseAsRoot(rest)
+            guard let command = parsed as? any InquiringCommand else {
+                // Either help was asked for, or a word is missing; the default `run` of both throws the help text.
+                if rest.contains("help") || rest.contains("--help") || rest.contains("-h") { try parsed.run() }
+                throw Refusal(
+                    .usage, (["homeward"] + rest).joined(separator: " "), "a command is missing",
+                    hint: (["homeward"] + rest + ["--help"]).joined(separator: " "))
             }
             let plan = command.plan()
             return await Interruption.cancelling { await runner.run(plan) }

@@ -2,16 +2,21 @@ import HomewardAdministration
 import HomewardCore
 
 /// Which host of a lab a line goes to when it names none: the pure part of the decision.
-enum LabChoice {
+package enum LabChoice {
     /// A host of the lab; `description` is nil when it did not answer.
-    struct Candidate {
-        var name: String
-        var description: HostDescription?
+    package struct Candidate {
+        package var name: String
+        package var description: HostDescription?
+
+        package init(name: String, description: HostDescription?) {
+            self.name = name
+            self.description = description
+        }
     }
 
     /// - Returns: The place of the host among the candidates.
     /// - Throws: ``Refusal`` `ambiguous` when the line has to name a host, or `daemon-unreachable`.
-    static func choose(_ reach: Reach, among candidates: [Candidate], object: String) throws(Refusal) -> Int {
+    package static func choose(_ reach: Reach, among candidates: [Candidate], object: String) throws(Refusal) -> Int {
         let answering = candidates.indices.filter { candidates[$0].description != nil }
         if case .local = reach {
             let names = answering.map { candidates[$0].name }
