@@ -6,7 +6,9 @@ import Testing
 @Suite(.timeLimit(.minutes(1)))
 struct PlaceTests {
     private func place(
-        _ line: String, _ environment: [String: String] = [:], lab: Bool = false
+        _ line: String,
+        _ environment: [String: String] = [:],
+        lab: Bool = false
     ) throws -> ClientPlace {
         let options = try GlobalOptions.extract(from: line.split(separator: " ").map(String.init)).get().0
         return ClientPlace.decide(options, environment: environment) { lab && $0 == ".lab" }

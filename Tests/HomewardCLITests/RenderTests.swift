@@ -6,8 +6,13 @@ import Testing
 @Suite(.timeLimit(.minutes(1)))
 struct RenderTests {
     static let alder = Samples.member(
-        "alder", "primary", local: true,
-        links: [Samples.link("birch", kstate: "DETACHED", state: "STALE", settings: LinkSettings(synchronous: .override))])
+        "alder",
+        "primary",
+        local: true,
+        links: [
+            Samples.link("birch", kstate: "DETACHED", state: "STALE", settings: LinkSettings(synchronous: .override))
+        ]
+    )
     static let behind = LinkSettings(srlprot: .autodcm, bandwidthLimit: 2_500_000)
 
     @Test("printrvg prints as in reference 6.1")
@@ -25,13 +30,17 @@ struct RenderTests {
                         HostName: birch
                         RvgName: pay_rvg
                         DgName: paydg
-                """)
+                """
+        )
     }
 
     @Test("printrvg -l adds counts, links and configuration errors")
     func printrvgLong() async {
         let rds = Samples.rds(
-            [Self.alder], primary: nil, errors: [ConfigError(host: "birch", error: "Primary-Primary configuration")])
+            [Self.alder],
+            primary: nil,
+            errors: [ConfigError(host: "birch", error: "Primary-Primary configuration")]
+        )
         let run = await run("vradmin -l printrvg", FakeHandler([.success(.rds([rds]))]))
         #expect(
             run.out == """
@@ -47,18 +56,28 @@ struct RenderTests {
                             name=rlk_birch_pay_rvg, detached=on, synchronous=override
                 Config Errors:
                         birch: Primary-Primary configuration
-                """)
+                """
+        )
     }
 
     @Test("repstatus -l prints as in reference 6.2")
     func repstatusLong() async {
         let link = Samples.link(
-            "alder", status: "behind", updates: 214, bytes: 3_505_000, seconds: 3, percent: 0.6, settings: Self.behind)
+            "alder",
+            status: "behind",
+            updates: 214,
+            bytes: 3_505_000,
+            seconds: 3,
+            percent: 0.6,
+            settings: Self.behind
+        )
         let rds = Samples.rds(
             [
                 Samples.member("birch", "primary", local: true, links: [link]),
                 Samples.member("alder", "secondary", links: [Samples.link("birch")]),
-            ], primary: "birch")
+            ],
+            primary: "birch"
+        )
         let run = await run("vradmin -l repstatus pay_rvg", FakeHandler([.success(.rds([rds]))]))
         #expect(
             run.out == """
@@ -88,18 +107,26 @@ struct RenderTests {
                   Logging to:                 SRL (3423 Kbytes behind, 1% full)
                   Timestamp Information:      behind by 0h 0m 3s
                   Bandwidth Limit:            20.00 Mbps
-                """)
+                """
+        )
     }
 
     @Test("repstatus shows the age of what an unreachable host is shown with")
     func repstatusAge() async {
         let link = Samples.link(
-            "alder", kstate: "DETACHED", state: "STALE", status: "inconsistent", replication: "stopped (primary detached)")
+            "alder",
+            kstate: "DETACHED",
+            state: "STALE",
+            status: "inconsistent",
+            replication: "stopped (primary detached)"
+        )
         let rds = Samples.rds(
             [
                 Samples.member("birch", "primary", state: "fenced", reason: "tokyo does not answer", links: [link]),
                 Samples.member("alder", "secondary", reachable: false, age: 95, links: []),
-            ], primary: "birch")
+            ],
+            primary: "birch"
+        )
         let run = await run("vradmin repstatus pay_rvg", FakeHandler([.success(.rds([rds]))]))
         #expect(run.out.contains("  RVG state:                  fenced (tokyo does not answer)\n"))
         #expect(run.out.contains("  Host name:                  alder  (unreachable; as of 0h 1m 35s ago)\n"))
@@ -110,13 +137,19 @@ struct RenderTests {
     @Test(
         "vxrlink status is one line for each situation",
         arguments: [
-            (Samples.link("birch", status: "behind", updates: 214, bytes: 3424 * 1024, percent: 1), "",
-                "rlk_birch_pay_rvg: 214 writes outstanding, 3424 Kbytes, 1% of SRL"),
+            (
+                Samples.link("birch", status: "behind", updates: 214, bytes: 3424 * 1024, percent: 1), "",
+                "rlk_birch_pay_rvg: 214 writes outstanding, 3424 Kbytes, 1% of SRL"
+            ),
             (Samples.link("birch"), "-T", "rlk_birch_pay_rvg: up to date, 0h 0m 0s behind"),
             (Samples.link("birch", kstate: "DETACHED", state: "STALE"), "", "rlk_birch_pay_rvg: detached (STALE)"),
-            (Samples.link("birch", kstate: "ENABLED", updates: 1, bytes: 1, reason: "refused", until: 7), "",
-                "rlk_birch_pay_rvg: 1 write outstanding, 1 Kbytes, 0% of SRL, inconsistent for 7 more updates, not connected: refused"),
-        ])
+            (
+                Samples.link("birch", kstate: "ENABLED", updates: 1, bytes: 1, reason: "refused", until: 7), "",
+                "rlk_birch_pay_rvg: 1 write outstanding, 1 Kbytes, 0% of SRL, inconsistent for 7 more updates,"
+                    + " not connected: refused"
+            ),
+        ]
+    )
     func linkStatus(_ link: LinkDescription, _ options: String, _ expected: String) async {
         let run = await run("vxrlink \(options) status rlk_birch_pay_rvg", FakeHandler([.success(.link(link))]))
         #expect(run.out == expected)
@@ -125,24 +158,41 @@ struct RenderTests {
     @Test("vxrlink updates -T prints as in reference 6.4")
     func updates() async {
         let updates = UpdatesDescription(
-            rlink: "r", secondaryID: UpdateID(21 << 32 + 104733), secondaryTime: 1_772_511_112,
-            primaryID: UpdateID(21 << 32 + 104801), primaryTime: 1_772_511_115)
+            rlink: "r",
+            secondaryID: UpdateID(21 << 32 + 104733),
+            secondaryTime: 1_772_511_112,
+            primaryID: UpdateID(21 << 32 + 104801),
+            primaryTime: 1_772_511_115
+        )
         let run = await run("vxrlink -T updates r", FakeHandler([.success(.updates(updates))]))
         #expect(
             run.out == """
                         Secondary        Primary          Behind by
                 ID      21.104733        21.104801        68
                 Time    Mar 03 04:11:52  Mar 03 04:11:55  00:00:03
-                """)
+                """
+        )
     }
 
     @Test("cplist says how much log each checkpoint holds and whether it is of use")
     func checkpoints() async {
         let list = [
             CheckpointDescription(
-                name: "a8", state: "completed", bytes: 10 << 20, percent: 9, startID: UpdateID(1), endID: UpdateID(2)),
+                name: "a8",
+                state: "completed",
+                bytes: 10 << 20,
+                percent: 9,
+                startID: UpdateID(1),
+                endID: UpdateID(2)
+            ),
             CheckpointDescription(
-                name: "old", state: "overflowed", bytes: 0, percent: 100, startID: UpdateID(1), endID: nil),
+                name: "old",
+                state: "overflowed",
+                bytes: 0,
+                percent: 100,
+                startID: UpdateID(1),
+                endID: nil
+            ),
         ]
         let run = await run("vxrvg cplist r", FakeHandler([.success(.checkpoints(list))]))
         #expect(
@@ -151,17 +201,25 @@ struct RenderTests {
                 ----    ------    -----    -----------------
                 a8      10.0      9        Completed
                 old     0.0       100      Overflowed
-                """)
+                """
+        )
     }
 
     static func report(differing: UInt64, checkpoint: String?) -> SynchronizationReport {
         SynchronizationReport(
-            secondary: "alder", checkpoint: checkpoint, already: false,
+            secondary: "alder",
+            checkpoint: checkpoint,
+            already: false,
             volumes: [
                 .init(volume: "pay_dv01", size: 512 << 20, compared: 512 << 20, differing: 0, sent: 0),
                 .init(volume: "pay_dv02", size: 2 << 30, compared: 2 << 30, differing: differing, sent: differing),
             ],
-            startID: UpdateID(21 << 32 + 104801), endID: UpdateID(21 << 32 + 105590), seconds: 1, discarded: nil, notes: [])
+            startID: UpdateID(21 << 32 + 104801),
+            endID: UpdateID(21 << 32 + 105590),
+            seconds: 1,
+            discarded: nil,
+            notes: []
+        )
     }
 
     @Test("syncrvg ends with the table of reference 6.6")
@@ -175,7 +233,8 @@ struct RenderTests {
                 pay_dv01   512 MiB    100%      0.0%       0 B         yes
                 pay_dv02   2.0 GiB    100%      2.0%       40 MiB      yes
                 SYNC complete, checkpoint fbcp ended at 21.105590
-                """)
+                """
+        )
     }
 
     @Test("-verify prints the table of reference 6.7, and ends with 1 only when something differs")
@@ -189,7 +248,8 @@ struct RenderTests {
                 pay_dv02  alder:pay_dv02  524288  12         DIFFERENT
                 alder:pay_dv02 differs in 48 Kbytes
                 total: 48 Kbytes differ
-                """)
+                """
+        )
         #expect(bad.code == 1 && bad.notes.contains("[volumes-differ]"))
         let json = await run("vradmin --json -verify syncrvg pay_rvg alder", FakeHandler([.success(differing)]))
         #expect(json.code == 1 && json.out.hasPrefix(#"{"error":{"code":"volumes-differ""#) && json.out.hasSuffix("]}"))
@@ -218,7 +278,8 @@ struct RenderTests {
                 VOLUME          SIZE     RVG      USE   OPEN BY            PATH
                 paydg/pay_dv01  512 MiB  pay_rvg  data  nbd: qemu (pid 1)  /v/pay_dv01
                 paydg/pay_srl   512 MiB  pay_rvg  log   -                  /v/pay_srl
-                """)
+                """
+        )
     }
 
     @Test("a takeover reports the fork and the loss, a makesec what was given up")
@@ -226,11 +287,26 @@ struct RenderTests {
         let takeover = Outcome(
             summary: "pay_rvg is Primary on birch",
             discarded: DiscardedUpdates(
-                host: "alder", updates: 2, bytes: 8192, firstID: UpdateID(10), lastID: UpdateID(11), firstTime: 0,
-                lastTime: 1, ranges: [VolumeRange(volume: "pay_dv01", offset: 4096, length: 8192)], rangesLeftOff: 2,
-                salvageFile: "/s"),
+                host: "alder",
+                updates: 2,
+                bytes: 8192,
+                firstID: UpdateID(10),
+                lastID: UpdateID(11),
+                firstTime: 0,
+                lastTime: 1,
+                ranges: [VolumeRange(volume: "pay_dv01", offset: 4096, length: 8192)],
+                rangesLeftOff: 2,
+                salvageFile: "/s"
+            ),
             takeover: TakeoverReport(
-                epoch: 2, forkID: UpdateID(9), forkTime: nil, lastHeardID: UpdateID(12), lostAtLeast: 3, oldPrimary: "alder"))
+                epoch: 2,
+                forkID: UpdateID(9),
+                forkTime: nil,
+                lastHeardID: UpdateID(12),
+                lostAtLeast: 3,
+                oldPrimary: "alder"
+            )
+        )
         let run = await run("vradmin -N takeover pay_rvg", FakeHandler([.success(.done(takeover))]))
         #expect(
             run.out == """
@@ -242,7 +318,8 @@ struct RenderTests {
                   pay_dv01: 8.0 KiB at 4096
                   and 2 more ranges
                 kept in /s
-                """)
+                """
+        )
     }
 
     @Test("status shows the host, its peers, and for each RVG its hosts")
@@ -253,7 +330,9 @@ struct RenderTests {
             [
                 Samples.member("birch", "primary", local: true, links: [link], activity: ["syncrvg of tokyo runs"]),
                 Samples.member("alder", "secondary", links: []),
-            ], primary: "birch")
+            ],
+            primary: "birch"
+        )
         let run = await run("status", FakeHandler([.success(.host(host))]))
         #expect(
             run.out == """
@@ -265,16 +344,23 @@ struct RenderTests {
                   birch  primary    enabled  -                   -                   -
                   alder  secondary  enabled  consistent, behind  2 updates, 2.0 KiB  CONNECT/ACTIVE
                   birch: syncrvg of tokyo runs
-                """)
+                """
+        )
     }
 
     @Test("names of volumes and links are those of the answering host")
     func names() async {
         let rds = Samples.rds(
-            [Self.alder, Samples.member("birch", "secondary", links: [Samples.link("alder")])], primary: "alder")
-        #expect(await run("vxrvg getdatavols r", FakeHandler([.success(.rds([rds]))])).out == "pay_dv01 pay_dv02 pay_dv03")
+            [Self.alder, Samples.member("birch", "secondary", links: [Samples.link("alder")])],
+            primary: "alder"
+        )
         #expect(
-            await run("vxrvg -1 getdatavols r", FakeHandler([.success(.rds([rds]))])).out == "pay_dv01\npay_dv02\npay_dv03")
+            await run("vxrvg getdatavols r", FakeHandler([.success(.rds([rds]))])).out == "pay_dv01 pay_dv02 pay_dv03"
+        )
+        #expect(
+            await run("vxrvg -1 getdatavols r", FakeHandler([.success(.rds([rds]))])).out
+                == "pay_dv01\npay_dv02\npay_dv03"
+        )
         #expect(await run("vxrvg getrlinks r", FakeHandler([.success(.rds([rds]))])).out == "rlk_birch_pay_rvg")
     }
 
@@ -283,7 +369,8 @@ struct RenderTests {
         let sum = VolumeSum(host: "a\"b\n", volume: "v", size: .max, sha256: "00", position: nil)
         let run = await run("--json vol sum d/v", FakeHandler([.success(.sum(sum))]))
         #expect(
-            run.out == #"{"host":"a\"b\n","position":null,"sha256":"00","size":18446744073709551615,"volume":"v"}"#)
+            run.out == #"{"host":"a\"b\n","position":null,"sha256":"00","size":18446744073709551615,"volume":"v"}"#
+        )
         let empty = await CommandLineRun.json(.checkpoints([]))
         #expect(empty == "[]")
         let outcome = await CommandLineRun.json(.done(Outcome(summary: "s", notes: ["n"])))

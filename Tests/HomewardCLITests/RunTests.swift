@@ -12,7 +12,8 @@ struct RunTests {
         arguments: [
             (RefusalCode?.none, Int32(0)), (.some(.notPrimary), Int32(1)), (.some(.usage), Int32(2)),
             (.some(.interrupted), Int32(130)), (.some(.daemonUnreachable), Int32(1)),
-        ])
+        ]
+    )
     func exitCodes(_ code: RefusalCode?, _ expected: Int32) async {
         let answer = code.map { Result<Answer, Refusal>.failure(Refusal($0, "r", "m", hint: "h", host: "london")) }
         let text = await run("vradmin pauserep r", FakeHandler(answer.map { [$0] } ?? []))
@@ -23,20 +24,24 @@ struct RunTests {
         if let code {
             #expect(text.out.isEmpty && text.notes == "london: r: m [\(code.rawValue)]\n  hint: h")
             #expect(
-                json.out == #"{"error":{"code":"\#(code.rawValue)","hint":"h","host":"london","message":"m","object":"r"}}"#)
+                json.out
+                    == #"{"error":{"code":"\#(code.rawValue)","hint":"h","host":"london","message":"m","object":"r"}}"#
+            )
         }
     }
 
     @Test(
         "lines that reach no host end with the right code",
         arguments: [
-            ("vradmin resync r", Int32(1)), ("vradmin makesec r", 2), ("statsu", 2), ("vol frob", 2), ("vol list --frob", 2),
+            ("vradmin resync r", Int32(1)), ("vradmin makesec r", 2), ("statsu", 2), ("vol frob", 2),
+            ("vol list --frob", 2),
             ("vol create a/b", 2), ("vol create a/b --file f --device d", 2), ("vol create a/b --file f --size x", 1),
             ("vol sum a", 2), ("vol", 2), ("dg", 2), ("dg create", 2), ("run failback", 1), ("vol snapshot a/b", 1),
             ("status --watch", 1), ("repl", 1), ("exec x.lua", 1), ("runbooks list", 1), ("runs list", 1), ("host", 1),
             ("test dir", 1), ("vxibc status r", 1), ("--host", 2), ("vradmin help", 0), ("vradmin help nothing", 2),
             ("--help", 0), ("help", 0), ("vol create --help", 0), ("vradmin --help", 0),
-        ])
+        ]
+    )
     func withoutHost(_ line: String, _ code: Int32) async {
         let handler = FakeHandler([])
         let run = await run(line, handler)
@@ -84,7 +89,10 @@ struct RunTests {
 
     @Test(
         "-s, --yes or nobody to ask mean yes, and the consequence is printed",
-        arguments: [("vradmin -s migrate r s", true), ("vradmin migrate r s --yes", true), ("vradmin migrate r s", false)])
+        arguments: [
+            ("vradmin -s migrate r s", true), ("vradmin migrate r s --yes", true), ("vradmin migrate r s", false),
+        ]
+    )
     func consequence(_ line: String, _ terminal: Bool) async {
         let handler = FakeHandler([])
         let run = await run(line, handler, yes: terminal ? false : nil)

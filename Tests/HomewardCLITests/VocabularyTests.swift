@@ -36,7 +36,9 @@ struct VocabularyTests {
         #expect(refused("vradmin -g hrdg takeover hr_rvg")?.hint == "vradmin -g hrdg -N takeover hr_rvg")
         #expect(
             refused("vradmin -g hrdg -a startrep hr_rvg tokyo")?.hint.contains(
-                "vradmin -g hrdg -c CHECKPOINT startrep hr_rvg tokyo") == true)
+                "vradmin -g hrdg -c CHECKPOINT startrep hr_rvg tokyo"
+            ) == true
+        )
     }
 
     @Test("no verb is missing from the tests, and every verb has help")

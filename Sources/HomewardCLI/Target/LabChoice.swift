@@ -21,13 +21,19 @@ package enum LabChoice {
         if case .local = reach {
             let names = answering.map { candidates[$0].name }
             throw Refusal(
-                .ambiguous, object, "in a lab this acts on the host that is named, and none is",
-                hint: "add --host NAME; hosts that answer: \(names.isEmpty ? "none" : names.joined(separator: ", "))")
+                .ambiguous,
+                object,
+                "in a lab this acts on the host that is named, and none is",
+                hint: "add --host NAME; hosts that answer: \(names.isEmpty ? "none" : names.joined(separator: ", "))"
+            )
         }
         guard let first = answering.first else {
             throw Refusal(
-                .daemonUnreachable, object, "no host of the lab answers",
-                hint: "homeward lab status; homeward lab up starts it")
+                .daemonUnreachable,
+                object,
+                "no host of the lab answers",
+                hint: "homeward lab status; homeward lab up starts it"
+            )
         }
         let primaries = answering.filter { index in
             locals(candidates[index]).contains { $0.role == "primary" && fits($0, reach) }
@@ -42,8 +48,11 @@ package enum LabChoice {
         switch reach {
         case .primary(let name), .primaryOfLink(let name):
             throw Refusal(
-                .hostUnreachable, object, "no Primary of \(name) answers in the lab",
-                hint: "homeward lab status; --host NAME asks one host whatever its role")
+                .hostUnreachable,
+                object,
+                "no Primary of \(name) answers in the lab",
+                hint: "homeward lab status; --host NAME asks one host whatever its role"
+            )
         case .any, .rds, .local:
             return answering.first { index in locals(candidates[index]).contains { fits($0, reach) } } ?? first
         }
