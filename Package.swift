@@ -152,7 +152,10 @@ let package = Package(
         ),
         .testTarget(
             name: "HomewardCLITests",
-            dependencies: ["HomewardCLI", "HomewardCore", "HomewardAdministration"],
+            dependencies: [
+                "HomewardCLI", "HomewardControl", "HomewardCore", "HomewardAdministration",
+                .product(name: "Logging", package: "swift-log"),
+            ],
             swiftSettings: strict
         ),
         .testTarget(

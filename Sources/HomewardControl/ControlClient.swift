@@ -58,7 +58,8 @@ public final class ControlClient: RequestHandler {
 
     /// The last line of the answer; nil when the stream ended without one.
     private func exchange(
-        _ body: Data, progress: @Sendable (HomewardAdministration.Progress) -> Void
+        _ body: Data,
+        progress: @Sendable (HomewardAdministration.Progress) -> Void
     ) async throws -> ControlLine? {
         guard let url = URL(httpURLWithSocketPath: socketPath, uri: "/v1/request") else {
             throw unreachable("the path cannot stand in an address")

@@ -20,7 +20,10 @@ struct ControlExchange: Sendable {
         } catch let error as DecodingError {
             return Self.refused(.badRequest, "the body is no request: \(explanation(of: error))")
         } catch {
-            return Self.refused(.contentTooLarge, "the body could not be read, or has over \(ControlServer.bodyLimit) bytes")
+            return Self.refused(
+                .contentTooLarge,
+                "the body could not be read, or has over \(ControlServer.bodyLimit) bytes"
+            )
         }
         let body = request.body
         return Response(
@@ -90,8 +93,10 @@ struct ControlExchange: Sendable {
             }
             let data = try JSONEncoder().encode(Health(name: host.name, pid: host.process))
             return Response(
-                status: .ok, headers: [.contentType: "application/json"],
-                body: ResponseBody(byteBuffer: ByteBuffer(bytes: data)))
+                status: .ok,
+                headers: [.contentType: "application/json"],
+                body: ResponseBody(byteBuffer: ByteBuffer(bytes: data))
+            )
         } catch {
             return lastLine(.serviceUnavailable, refusal(for: error))
         }
@@ -125,7 +130,11 @@ struct ControlExchange: Sendable {
             return try line.encoded()
         } catch {
             let refusal = Refusal(
-                .badFormat, "request", "the answer cannot be written as JSON: \(error)", hint: "see the daemon's log")
+                .badFormat,
+                "request",
+                "the answer cannot be written as JSON: \(error)",
+                hint: "see the daemon's log"
+            )
             return (try? ControlLine.error(refusal).encoded()) ?? []
         }
     }

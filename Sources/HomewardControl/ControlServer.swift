@@ -36,11 +36,19 @@ public struct ControlServer: Service {
         onBound: @escaping @Sendable () async -> Void = {}
     ) {
         self.init(
-            socketPath: socketPath, handler: handler, logger: logger, keepAlive: .seconds(5), onBound: onBound)
+            socketPath: socketPath,
+            handler: handler,
+            logger: logger,
+            keepAlive: .seconds(5),
+            onBound: onBound
+        )
     }
 
     package init(
-        socketPath: String, handler: any RequestHandler, logger: Logger, keepAlive: Duration,
+        socketPath: String,
+        handler: any RequestHandler,
+        logger: Logger,
+        keepAlive: Duration,
         onBound: @escaping @Sendable () async -> Void
     ) {
         self.socketPath = socketPath
@@ -61,7 +69,10 @@ public struct ControlServer: Service {
         let running = RunningRequests()
         let application = Application(
             router: router(running),
-            configuration: ApplicationConfiguration(address: .unixDomainSocket(path: socketPath), serverName: "homeward"),
+            configuration: ApplicationConfiguration(
+                address: .unixDomainSocket(path: socketPath),
+                serverName: "homeward"
+            ),
             onServerRunning: { [socketPath, onBound] _ in
                 _ = chmod(socketPath, 0o600)
                 await onBound()
@@ -84,7 +95,11 @@ public struct ControlServer: Service {
             }
         } catch let error as IOError {
             throw Refusal(
-                .ioError, socketPath, "cannot bind the socket: \(error)", hint: "see that its folder can be written")
+                .ioError,
+                socketPath,
+                "cannot bind the socket: \(error)",
+                hint: "see that its folder can be written"
+            )
         } catch let error as ServiceGroupError where Task.isCancelled {
             logger.debug("cancelled before it was bound", metadata: ["error": "\(error)"])
         }

@@ -21,7 +21,8 @@ struct ParseCase: Sendable, CustomTestStringConvertible {
 
 func parse(_ line: String) -> Result<Plan, Refusal> {
     let words = line.split(separator: " ").map(String.init)
-    guard case .success((_, let rest)) = GlobalOptions.extract(from: words), let language = VVRLanguage.named(rest[0]) else {
+    guard case .success((_, let rest)) = GlobalOptions.extract(from: words), let language = VVRLanguage.named(rest[0])
+    else {
         return .failure(Refusal(.usage, line, "no language", hint: "-"))
     }
     return language.parse(Array(rest.dropFirst()))
@@ -32,7 +33,7 @@ func inquiry(_ line: String) throws -> Inquiry? {
     return inquiry
 }
 
-func refusal(_ line: String) -> Refusal? {
+func refused(_ line: String) -> Refusal? {
     guard case .failure(let refusal) = parse(line) else { return nil }
     return refusal
 }
@@ -42,29 +43,45 @@ struct ParseTests {
     static let cases: [ParseCase] = [
         .init(
             "vradmin -g hrdg -nodcm createpri hr_rvg a,b hr_srl",
-            .createPrimary(diskGroup: "hrdg", rvg: "hr_rvg", volumes: ["a", "b"], log: "hr_srl")),
+            .createPrimary(diskGroup: "hrdg", rvg: "hr_rvg", volumes: ["a", "b"], log: "hr_srl")
+        ),
         .init(
             "vradmin -g hrdg -sdg dg2 addsec hr_rvg seattle london srlprot=override synchronous=off",
             .addSecondary(
-                rvg, primary: "seattle", secondary: "london", secondaryDiskGroup: "dg2",
+                rvg,
+                primary: "seattle",
+                secondary: "london",
+                secondaryDiskGroup: "dg2",
                 attributes: [
                     Attribute(name: "srlprot", value: "override"), Attribute(name: "synchronous", value: "off"),
-                ])),
+                ]
+            )
+        ),
         .init(
             "vradmin -g hrdg -c checkpt_presync startrep hr_rvg seattle",
-            .startReplication(rvg, secondary: "seattle", how: .checkpoint("checkpt_presync"), consent: false)),
+            .startReplication(rvg, secondary: "seattle", how: .checkpoint("checkpt_presync"), consent: false)
+        ),
         .init(
             "vradmin -g hrdg -f -s startrep hr_rvg",
-            .startReplication(rvg, secondary: nil, how: .identical, consent: true)),
+            .startReplication(rvg, secondary: nil, how: .identical, consent: true)
+        ),
         .init(
             "vradmin -g hrdg -f -s stoprep hr_rvg tokyo",
-            .stopReplication(rvg, secondary: "tokyo", force: true, consent: true)),
+            .stopReplication(rvg, secondary: "tokyo", force: true, consent: true)
+        ),
         .init("vradmin -g hrdg pauserep hr_rvg", .pauseReplication(rvg, secondary: nil)),
         .init("vradmin -g hrdg resumerep hr_rvg tokyo", .resumeReplication(rvg, secondary: "tokyo")),
         .init(
             "vradmin -g hrdg -c cp -full syncrvg hr_rvg seattle tokyo",
             .synchronize(
-                rvg, secondaries: ["seattle", "tokyo"], checkpoint: "cp", full: true, force: false, consent: false)),
+                rvg,
+                secondaries: ["seattle", "tokyo"],
+                checkpoint: "cp",
+                full: true,
+                force: false,
+                consent: false
+            )
+        ),
         .init("vradmin -g hrdg -verify syncrvg hr_rvg tokyo", .verify(rvg, secondaries: ["tokyo"], consent: false)),
         .init("vradmin -g hrdg -N takeover hr_rvg", .takeover(rvg, force: false)),
         .init("vradmin -g hrdg -N -f takeover hr_rvg", .takeover(rvg, force: true)),
@@ -76,10 +93,12 @@ struct ParseTests {
         .init("vradmin -g hrdg -l repstatus hr_rvg", .describe(diskGroup: "hrdg", rvgs: ["hr_rvg"])),
         .init(
             "vradmin -g hrdg set hr_rvg tokyo bandwidth_limit=30mbps",
-            .setAttributes(rvg, secondary: "tokyo", attributes: [Attribute(name: "bandwidth_limit", value: "30mbps")])),
+            .setAttributes(rvg, secondary: "tokyo", attributes: [Attribute(name: "bandwidth_limit", value: "30mbps")])
+        ),
         .init(
             "vradmin -g hrdg set hr_rvg srlprot=off",
-            .setAttributes(rvg, secondary: nil, attributes: [Attribute(name: "srlprot", value: "off")])),
+            .setAttributes(rvg, secondary: nil, attributes: [Attribute(name: "srlprot", value: "off")])
+        ),
         .init("vradmin -g hrdg delsec hr_rvg tokyo", .deleteSecondary(rvg, secondary: "tokyo")),
         .init("vradmin -g hrdg -f delpri hr_rvg", .deletePrimary(rvg, force: true)),
         .init("vxrvg -g hrdg -c cp checkstart hr_rvg", .checkStart(rvg, name: "cp")),
@@ -95,7 +114,9 @@ struct ParseTests {
         .init("vxrlink -g hrdg pause rlk_tokyo_hr_rvg", .pauseLink(link)),
         .init("vxrlink -g hrdg resume rlk_tokyo_hr_rvg", .resumeLink(link)),
         .init(
-            "vxrlink -g hrdg -c cp att rlk_tokyo_hr_rvg", .attachLink(link, how: .checkpoint("cp"), consent: false)),
+            "vxrlink -g hrdg -c cp att rlk_tokyo_hr_rvg",
+            .attachLink(link, how: .checkpoint("cp"), consent: false)
+        ),
         .init("vxrlink -g hrdg -f att rlk_tokyo_hr_rvg", .attachLink(link, how: .identical, consent: false)),
         .init("vxrlink -g hrdg det rlk_tokyo_hr_rvg", .detachLink(link)),
         .init("vxrlink -g hrdg cplist rlk_tokyo_hr_rvg", .listLinkCheckpoints(link)),
@@ -120,7 +141,11 @@ struct ParseTests {
 
     @Test("the disk group may be left out")
     func withoutDiskGroup() throws {
-        #expect(try inquiry("vradmin makesec hr_rvg london")?.requests == [.makeSecondary(bare, newPrimary: "london", force: false)])
+        #expect(
+            try inquiry("vradmin makesec hr_rvg london")?.requests == [
+                .makeSecondary(bare, newPrimary: "london", force: false)
+            ]
+        )
     }
 
     @Test("several RLINKs attach one after the other")
@@ -141,7 +166,8 @@ struct ParseTests {
     @Test("global options are taken from anywhere on the line")
     func globals() throws {
         let lines = [
-            "--host london --json --yes --lab=/l vradmin makesec r s", "vradmin --lab=/l makesec r --json s --host=london -y",
+            "--host london --json --yes --lab=/l vradmin makesec r s",
+            "vradmin --lab=/l makesec r --json s --host=london -y",
         ]
         for line in lines {
             let (options, rest) = try GlobalOptions.extract(from: line.split(separator: " ").map(String.init)).get()
@@ -160,17 +186,18 @@ struct ParseTests {
             "vradmin createpri r a,,b srl", "vradmin createpri r a", "vradmin set r tokyo", "vradmin set r tokyo x",
             "vradmin set r tokyo =x", "vxrvg checkstart r", "vxrvg checkdelete r", "vxrlink att r", "vxrlink status",
             "vradmin makesec r s -g", "vradmin -c a -c b startrep r", "vradmin -g", "vradmin",
-        ])
+        ]
+    )
     func usage(_ line: String) throws {
-        let refusal = try #require(refusal(line))
+        let refusal = try #require(refused(line))
         #expect(refusal.code == .usage)
         #expect(!refusal.hint.isEmpty)
     }
 
     @Test("a misspelt verb or option is answered with the nearest one")
     func didYouMean() {
-        #expect(refusal("vradmin makesek r s")?.message.contains("did you mean makesec?") == true)
-        #expect(refusal("vradmin -verfy syncrvg r s")?.message.contains("did you mean -verify?") == true)
-        #expect(refusal("vxrvg qqqqqq r")?.message.contains("did you mean") == false)
+        #expect(refused("vradmin makesek r s")?.message.contains("did you mean makesec?") == true)
+        #expect(refused("vradmin -verfy syncrvg r s")?.message.contains("did you mean -verify?") == true)
+        #expect(refused("vxrvg qqqqqq r")?.message.contains("did you mean") == false)
     }
 }

@@ -26,17 +26,19 @@ struct VocabularyTests {
 
     @Test("what is not built refuses as such, exit 1, and names what does the job today", arguments: notBuilt)
     func refuses(_ line: String) throws {
-        let refusal = try #require(refusal(line))
+        let refusal = try #require(refused(line))
         #expect(refusal.code == .notBuiltYet)
         #expect(!refusal.hint.isEmpty)
     }
 
     @Test("the hint of a plain takeover is the takeover that works")
     func takeoverHint() {
-        #expect(refusal("vradmin -g hrdg takeover hr_rvg")?.hint == "vradmin -g hrdg -N takeover hr_rvg")
+        #expect(refused("vradmin -g hrdg takeover hr_rvg")?.hint == "vradmin -g hrdg -N takeover hr_rvg")
         #expect(
-            refusal("vradmin -g hrdg -a startrep hr_rvg tokyo")?.hint.contains(
-                "vradmin -g hrdg -c CHECKPOINT startrep hr_rvg tokyo") == true)
+            refused("vradmin -g hrdg -a startrep hr_rvg tokyo")?.hint.contains(
+                "vradmin -g hrdg -c CHECKPOINT startrep hr_rvg tokyo"
+            ) == true
+        )
     }
 
     @Test("no verb is missing from the tests, and every verb has help")

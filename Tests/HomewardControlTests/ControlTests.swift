@@ -42,7 +42,8 @@ struct ControlTests {
         let heard = Mutex<[String]>([])
         try await withDoor(handler) { socket, _ in
             try await withClient(socket) { client in
-                _ = try await client.perform(.shutDown, on: nil) { report in heard.withLock { $0.append(report.phase) } }
+                _ = try await client.perform(.shutDown, on: nil) { report in heard.withLock { $0.append(report.phase) }
+                }
             }
         }
         let order = heard.withLock { $0 }
@@ -52,7 +53,12 @@ struct ControlTests {
     @Test("a refusal keeps all its fields")
     func refusalKeepsFields() async throws {
         let refusal = Refusal(
-            .checkpointNameInUse, "hrdg/hr_rvg", "a \"quoted\"\nmessage ü", hint: "vxrvg checkdelete", host: "london")
+            .checkpointNameInUse,
+            "hrdg/hr_rvg",
+            "a \"quoted\"\nmessage ü",
+            hint: "vxrvg checkdelete",
+            host: "london"
+        )
         await #expect(throws: refusal) {
             try await withDoor(FakeHandler { _, _ in throw refusal }) { socket, _ in
                 try await withClient(socket) { try await $0.perform(.hostStatus, on: nil) { _ in } }
@@ -123,7 +129,8 @@ struct ControlTests {
 
     @Test(
         "a body that is no request gets 400 and a usage refusal, and the handler never hears of it",
-        arguments: ["", "garbage", "{}", #"{"request":{"unheardOf":{}}}"#, #"{"request":{"checkEnd":{"_0":7}}}"#, "[1"])
+        arguments: ["", "garbage", "{}", #"{"request":{"unheardOf":{}}}"#, #"{"request":{"checkEnd":{"_0":7}}}"#, "[1"]
+    )
     func garbage(_ body: String) async throws {
         let handler = FakeHandler { _, _ in .done(Outcome(summary: "ok")) }
         try await withDoor(handler) { socket, _ in

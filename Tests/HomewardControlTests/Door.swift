@@ -22,7 +22,9 @@ final class FakeHandler: RequestHandler {
     init(_ script: @escaping Script) { self.script = script }
 
     func perform(
-        _ request: Request, on host: String?, progress: @escaping @Sendable (HomewardAdministration.Progress) -> Void
+        _ request: Request,
+        on host: String?,
+        progress: @escaping @Sendable (HomewardAdministration.Progress) -> Void
     ) async throws -> Answer {
         calls.withLock { $0.append(Call(request: request, host: host)) }
         return try await script(request, progress)
@@ -41,8 +43,11 @@ func withDoor<Value: Sendable>(
     let server = Task {
         defer { sink.finish() }
         try await ControlServer(
-            socketPath: socket, handler: handler, logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
-            keepAlive: keepAlive, onBound: { sink.yield() }
+            socketPath: socket,
+            handler: handler,
+            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
+            keepAlive: keepAlive,
+            onBound: { sink.yield() }
         ).run()
     }
     for await _ in bound { break }
@@ -60,7 +65,8 @@ func withDoor<Value: Sendable>(
 }
 
 func withClient<Value: Sendable>(
-    _ socket: String, _ body: @Sendable (ControlClient) async throws -> Value
+    _ socket: String,
+    _ body: @Sendable (ControlClient) async throws -> Value
 ) async throws -> Value {
     let client = ControlClient(socketPath: socket)
     do {
@@ -117,5 +123,6 @@ private func blockingExchange(_ path: String, _ text: String) -> String {
 func post(_ path: String, _ body: String) async -> String {
     await exchange(
         path,
-        "POST /v1/request HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: \(body.utf8.count)\r\n\r\n\(body)")
+        "POST /v1/request HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: \(body.utf8.count)\r\n\r\n\(body)"
+    )
 }

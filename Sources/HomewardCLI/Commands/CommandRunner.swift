@@ -8,7 +8,8 @@ public struct CommandRunner: Sendable {
     var connect: @Sendable (_ reach: Reach, _ object: String) async throws -> Connection
 
     public init(
-        console: Console, options: GlobalOptions,
+        console: Console,
+        options: GlobalOptions,
         connect: @escaping @Sendable (_ reach: Reach, _ object: String) async throws -> Connection
     ) {
         self.console = console
@@ -56,7 +57,10 @@ public struct CommandRunner: Sendable {
     }
 
     private func perform(
-        _ request: Request, _ inquiry: Inquiry, _ connection: Connection, consent: Bool
+        _ request: Request,
+        _ inquiry: Inquiry,
+        _ connection: Connection,
+        consent: Bool
     ) async throws -> Answer {
         let display = ProgressDisplay(console)
         defer { display.end() }
@@ -104,7 +108,11 @@ public struct CommandRunner: Sendable {
         let refusal =
             error as? Refusal
             ?? Refusal(
-                error is CancellationError ? .interrupted : .ioError, "homeward", "\(error)", hint: "give the command again")
+                error is CancellationError ? .interrupted : .ioError,
+                "homeward",
+                "\(error)",
+                hint: "give the command again"
+            )
         if options.json { console.out(StableJSON.text(refusal)) } else { console.note(refusal.description) }
         return Self.exitCode(refusal.code)
     }

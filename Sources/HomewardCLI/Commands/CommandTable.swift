@@ -30,17 +30,22 @@ enum CommandTable {
         guard !names.contains(first) else { return nil }
         let known = names + notBuilt.map { $0.words[0] }
         return Refusal(
-            .usage, "homeward", "unknown command \(first)\(suggestion(for: first, among: known))",
-            hint: "homeward --help lists all commands")
+            .usage,
+            "homeward",
+            "unknown command \(first)\(suggestion(for: first, among: known))",
+            hint: "homeward --help lists all commands"
+        )
     }
 
     /// The command of the line when it is one that parses and runs by itself.
     static func foreign(_ words: [String]) -> (any ParsableCommand.Type)? {
         guard let first = words.first else { return nil }
         let command = Homeward.configuration.subcommands.first { $0.configuration.commandName == first }
-        guard let command, !(command is any InquiringCommand.Type), command.configuration.subcommands.allSatisfy({
-            !($0 is any InquiringCommand.Type)
-        }) else { return nil }
+        guard let command, !(command is any InquiringCommand.Type),
+            command.configuration.subcommands.allSatisfy({
+                !($0 is any InquiringCommand.Type)
+            })
+        else { return nil }
         return command
     }
 }

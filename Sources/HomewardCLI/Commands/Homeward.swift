@@ -37,7 +37,9 @@ struct VradminCommand: InquiringCommand {
 
 struct VxrvgCommand: InquiringCommand {
     static let configuration = CommandConfiguration(
-        commandName: "vxrvg", abstract: "Verbs that act on the RVG of one host.")
+        commandName: "vxrvg",
+        abstract: "Verbs that act on the RVG of one host."
+    )
     @Argument(parsing: .captureForPassthrough) var words: [String] = []
 
     func plan() -> Result<Plan, Refusal> { VVRLanguage.vxrvg.parse(words) }
@@ -45,7 +47,9 @@ struct VxrvgCommand: InquiringCommand {
 
 struct VxrlinkCommand: InquiringCommand {
     static let configuration = CommandConfiguration(
-        commandName: "vxrlink", abstract: "Verbs that act on one end of an RLINK.")
+        commandName: "vxrlink",
+        abstract: "Verbs that act on one end of an RLINK."
+    )
     @Argument(parsing: .captureForPassthrough) var words: [String] = []
 
     func plan() -> Result<Plan, Refusal> { VVRLanguage.vxrlink.parse(words) }
@@ -53,7 +57,9 @@ struct VxrlinkCommand: InquiringCommand {
 
 struct VxibcCommand: InquiringCommand {
     static let configuration = CommandConfiguration(
-        commandName: "vxibc", abstract: "Messages in the stream of updates (not built yet).")
+        commandName: "vxibc",
+        abstract: "Messages in the stream of updates (not built yet)."
+    )
     @Argument(parsing: .captureForPassthrough) var words: [String] = []
 
     func plan() -> Result<Plan, Refusal> { VVRLanguage.vxibc.parse(words) }
@@ -61,15 +67,21 @@ struct VxibcCommand: InquiringCommand {
 
 struct StatusCommand: InquiringCommand {
     static let configuration = CommandConfiguration(
-        commandName: "status", abstract: "Shows roles, links, backlog and what runs.")
+        commandName: "status",
+        abstract: "Shows roles, links, backlog and what runs."
+    )
     @Flag(help: "Show it again and again (not built yet).") var watch = false
 
     func plan() -> Result<Plan, Refusal> {
         guard !watch else {
             return .failure(
                 Refusal(
-                    .notBuiltYet, "homeward status", "--watch is not built in this release",
-                    hint: "watch homeward status"))
+                    .notBuiltYet,
+                    "homeward status",
+                    "--watch is not built in this release",
+                    hint: "watch homeward status"
+                )
+            )
         }
         return .success(.ask(Inquiry([.hostStatus], reach: .any, object: "status")))
     }

@@ -24,8 +24,9 @@ public enum HomewardCommand {
     }
 
     /// The same with everything around it given, for tests.
-    static func run(
-        _ words: [String], console: Console,
+    package static func run(
+        _ words: [String],
+        console: Console,
         connecting: (GlobalOptions) -> @Sendable (Reach, String) async throws -> Connection
     ) async -> Int32 {
         var options = GlobalOptions()
@@ -42,9 +43,16 @@ public enum HomewardCommand {
             return await runForeign(command, rest + options.words, runner)
         }
         do {
-            guard let command = try Homeward.parseAsRoot(rest) as? any InquiringCommand else {
-                console.out(Homeward.helpMessage())
-                return 0
+            var parsed = try Homeward.parseAsRoot(rest)
+            guard let command = parsed as? any InquiringCommand else {
+                // Either help was asked for, or a word is missing; the default `run` of both throws the help text.
+                if rest.contains("help") || rest.contains("--help") || rest.contains("-h") { try parsed.run() }
+                throw Refusal(
+                    .usage,
+                    (["homeward"] + rest).joined(separator: " "),
+                    "a command is missing",
+                    hint: (["homeward"] + rest + ["--help"]).joined(separator: " ")
+                )
             }
             let plan = command.plan()
             return await Interruption.cancelling { await runner.run(plan) }
@@ -55,7 +63,9 @@ public enum HomewardCommand {
 
     /// Commands that are more than one inquiry parse and run by themselves, global options included.
     private static func runForeign(
-        _ type: any ParsableCommand.Type, _ words: [String], _ runner: CommandRunner
+        _ type: any ParsableCommand.Type,
+        _ words: [String],
+        _ runner: CommandRunner
     ) async -> Int32 {
         do {
             var command = try Homeward.parseAsRoot(words)
@@ -77,16 +87,21 @@ public enum HomewardCommand {
         guard Homeward.exitCode(for: error).isSuccess else {
             return runner.fail(
                 Refusal(
-                    .usage, "homeward", Homeward.message(for: error),
+                    .usage,
+                    "homeward",
+                    Homeward.message(for: error),
                     hint: message.split(separator: "\n").first { $0.hasPrefix("Usage:") }.map(String.init)
-                        ?? "homeward --help"))
+                        ?? "homeward --help"
+                )
+            )
         }
         runner.console.out(message)
         return 0
     }
 
     private static func runner(
-        _ console: Console, _ options: GlobalOptions,
+        _ console: Console,
+        _ options: GlobalOptions,
         _ connecting: (GlobalOptions) -> @Sendable (Reach, String) async throws -> Connection
     ) -> CommandRunner {
         CommandRunner(console: console, options: options, connect: connecting(options))

@@ -5,7 +5,10 @@ import HomewardCore
 
 struct DiskGroupCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "dg", abstract: "Disk groups.", subcommands: [Create.self])
+        commandName: "dg",
+        abstract: "Disk groups.",
+        subcommands: [Create.self]
+    )
 
     struct Create: InquiringCommand {
         static let configuration = CommandConfiguration(commandName: "create", abstract: "Makes a disk group.")
@@ -19,11 +22,16 @@ struct DiskGroupCommand: ParsableCommand {
 
 struct VolumeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "vol", abstract: "Volumes.", subcommands: [Create.self, List.self, Sum.self])
+        commandName: "vol",
+        abstract: "Volumes.",
+        subcommands: [Create.self, List.self, Sum.self]
+    )
 
     struct Create: InquiringCommand {
         static let configuration = CommandConfiguration(
-            commandName: "create", abstract: "Makes a volume of a file or a device.")
+            commandName: "create",
+            abstract: "Makes a volume of a file or a device."
+        )
         @Argument(help: "DG/VOL") var volume: String
         @Option(help: "A file; made, sparse, when a size is given and it is missing.") var file: String?
         @Option(help: "A block device, used whole.") var device: String?
@@ -34,17 +42,29 @@ struct VolumeCommand: ParsableCommand {
                 let name = try VolumeName(volume)
                 guard (file == nil) != (device == nil), let path = file ?? device else {
                     throw Refusal(
-                        .usage, volume, "one of --file and --device is needed", hint: "homeward vol create \(volume) --file PATH")
+                        .usage,
+                        volume,
+                        "one of --file and --device is needed",
+                        hint: "homeward vol create \(volume) --file PATH"
+                    )
                 }
                 return .success(
                     .ask(
                         Inquiry(
                             [
                                 .createVolume(
-                                    diskGroup: name.diskGroup, volume: name.volume, path: absolute(path),
-                                    isDevice: device != nil, size: try size.map(Size.parse))
+                                    diskGroup: name.diskGroup,
+                                    volume: name.volume,
+                                    path: absolute(path),
+                                    isDevice: device != nil,
+                                    size: try size.map(Size.parse)
+                                )
                             ],
-                            reach: .local, object: volume)))
+                            reach: .local,
+                            object: volume
+                        )
+                    )
+                )
             } catch {
                 return .failure(error)
             }
@@ -67,7 +87,9 @@ struct VolumeCommand: ParsableCommand {
 
     struct Sum: InquiringCommand {
         static let configuration = CommandConfiguration(
-            commandName: "sum", abstract: "SHA-256 of a volume's bytes at one position.")
+            commandName: "sum",
+            abstract: "SHA-256 of a volume's bytes at one position."
+        )
         @Argument(help: "DG/VOL") var volume: String
 
         func plan() -> Result<Plan, Refusal> {
@@ -77,7 +99,12 @@ struct VolumeCommand: ParsableCommand {
                     .ask(
                         Inquiry(
                             [.sumVolume(diskGroup: name.diskGroup, volume: name.volume)],
-                            view: .sum(diskGroup: name.diskGroup), reach: .local, object: volume)))
+                            view: .sum(diskGroup: name.diskGroup),
+                            reach: .local,
+                            object: volume
+                        )
+                    )
+                )
             } catch {
                 return .failure(error)
             }
@@ -108,9 +135,14 @@ enum Size {
         var unit = text.dropFirst(digits.count).lowercased()
         if unit.count > 1, unit.hasSuffix("ib") { unit.removeLast(2) }
         if unit.count == 2, unit.hasSuffix("b") { unit.removeLast() }
-        guard let number = UInt64(digits), let shift = units[unit], number > 0, number <= UInt64.max >> (shift + 1) else {
+        guard let number = UInt64(digits), let shift = units[unit], number > 0, number <= UInt64.max >> (shift + 1)
+        else {
             throw Refusal(
-                .badSize, text, "\(text) is no size: a positive number, with K, M, G or T if wanted", hint: "for example 64M")
+                .badSize,
+                text,
+                "\(text) is no size: a positive number, with K, M, G or T if wanted",
+                hint: "for example 64M"
+            )
         }
         return number << shift
     }

@@ -25,7 +25,8 @@ extension Words {
                 throw usage("\(word) is no attribute=value")
             }
             attributes.append(
-                Attribute(name: String(word[..<equals]), value: String(word[word.index(after: equals)...])))
+                Attribute(name: String(word[..<equals]), value: String(word[word.index(after: equals)...]))
+            )
         }
         return attributes
     }
@@ -37,11 +38,14 @@ extension Words {
             throw usage(
                 given.isEmpty
                     ? "-c CHECKPOINT or -f has to say how the Secondary's data are known to fit"
-                    : "\(given.joined(separator: " and ")) exclude each other")
+                    : "\(given.joined(separator: " and ")) exclude each other"
+            )
         }
         if has("-a") {
             throw notBuilt(
-                "autosync (-a)", hint: "\(command) -c CHECKPOINT syncrvg RVG SECONDARY, then \(example("-c CHECKPOINT"))")
+                "autosync (-a)",
+                hint: "\(command) -c CHECKPOINT syncrvg RVG SECONDARY, then \(example("-c CHECKPOINT"))"
+            )
         }
         if has("-b") {
             throw notBuilt("replication from a bunker (-b)", hint: example("-c CHECKPOINT"))
@@ -53,5 +57,12 @@ extension Words {
 func ask(_ words: Words, _ request: Request, view: View = .plain, reach: Reach, question: Question? = nil) -> Plan {
     .ask(
         Inquiry(
-            [request], view: view, reach: reach, question: question, silent: words.isSilent, object: words.objectName))
+            [request],
+            view: view,
+            reach: reach,
+            question: question,
+            silent: words.isSilent,
+            object: words.objectName
+        )
+    )
 }

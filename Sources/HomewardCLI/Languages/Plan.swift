@@ -27,8 +27,13 @@ public struct Inquiry: Hashable, Sendable {
     public var object: String
 
     public init(
-        _ requests: [Request], view: View = .plain, reach: Reach, question: Question? = nil, silent: Bool = false,
-        notes: [String] = [], object: String
+        _ requests: [Request],
+        view: View = .plain,
+        reach: Reach,
+        question: Question? = nil,
+        silent: Bool = false,
+        notes: [String] = [],
+        object: String
     ) {
         self.requests = requests
         self.view = view
@@ -98,7 +103,13 @@ extension Request {
             .stopReplication(rvg, secondary: secondary, force: force, consent: consent)
         case .synchronize(let rvg, let secondaries, let checkpoint, let full, let force, _):
             .synchronize(
-                rvg, secondaries: secondaries, checkpoint: checkpoint, full: full, force: force, consent: consent)
+                rvg,
+                secondaries: secondaries,
+                checkpoint: checkpoint,
+                full: full,
+                force: force,
+                consent: consent
+            )
         case .verify(let rvg, let secondaries, _): .verify(rvg, secondaries: secondaries, consent: consent)
         case .migrate(let rvg, let to, _): .migrate(rvg, to: to, consent: consent)
         case .attachLink(let link, let how, _): .attachLink(link, how: how, consent: consent)

@@ -34,7 +34,12 @@ public struct VVRLanguage: Sendable {
     private func plan(_ line: [String]) throws -> Plan {
         if line.contains("--help") || line == ["-h"] { return .text(try help(on: [])) }
         guard let found = verbName(line) else {
-            throw Refusal(.usage, name, "a verb is missing", hint: "one of: \(verbs.map(\.name).joined(separator: ", "))")
+            throw Refusal(
+                .usage,
+                name,
+                "a verb is missing",
+                hint: "one of: \(verbs.map(\.name).joined(separator: ", "))"
+            )
         }
         if found == "help" { return .text(try help(on: line.filter { $0 != "help" && !$0.hasPrefix("-") })) }
         guard let verb = verbs.first(where: { $0.name == found }) else { throw unknown(found) }
@@ -80,7 +85,9 @@ public struct VVRLanguage: Sendable {
             } else if valued.contains(word) {
                 guard index < line.count, !line[index].isEmpty else { throw usage("the option \(word) needs a value") }
                 guard words.values[word] == nil || words.values[word] == line[index] else {
-                    throw usage("the option \(word) is given twice, with \(words.values[word] ?? "") and \(line[index])")
+                    throw usage(
+                        "the option \(word) is given twice, with \(words.values[word] ?? "") and \(line[index])"
+                    )
                 }
                 words.values[word] = line[index]
                 index += 1
@@ -101,8 +108,11 @@ public struct VVRLanguage: Sendable {
 
     private func unknown(_ verb: String) -> Refusal {
         Refusal(
-            .usage, name, "unknown verb \(verb)\(suggestion(for: verb, among: verbs.map(\.name)))",
-            hint: "\(name) help lists all verbs")
+            .usage,
+            name,
+            "unknown verb \(verb)\(suggestion(for: verb, among: verbs.map(\.name)))",
+            hint: "\(name) help lists all verbs"
+        )
     }
 
     // MARK: Help

@@ -35,7 +35,11 @@ struct Verb: Sendable {
     }
 
     static func built(
-        _ name: String, _ synopsis: String, options: Set<String> = [], _ arity: Arity, help: String,
+        _ name: String,
+        _ synopsis: String,
+        options: Set<String> = [],
+        _ arity: Arity,
+        help: String,
         _ build: @escaping @Sendable (Words) throws -> Plan
     ) -> Verb {
         Verb(name: name, synopsis: synopsis, options: options, arity: arity, help: help, treatment: .built(build))
@@ -43,7 +47,13 @@ struct Verb: Sendable {
 
     static func notBuilt(_ name: String, _ synopsis: String, help: String, hint: String) -> Verb {
         Verb(
-            name: name, synopsis: synopsis, options: [], arity: .atLeast(0), help: help, treatment: .notBuilt(hint: hint))
+            name: name,
+            synopsis: synopsis,
+            options: [],
+            arity: .atLeast(0),
+            help: help,
+            treatment: .notBuilt(hint: hint)
+        )
     }
 }
 

@@ -12,31 +12,44 @@ extension VVRLanguage {
 
     private static let vradminSetup: [Verb] = [
         .built(
-            "createpri", "[-g dg] [-nodcm] createpri rvg volumelist srl", options: ["-nodcm"], .exactly(3),
+            "createpri",
+            "[-g dg] [-nodcm] createpri rvg volumelist srl",
+            options: ["-nodcm"],
+            .exactly(3),
             help: """
                 Makes an RVG with the role Primary on this host, out of existing volumes (comma separated) and a log
                 volume, and starts it. Its volumes can be written at once; there is no Secondary yet.
                 """
         ) { words in
-            let volumes = (words.operand(1) ?? "").split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+            let volumes = (words.operand(1) ?? "").split(separator: ",", omittingEmptySubsequences: false).map(
+                String.init
+            )
             guard !volumes.contains("") else { throw words.usage("a name in the volume list is empty") }
             return .ask(
                 Inquiry(
                     [
                         .createPrimary(
-                            diskGroup: words.diskGroup, rvg: words.operands[0], volumes: volumes, log: words.operands[2])
+                            diskGroup: words.diskGroup,
+                            rvg: words.operands[0],
+                            volumes: volumes,
+                            log: words.operands[2]
+                        )
                     ],
                     reach: .local,
                     notes: words.has("-nodcm") ? ["this release has no DCM: -nodcm changes nothing"] : [],
-                    object: words.objectName))
+                    object: words.objectName
+                )
+            )
         },
         .built(
-            "addsec", "[-g dg] [-nodcm] [-sdg dg] addsec rvg prihost sechost [attribute=value...]",
-            options: ["-nodcm", "-sdg"], .atLeast(3),
+            "addsec",
+            "[-g dg] [-nodcm] [-sdg dg] addsec rvg prihost sechost [attribute=value...]",
+            options: ["-nodcm", "-sdg"],
+            .atLeast(3),
             help: """
-                Makes the counterpart of an RVG on sechost, which needs volumes of the same names and lengths and a log
-                volume of the same name, and RLINKs between it and every host of the RDS. Nothing replicates until startrep.
-                -sdg names the disk group on sechost when it has another name there.
+                Makes the counterpart of an RVG on sechost, which needs volumes of the same names and lengths and a
+                log volume of the same name, and RLINKs between it and every host of the RDS. Nothing replicates until
+                startrep. -sdg names the disk group on sechost when it has another name there.
                 """
         ) { words in
             let attributes = try words.attributes(from: 3)
@@ -44,32 +57,46 @@ extension VVRLanguage {
                 Inquiry(
                     [
                         .addSecondary(
-                            words.rvg(), primary: words.operands[1], secondary: words.operands[2],
-                            secondaryDiskGroup: words.values["-sdg"], attributes: attributes)
+                            words.rvg(),
+                            primary: words.operands[1],
+                            secondary: words.operands[2],
+                            secondaryDiskGroup: words.values["-sdg"],
+                            attributes: attributes
+                        )
                     ],
                     reach: .rds(words.operands[0]),
                     notes: words.has("-nodcm") ? ["this release has no DCM: -nodcm changes nothing"] : [],
-                    object: words.objectName))
+                    object: words.objectName
+                )
+            )
         },
         .built(
-            "delsec", "[-g dg] delsec rvg [sechost]", .from(1, to: 2),
+            "delsec",
+            "[-g dg] delsec rvg [sechost]",
+            .from(1, to: 2),
             help: """
-                Takes a Secondary out of the RDS. Replication to it has to be stopped before. The data of its volumes stay.
+                Takes a Secondary out of the RDS. Replication to it has to be stopped before. The data of its volumes
+                stay.
                 """
         ) { words in
             ask(words, .deleteSecondary(words.rvg(), secondary: words.operand(1)), reach: .rds(words.operands[0]))
         },
         .built(
-            "delpri", "[-g dg] [-f] delpri rvg", options: ["-f"], .exactly(1),
+            "delpri",
+            "[-g dg] [-f] delpri rvg",
+            options: ["-f"],
+            .exactly(1),
             help: """
-                Dissolves the RVG on its Primary; no Secondary may be left. The data of its volumes stay.
-                -f does so while a session has a volume open.
+                Dissolves the RVG on its Primary; no Secondary may be left. The data of its volumes stay. -f does so
+                while a session has a volume open.
                 """
         ) { words in
             ask(words, .deletePrimary(words.rvg(), force: words.has("-f")), reach: .rds(words.operands[0]))
         },
         .built(
-            "set", "[-g dg] set rvg [sechost] attribute=value...", .atLeast(2),
+            "set",
+            "[-g dg] set rvg [sechost] attribute=value...",
+            .atLeast(2),
             help: """
                 Changes replication settings of the RLINKs between the Primary and a Secondary, on both ends:
                 synchronous=off|override|fail, srlprot=override|off|fail, latencyprot=off|override|fail,
@@ -80,45 +107,63 @@ extension VVRLanguage {
             let attributes = try words.attributes(from: secondary == nil ? 1 : 2)
             guard !attributes.isEmpty else { throw words.usage("an attribute=value is missing") }
             return ask(
-                words, .setAttributes(words.rvg(), secondary: secondary, attributes: attributes),
-                reach: .rds(words.operands[0]))
+                words,
+                .setAttributes(words.rvg(), secondary: secondary, attributes: attributes),
+                reach: .rds(words.operands[0])
+            )
         },
     ]
 
     private static let vradminReplication: [Verb] = [
         .built(
-            "startrep", "[-g dg] {-c checkpoint | -f} [-s] startrep rvg [sechost]", options: ["-a", "-b", "-c", "-f", "-s"],
+            "startrep",
+            "[-g dg] {-c checkpoint | -f} [-s] startrep rvg [sechost]",
+            options: ["-a", "-b", "-c", "-f", "-s"],
             .from(1, to: 2),
             help: """
-                Starts replication to a Secondary. -c: its data were synchronized under that checkpoint; writes since then
-                are sent, and it is inconsistent until they have arrived. -f: both sides are identical already; a wrong -f
-                is refused where it can be told. Returns when the RLINK is attached, not when the Secondary is up to date.
+                Starts replication to a Secondary. -c: its data were synchronized under that checkpoint; writes since
+                then are sent, and it is inconsistent until they have arrived. -f: both sides are identical already; a
+                wrong -f is refused where it can be told. Returns when the RLINK is attached, not when the Secondary
+                is up to date.
                 """
         ) { words in
             let operands = words.operands.joined(separator: " ")
             let how = try words.attachMode { "\(words.command) \($0) startrep \(operands)" }
             return ask(
-                words, .startReplication(words.rvg(), secondary: words.operand(1), how: how, consent: words.isSilent),
-                reach: .rds(words.operands[0]))
+                words,
+                .startReplication(words.rvg(), secondary: words.operand(1), how: how, consent: words.isSilent),
+                reach: .rds(words.operands[0])
+            )
         },
         .built(
-            "stoprep", "[-g dg] [-f] [-s] stoprep rvg [sechost]", options: ["-f", "-s"], .from(1, to: 2),
+            "stoprep",
+            "[-g dg] [-f] [-s] stoprep rvg [sechost]",
+            options: ["-f", "-s"],
+            .from(1, to: 2),
             help: """
-                Stops replication to a Secondary. The RLINK loses its place in the log: to go on takes a startrep again.
-                Asks first; -s does not. -f stops even when the Secondary does not answer.
+                Stops replication to a Secondary. The RLINK loses its place in the log: to go on takes a startrep
+                again. Asks first; -s does not. -f stops even when the Secondary does not answer.
                 """
         ) { words in
             ask(
                 words,
                 .stopReplication(
-                    words.rvg(), secondary: words.operand(1), force: words.has("-f"), consent: words.isSilent),
+                    words.rvg(),
+                    secondary: words.operand(1),
+                    force: words.has("-f"),
+                    consent: words.isSilent
+                ),
                 reach: .rds(words.operands[0]),
                 question: Question(
                     "Stop replication of \(words.objectName) to \(words.operand(1) ?? "its Secondary")?",
-                    consequence: "The RLINK loses its place in the log: starting again takes a synchronization."))
+                    consequence: "The RLINK loses its place in the log: starting again takes a synchronization."
+                )
+            )
         },
         .built(
-            "pauserep", "[-g dg] pauserep rvg [sechost]", .from(1, to: 2),
+            "pauserep",
+            "[-g dg] pauserep rvg [sechost]",
+            .from(1, to: 2),
             help: """
                 Pauses replication to a Secondary from the Primary's end. Writes go on and wait in the log.
                 """
@@ -126,7 +171,9 @@ extension VVRLanguage {
             ask(words, .pauseReplication(words.rvg(), secondary: words.operand(1)), reach: .rds(words.operands[0]))
         },
         .built(
-            "resumerep", "[-g dg] resumerep rvg [sechost]", .from(1, to: 2),
+            "resumerep",
+            "[-g dg] resumerep rvg [sechost]",
+            .from(1, to: 2),
             help: "Goes on where pauserep, or vxrlink pause on the Secondary, stopped."
         ) { words in
             ask(words, .resumeReplication(words.rvg(), secondary: words.operand(1)), reach: .rds(words.operands[0]))
@@ -134,12 +181,13 @@ extension VVRLanguage {
         .built(
             "syncrvg",
             "[-g dg] {-c checkpoint [-full] [-f] | -verify} [-s] syncrvg rvg sechost...",
-            options: ["-c", "-full", "-f", "-verify", "-s"], .atLeast(2),
+            options: ["-c", "-full", "-f", "-verify", "-s"],
+            .atLeast(2),
             help: """
-                -c: copies the Primary's volumes to the Secondaries, only the blocks that differ (-full: all), between the
-                start and the end of a checkpoint of that name. The application may run. The RLINK has to be detached;
-                afterwards startrep -c NAME makes the Secondary consistent. -f overrides the refusal of a Secondary that
-                knows of another takeover. -verify: compares and reports, and changes nothing.
+                -c: copies the Primary's volumes to the Secondaries, only the blocks that differ (-full: all), between
+                the start and the end of a checkpoint of that name. The application may run. The RLINK has to be
+                detached; afterwards startrep -c NAME makes the Secondary consistent. -f overrides the refusal of a
+                Secondary that knows of another takeover. -verify: compares and reports, and changes nothing.
                 """
         ) { words in
             let rvg = words.operands[0]
@@ -150,101 +198,33 @@ extension VVRLanguage {
                 return ask(
                     words,
                     .synchronize(
-                        words.rvg(), secondaries: secondaries, checkpoint: checkpoint, full: words.has("-full"),
-                        force: words.has("-f"), consent: words.isSilent),
-                    view: .synchronization(rvg: rvg), reach: reach)
+                        words.rvg(),
+                        secondaries: secondaries,
+                        checkpoint: checkpoint,
+                        full: words.has("-full"),
+                        force: words.has("-f"),
+                        consent: words.isSilent
+                    ),
+                    view: .synchronization(rvg: rvg),
+                    reach: reach
+                )
             case (nil, true):
                 guard !words.has("-full"), !words.has("-f") else {
                     throw words.usage("-verify compares everything and changes nothing: no -full, no -f")
                 }
                 return ask(
-                    words, .verify(words.rvg(), secondaries: secondaries, consent: words.isSilent),
-                    view: .verification(rvg: rvg), reach: reach,
+                    words,
+                    .verify(words.rvg(), secondaries: secondaries, consent: words.isSilent),
+                    view: .verification(rvg: rvg),
+                    reach: reach,
                     question: Question(
                         "Compare all volumes of \(words.objectName) with \(secondaries.joined(separator: ", "))?",
-                        consequence: "The result means nothing unless the Secondary is up to date and writes are held."))
+                        consequence: "The result means nothing unless the Secondary is up to date and writes are held."
+                    )
+                )
             case (nil, false): throw words.usage("-c CHECKPOINT or -verify is missing")
             case (_?, true): throw words.usage("-c and -verify exclude each other")
             }
-        },
-    ]
-
-    private static let vradminRoles: [Verb] = [
-        .built(
-            "takeover", "[-g dg] -N [-f] takeover rvg", options: ["-N", "-f", "-autofb"], .exactly(1),
-            help: """
-                On a consistent Secondary whose Primary is gone: makes it Primary. Updates that never reached it are lost.
-                -N: no fast failback, which this release does not have; the way back is makesec, syncrvg -c, startrep -c,
-                migrate. -f: although another Secondary holds more of the same history.
-                """
-        ) { words in
-            guard words.has("-N"), !words.has("-autofb") else {
-                let force = words.has("-f") ? " -f" : ""
-                throw words.notBuilt(
-                    words.has("-autofb") ? "automatic failback (-autofb)" : "takeover with fast failback (it needs a DCM)",
-                    hint: "\(words.command) -N\(force) takeover \(words.operands[0])")
-            }
-            return ask(words, .takeover(words.rvg(), force: words.has("-f")), reach: .local)
-        },
-        .built(
-            "makesec", "[-g dg] [-f] makesec rvg newprimary", options: ["-f"], .exactly(2),
-            help: """
-                On an original Primary one of whose Secondaries has taken over: makes it a Secondary of that host. The name
-                is the one that vradmin -l printrvg shows with the Primary-Primary configuration error. Refused while a
-                volume is open, with -f too, and while it holds updates that never left it; -f gives those up, after
-                writing them to a file.
-                """
-        ) { words in
-            ask(
-                words, .makeSecondary(words.rvg(), newPrimary: words.operands[1], force: words.has("-f")), reach: .local)
-        },
-        .built(
-            "migrate", "[-g dg] [-s] migrate rvg [sechost]", options: ["-s"], .from(1, to: 2),
-            help: """
-                Moves the role Primary to a Secondary; replication back to the old Primary starts by itself. All volumes
-                have to be closed and every attached Secondary up to date. Asks whether the application is stopped;
-                -s does not.
-                """
-        ) { words in
-            ask(
-                words, .migrate(words.rvg(), to: words.operand(1), consent: words.isSilent),
-                reach: .rds(words.operands[0]),
-                question: Question(
-                    "Move the Primary of \(words.objectName) to \(words.operand(1) ?? "its Secondary")?",
-                    consequence: "The application has to be stopped: it loses its volumes on the old Primary."))
-        },
-    ]
-
-    private static let vradminViews: [Verb] = [
-        .built(
-            "printrvg", "[-g dg] [-l] printrvg [rvg...]", options: ["-l"], .atLeast(0),
-            help: "Shows the hosts of an RDS. -l adds volumes, log, RLINKs and configuration errors."
-        ) { words in
-            ask(
-                words, .describe(diskGroup: words.diskGroup, rvgs: words.operands),
-                view: .printrvg(long: words.has("-l")), reach: words.operands.first.map { .rds($0) } ?? .any)
-        },
-        .built(
-            "printvol", "[-g dg] printvol [rvg...]", .atLeast(0),
-            help: "Shows the data volumes of an RDS on each of its hosts."
-        ) { words in
-            ask(
-                words, .describe(diskGroup: words.diskGroup, rvgs: words.operands), view: .printvol,
-                reach: words.operands.first.map { .rds($0) } ?? .any)
-        },
-        .built(
-            "repstatus", "[-g dg] [-l] repstatus rvg", options: ["-l"], .exactly(1),
-            help: """
-                Shows how replication stands: for each Secondary whether its data are consistent and how far behind, and
-                why a link is down. What an unreachable host is shown with is its last known state, with its age.
-                """
-        ) { words in
-            ask(
-                words, .describe(diskGroup: words.diskGroup, rvgs: words.operands),
-                view: .repstatus(long: words.has("-l")), reach: .rds(words.operands[0]))
-        },
-        .built("help", "help [verb]", .from(0, to: 1), help: "Lists the verbs, or explains one.") { words in
-            .text(try VVRLanguage.vradmin.help(on: words.operands))
         },
     ]
 }

@@ -1,5 +1,7 @@
 extension VVRLanguage {
-    /// `vxibc`: messages in the stream of updates. None of it is built.
+    /// Messages in the stream of updates (`vxibc`).
+    ///
+    /// None of it is built.
     public static let vxibc = VVRLanguage(
         name: "vxibc",
         valued: ["-g", "-D", "-F", "-f", "-m", "-R", "-l"],
@@ -16,8 +18,11 @@ extension VVRLanguage {
             ("regrecv", "regrecv app rvg command [args]", "Registers, receives and runs a command."),
         ].map { (name, synopsis, help) -> Verb in
             .notBuilt(
-                name, synopsis, help: help,
-                hint: "vradmin -g DG pauserep RVG SECONDARY holds a consistent Secondary still; resumerep lets it go on")
+                name,
+                synopsis,
+                help: help,
+                hint: "vradmin -g DG pauserep RVG SECONDARY holds a consistent Secondary still; resumerep lets it go on"
+            )
         }
     )
 }

@@ -12,47 +12,68 @@ extension VVRLanguage {
 
     private static let vxrlinkBuilt: [Verb] = [
         .built(
-            "status", "[-g dg] [-T] status rlink", options: ["-T", "-i", "-t"], .exactly(1),
+            "status",
+            "[-g dg] [-T] status rlink",
+            options: ["-T", "-i", "-t"],
+            .exactly(1),
             help: "On the Primary: how far the Secondary at the other end is behind; -T adds the time."
         ) { words in
             guard words.values["-i"] == nil, words.values["-t"] == nil else {
                 throw words.notBuilt(
                     "repeating (-i, -t)",
-                    hint: "watch -n \(words.values["-i"] ?? "10") \(words.command) status \(words.operands[0])")
+                    hint: "watch -n \(words.values["-i"] ?? "10") \(words.command) status \(words.operands[0])"
+                )
             }
             return ask(
-                words, .linkStatus(words.rlink()), view: .linkStatus(time: words.has("-T")),
-                reach: .primaryOfLink(words.operands[0]))
+                words,
+                .linkStatus(words.rlink()),
+                view: .linkStatus(time: words.has("-T")),
+                reach: .primaryOfLink(words.operands[0])
+            )
         },
         .built(
-            "updates", "[-g dg] [-T] updates rlink", options: ["-T"], .exactly(1),
+            "updates",
+            "[-g dg] [-T] updates rlink",
+            options: ["-T"],
+            .exactly(1),
             help: """
-                On a Secondary: the id of the last update here and of the last known at the Primary; -T adds their times.
-                After the loss of a Primary the Secondary with the highest id is the one to take over.
+                On a Secondary: the id of the last update here and of the last known at the Primary; -T adds their
+                times. After the loss of a Primary the Secondary with the highest id is the one to take over.
                 """
         ) { words in
             ask(words, .linkUpdates(words.rlink()), view: .updates(time: words.has("-T")), reach: .local)
         },
         .built(
-            "pause", "[-g dg] pause rlink", options: ["-c", "-w"], .exactly(1),
+            "pause",
+            "[-g dg] pause rlink",
+            options: ["-c", "-w"],
+            .exactly(1),
             help: "Pauses replication from the end where it is typed; on a Secondary the session stays open."
         ) { words in
             if words.values["-c"] != nil {
                 throw words.notBuilt(
-                    "a Secondary checkpoint (pause -c)", hint: "vxrvg -g DG -c NAME checkstart RVG on the Primary")
+                    "a Secondary checkpoint (pause -c)",
+                    hint: "vxrvg -g DG -c NAME checkstart RVG on the Primary"
+                )
             }
             if words.has("-w") {
                 throw words.notBuilt(
-                    "pause -w", hint: "vradmin -g DG -c NAME syncrvg RVG SECONDARY restores a Secondary's volumes")
+                    "pause -w",
+                    hint: "vradmin -g DG -c NAME syncrvg RVG SECONDARY restores a Secondary's volumes"
+                )
             }
             return ask(words, .pauseLink(words.rlink()), reach: .primaryOfLink(words.operands[0]))
         },
         .built(
-            "resume", "[-g dg] resume rlink", .exactly(1),
+            "resume",
+            "[-g dg] resume rlink",
+            .exactly(1),
             help: "Goes on where pause, typed at the same end, stopped."
         ) { words in ask(words, .resumeLink(words.rlink()), reach: .primaryOfLink(words.operands[0])) },
         .built(
-            "att", "[-g dg] {-c checkpoint | -f} [-s] att rlink...", options: ["-a", "-b", "-c", "-f", "-s", "-r"],
+            "att",
+            "[-g dg] {-c checkpoint | -f} [-s] att rlink...",
+            options: ["-a", "-b", "-c", "-f", "-s", "-r"],
             .atLeast(1),
             help: "Attaches an RLINK of the Primary, as vradmin startrep does for its Secondary."
         ) { words in
@@ -64,14 +85,23 @@ extension VVRLanguage {
             return .ask(
                 Inquiry(
                     words.operands.indices.map { .attachLink(words.rlink($0), how: how, consent: words.isSilent) },
-                    reach: .primaryOfLink(words.operands[0]), silent: words.isSilent, object: words.objectName))
+                    reach: .primaryOfLink(words.operands[0]),
+                    silent: words.isSilent,
+                    object: words.objectName
+                )
+            )
         },
         .built(
-            "det", "[-g dg] det rlink", .exactly(1),
+            "det",
+            "[-g dg] det rlink",
+            .exactly(1),
             help: "Detaches an RLINK: its place in the log is lost, and to go on takes att or startrep again."
         ) { words in ask(words, .detachLink(words.rlink()), reach: .primaryOfLink(words.operands[0])) },
         .built(
-            "cplist", "[-g dg] cplist rlink", .exactly(1), help: "On the Primary: lists the checkpoints of an RLINK."
+            "cplist",
+            "[-g dg] cplist rlink",
+            .exactly(1),
+            help: "On the Primary: lists the checkpoints of an RLINK."
         ) { words in ask(words, .listLinkCheckpoints(words.rlink()), reach: .primaryOfLink(words.operands[0])) },
         .built("help", "help [verb]", .from(0, to: 1), help: "Lists the verbs, or explains one.") { words in
             .text(try VVRLanguage.vxrlink.help(on: words.operands))
@@ -80,25 +110,46 @@ extension VVRLanguage {
 
     private static let vxrlinkNotBuilt: [Verb] = [
         .notBuilt(
-            "assoc", "[-g dg] [-r rvg] assoc rvg rlink", help: "Makes an RLINK part of an RVG.",
-            hint: "vradmin -g DG addsec RVG PRIMARY SECONDARY makes the RLINKs of all hosts"),
+            "assoc",
+            "[-g dg] [-r rvg] assoc rvg rlink",
+            help: "Makes an RLINK part of an RVG.",
+            hint: "vradmin -g DG addsec RVG PRIMARY SECONDARY makes the RLINKs of all hosts"
+        ),
         .notBuilt(
-            "dis", "[-g dg] [-r rvg] dis rlink", help: "Takes an RLINK out of its RVG.",
-            hint: "vradmin -g DG delsec RVG SECONDARY takes the RLINKs of all hosts away"),
+            "dis",
+            "[-g dg] [-r rvg] dis rlink",
+            help: "Takes an RLINK out of its RVG.",
+            hint: "vradmin -g DG delsec RVG SECONDARY takes the RLINKs of all hosts away"
+        ),
         .notBuilt(
-            "restore", "[-g dg] -c checkpoint restore rlink", help: "Restores a Secondary from a backup.",
-            hint: "vradmin -g DG -c NAME syncrvg RVG SECONDARY, then vradmin -g DG -c NAME startrep RVG SECONDARY"),
+            "restore",
+            "[-g dg] -c checkpoint restore rlink",
+            help: "Restores a Secondary from a backup.",
+            hint: "vradmin -g DG -c NAME syncrvg RVG SECONDARY, then vradmin -g DG -c NAME startrep RVG SECONDARY"
+        ),
         .notBuilt(
-            "recover", "[-g dg] recover rlink", help: "Recovers an RLINK after a crash.",
-            hint: "nothing to do: the daemon recovers when it starts; vxrlink status RLINK shows the state"),
+            "recover",
+            "[-g dg] recover rlink",
+            help: "Recovers an RLINK after a crash.",
+            hint: "nothing to do: the daemon recovers when it starts; vxrlink status RLINK shows the state"
+        ),
         .notBuilt(
-            "checkdelete", "[-g dg] -c checkpoint checkdelete rlink", help: "Forgets a Secondary checkpoint.",
-            hint: "nothing to delete: there are no Secondary checkpoints; vxrvg -c NAME checkdelete RVG deletes others"),
+            "checkdelete",
+            "[-g dg] -c checkpoint checkdelete rlink",
+            help: "Forgets a Secondary checkpoint.",
+            hint: "nothing to delete: there are no Secondary checkpoints; vxrvg -c NAME checkdelete RVG deletes others"
+        ),
         .notBuilt(
-            "stats", "[-g dg] [-e] [-i sec [-t freq]] stats rlink", help: "Shows statistics of a link.",
-            hint: "vxrlink -T status RLINK, or homeward status --json"),
+            "stats",
+            "[-g dg] [-e] [-i sec [-t freq]] stats rlink",
+            help: "Shows statistics of a link.",
+            hint: "vxrlink -T status RLINK, or homeward status --json"
+        ),
         .notBuilt(
-            "verify", "[-g dg] verify rlink|rvg", help: "Compares the configuration of both ends.",
-            hint: "vradmin -g DG -l printrvg RVG shows configuration errors"),
+            "verify",
+            "[-g dg] verify rlink|rvg",
+            help: "Compares the configuration of both ends.",
+            hint: "vradmin -g DG -l printrvg RVG shows configuration errors"
+        ),
     ]
 }

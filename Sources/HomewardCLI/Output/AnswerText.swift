@@ -21,7 +21,9 @@ enum AnswerText {
     /// The line of `sha256sum`; the position, without which sums do not compare, is a note beside it.
     private static func sum(_ sum: VolumeSum, _ view: View) -> (out: [String], notes: [String]) {
         let name =
-            if case .sum(let diskGroup) = view, !sum.volume.contains("/") { "\(diskGroup)/\(sum.volume)" } else { sum.volume }
+            if case .sum(let diskGroup) = view, !sum.volume.contains("/") { "\(diskGroup)/\(sum.volume)" } else {
+                sum.volume
+            }
         let position = sum.position.map { "at update \($0)" } ?? "in no RVG, so at no position"
         return (["\(sum.sha256)  \(name)"], ["\(name) on \(sum.host): \(Units.bytes(sum.size)), \(position)"])
     }

@@ -17,8 +17,11 @@ public struct Console: Sendable {
     public var ask: @Sendable (String) -> Bool
 
     public init(
-        out: @escaping @Sendable (String) -> Void, note: @escaping @Sendable (String) -> Void,
-        raw: @escaping @Sendable (String) -> Void = { _ in }, canAsk: Bool = false, canRedraw: Bool = false,
+        out: @escaping @Sendable (String) -> Void,
+        note: @escaping @Sendable (String) -> Void,
+        raw: @escaping @Sendable (String) -> Void = { _ in },
+        canAsk: Bool = false,
+        canRedraw: Bool = false,
         ask: @escaping @Sendable (String) -> Bool = { _ in true }
     ) {
         self.out = out

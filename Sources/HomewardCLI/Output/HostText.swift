@@ -23,8 +23,10 @@ enum HostText {
             rows.append([
                 member.host, member.role,
                 member.reachable ? member.state : "unreachable (as of \(member.age.map(Units.span) ?? "never"))",
-                member.role == "primary" ? "-" : link.map(RepstatusText.dataStatus) ?? (member.consistent ? "consistent" : "inconsistent"),
-                member.role == "primary" ? "-"
+                member.role == "primary"
+                    ? "-" : link.map(RepstatusText.dataStatus) ?? (member.consistent ? "consistent" : "inconsistent"),
+                member.role == "primary"
+                    ? "-"
                     : link.map { "\(Units.count($0.behindUpdates, "update")), \(Units.bytes($0.behindBytes))" } ?? "-",
                 member.role == "primary" ? "-" : link.map { "\($0.kstate)/\($0.state)" } ?? "-",
             ])

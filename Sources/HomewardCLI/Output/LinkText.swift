@@ -14,7 +14,9 @@ enum LinkText {
             line += "\(Units.kilobytes(link.behindBytes)) Kbytes, \(Units.fixed(link.behindPercent, 0))% of SRL"
         }
         if link.kstate != "DETACHED" {
-            if let left = link.untilConsistent, left > 0 { line += ", inconsistent for \(Units.count(left, "more update"))" }
+            if let left = link.untilConsistent, left > 0 {
+                line += ", inconsistent for \(Units.count(left, "more update"))"
+            }
             if time { line += ", \(Units.span(link.behindSeconds)) behind" }
             if link.state == "PAUSE" {
                 line += ", paused"
@@ -57,11 +59,14 @@ enum LinkText {
 
     static func checkpoints(_ checkpoints: [CheckpointDescription]) -> [String] {
         guard !checkpoints.isEmpty else { return [] }
-        var rows = [["Name", "MBytes", "% Log", "Started/Completed"], ["----", "------", "-----", "-----------------"]]
+        var rows = [
+            ["Name", "MBytes", "% Log", "Started/Completed"], ["----", "------", "-----", "-----------------"],
+        ]
         for checkpoint in checkpoints {
             rows.append([
                 checkpoint.name, Units.fixed(Double(checkpoint.bytes) / 1_048_576, 1),
-                Units.fixed(checkpoint.percent, 0), checkpoint.state.prefix(1).uppercased() + checkpoint.state.dropFirst(),
+                Units.fixed(checkpoint.percent, 0),
+                checkpoint.state.prefix(1).uppercased() + checkpoint.state.dropFirst(),
             ])
         }
         return table(rows, gap: 4)

@@ -14,7 +14,7 @@ enum OutcomeText {
         let time = report.forkTime.map { " of \(Units.time($0)) UTC" } ?? ""
         var lines = ["epoch \(report.epoch); last update kept: \(report.forkID)\(time)"]
         let whose = report.oldPrimary.map { " of \($0)" } ?? ""
-        lines.append("last update heard of\(whose): \(report.lastHeardID?.description ?? "unknown")")
+        lines.append("last update known\(whose): \(report.lastHeardID?.description ?? "unknown")")
         lines.append(report.lostAtLeast.map { "lost: at least \(Units.count($0, "update"))" } ?? "lost: unknown")
         return lines
     }

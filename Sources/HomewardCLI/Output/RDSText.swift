@@ -29,7 +29,8 @@ enum RDSText {
         for link in member.links {
             let detached = link.kstate == "DETACHED" ? "on" : "off"
             lines.append(
-                "            name=\(link.name), detached=\(detached), synchronous=\(link.settings.synchronous.rawValue)")
+                "            name=\(link.name), detached=\(detached), synchronous=\(link.settings.synchronous.rawValue)"
+            )
         }
         return lines
     }
@@ -48,7 +49,9 @@ enum RDSText {
             var rows = [["HOST", "VOLUME", "SIZE", "PATH"]]
             for member in rds.members {
                 for volume in member.volumes where !volume.isLog {
-                    rows.append([member.host, "\(volume.diskGroup)/\(volume.name)", Units.bytes(volume.size), volume.path])
+                    rows.append([
+                        member.host, "\(volume.diskGroup)/\(volume.name)", Units.bytes(volume.size), volume.path,
+                    ])
                 }
             }
             return ["Replicated Data Set: \(rds.rvg)"] + table(rows, indent: 2)

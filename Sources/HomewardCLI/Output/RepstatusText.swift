@@ -7,7 +7,9 @@ enum RepstatusText {
         all.flatMap { rds -> [String] in
             var lines = ["Replicated Data Set: \(rds.rvg)"]
             for member in rds.members where member.role == "primary" { lines += primary(member, in: rds) + [""] }
-            for member in rds.members where member.role != "primary" { lines += secondary(member, in: rds, long) + [""] }
+            for member in rds.members where member.role != "primary" {
+                lines += secondary(member, in: rds, long) + [""]
+            }
             if !rds.configErrors.isEmpty {
                 lines.append("Config Errors:")
                 for error in rds.configErrors { lines.append("  \(error.host): \(error.error)") }
@@ -48,7 +50,9 @@ enum RepstatusText {
             ]
         }
         guard let shown = link ?? back else {
-            values += [("Data status", member.consistent ? "consistent" : "inconsistent"), ("Replication status", "N/A")]
+            values += [
+                ("Data status", member.consistent ? "consistent" : "inconsistent"), ("Replication status", "N/A"),
+            ]
             return ["\(RDSText.heading(member)):"] + fields(values)
         }
         values += [
@@ -116,7 +120,9 @@ enum RepstatusText {
     }
 
     private static func timestamp(_ link: LinkDescription) -> String {
-        guard link.kstate != "DETACHED", link.dataStatus == "up-to-date" || link.dataStatus == "behind" else { return "N/A" }
+        guard link.kstate != "DETACHED", link.dataStatus == "up-to-date" || link.dataStatus == "behind" else {
+            return "N/A"
+        }
         return "behind by \(Units.span(link.behindSeconds))"
     }
 

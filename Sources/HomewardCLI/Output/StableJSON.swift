@@ -55,7 +55,9 @@ enum StableJSON {
             case .literal(let text): text
             case .array(let items): "[\(items.map(\.text).joined(separator: ","))]"
             case .object(let fields):
-                "{\(fields.sorted { $0.key < $1.key }.map { "\(StableJSON.quoted($0)):\($1.text)" }.joined(separator: ","))}"
+                "{"
+                    + fields.sorted { $0.key < $1.key }
+                    .map { "\(StableJSON.quoted($0)):\($1.text)" }.joined(separator: ",") + "}"
             }
         }
     }
@@ -132,7 +134,8 @@ enum StableJSON {
         }
 
         func nestedContainer<Nested: CodingKey>(
-            keyedBy type: Nested.Type, forKey key: Key
+            keyedBy type: Nested.Type,
+            forKey key: Key
         ) -> KeyedEncodingContainer<Nested> {
             NodeEncoder(node: node.child(key.stringValue), codingPath: codingPath).container(keyedBy: type)
         }

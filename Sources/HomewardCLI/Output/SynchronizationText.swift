@@ -19,7 +19,8 @@ enum SynchronizationText {
             } else {
                 lines += rows(report.volumes) { _ in "yes" }
                 lines.append(
-                    "SYNC complete, checkpoint \(name)" + (report.endID.map { " ended at \($0)" } ?? " has no end yet"))
+                    "SYNC complete, checkpoint \(name)" + (report.endID.map { " ended at \($0)" } ?? " has no end yet")
+                )
             }
             if let discarded = report.discarded { lines += OutcomeText.discarded(discarded) }
             return lines + report.notes.map { "note: \($0)" }
@@ -43,7 +44,7 @@ enum SynchronizationText {
                 row([
                     volume.volume, Units.bytes(volume.size),
                     "\(Units.fixed(Units.percent(volume.compared, of: volume.size).rounded(.down), 0))%",
-                    "\(Units.fixed(volume.compared == 0 ? 0 : Units.percent(volume.differing, of: volume.compared), 1))%",
+                    "\(Units.fixed(volume.differing == 0 ? 0 : Units.percent(volume.differing, of: volume.compared), 1))%",
                     Units.bytes(volume.sent), done(volume),
                 ])
             }
@@ -71,7 +72,9 @@ enum SynchronizationText {
                 ])
                 differing += volume.differing
                 if unequal > 0 {
-                    sizes.append("\(report.secondary):\(volume.volume) differs in \(Units.kilobytes(volume.differing)) Kbytes")
+                    sizes.append(
+                        "\(report.secondary):\(volume.volume) differs in \(Units.kilobytes(volume.differing)) Kbytes"
+                    )
                 }
             }
         }
@@ -86,7 +89,10 @@ enum SynchronizationText {
         guard differing > 0 else { return nil }
         let hosts = reports.filter { report in report.volumes.contains { $0.differing > 0 } }.map(\.secondary)
         return Refusal(
-            .volumesDiffer, object, "\(Units.kilobytes(differing)) Kbytes differ on \(hosts.joined(separator: ", "))",
-            hint: "vradmin -c NAME syncrvg makes them equal")
+            .volumesDiffer,
+            object,
+            "\(Units.kilobytes(differing)) Kbytes differ on \(hosts.joined(separator: ", "))",
+            hint: "vradmin -c NAME syncrvg makes them equal"
+        )
     }
 }

@@ -12,7 +12,8 @@ enum Units {
             unit += 1
         }
         guard unit > 0 else { return "\(count) B" }
-        return value < 10 || (value < 100 && value != value.rounded()) ? "\(fixed(value, 1)) \(units[unit])"
+        return value < 10 || (value < 100 && value != value.rounded())
+            ? "\(fixed(value, 1)) \(units[unit])"
             : "\(fixed(value, 0)) \(units[unit])"
     }
 
@@ -60,7 +61,9 @@ enum Units {
         var calendar = Calendar(identifier: .gregorian)
         calendar.timeZone = .gmt
         let parts = calendar.dateComponents(
-            [.month, .day, .hour, .minute, .second], from: Date(timeIntervalSince1970: seconds))
+            [.month, .day, .hour, .minute, .second],
+            from: Date(timeIntervalSince1970: seconds)
+        )
         let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
         let month = months[((parts.month ?? 1) - 1) % 12]
         let clock = [parts.hour, parts.minute, parts.second].map { padded(UInt64($0 ?? 0), 2) }.joined(separator: ":")

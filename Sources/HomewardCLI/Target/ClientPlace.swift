@@ -9,10 +9,12 @@ public enum ClientPlace: Hashable, Sendable {
 
     /// Decides from the line and the surroundings; does no I/O but through `isFolder`.
     ///
-    /// `--host` goes before `$HOMEWARD_HOST`; `--lab` before `$HOMEWARD_LAB` before `.lab` of the current folder; outside
-    /// a lab `$HOMEWARD_SOCKET` before `/var/lib/homeward/control.sock`. An empty variable counts as unset.
+    /// `--host` goes before `$HOMEWARD_HOST`; `--lab` before `$HOMEWARD_LAB` before `.lab` of the current folder;
+    /// outside a lab `$HOMEWARD_SOCKET` before `/var/lib/homeward/control.sock`. An empty variable counts as unset.
     public static func decide(
-        _ options: GlobalOptions, environment: [String: String], isFolder: (String) -> Bool
+        _ options: GlobalOptions,
+        environment: [String: String],
+        isFolder: (String) -> Bool
     ) -> ClientPlace {
         func variable(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
         let host = options.host ?? variable("HOMEWARD_HOST")

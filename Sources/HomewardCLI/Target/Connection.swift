@@ -29,13 +29,21 @@ public struct Connector: Sendable {
         }
     }
 
-    private func connect(lab directory: String, host: String?, _ reach: Reach, _ object: String) async throws -> Connection {
+    private func connect(
+        lab directory: String,
+        host: String?,
+        _ reach: Reach,
+        _ object: String
+    ) async throws -> Connection {
         let hosts = try Self.hosts(ofLab: directory)
         if let host {
             guard let found = hosts.first(where: { $0.name == host }) else {
                 throw Refusal(
-                    .unknownHost, host, "the lab \(directory) has no host of that name",
-                    hint: "one of: \(hosts.map(\.name).joined(separator: ", "))")
+                    .unknownHost,
+                    host,
+                    "the lab \(directory) has no host of that name",
+                    hint: "one of: \(hosts.map(\.name).joined(separator: ", "))"
+                )
             }
             return connection(found.control, relay: nil)
         }
@@ -85,15 +93,21 @@ public struct Connector: Sendable {
         let path = "\(directory)/lab.json"
         guard let data = FileManager.default.contents(atPath: path) else {
             throw Refusal(
-                .labNotRunning, directory, "\(path) cannot be read: there is no lab in that folder",
-                hint: "homeward lab up, or name another with --lab=DIR")
+                .labNotRunning,
+                directory,
+                "\(path) cannot be read: there is no lab in that folder",
+                hint: "homeward lab up, or name another with --lab=DIR"
+            )
         }
         do {
             return try JSONDecoder().decode(LabFile.self, from: data).hosts
         } catch {
             throw Refusal(
-                .badFormat, directory, "\(path) is not a list of hosts: \(explanation(of: error))",
-                hint: "homeward lab up writes it anew")
+                .badFormat,
+                directory,
+                "\(path) is not a list of hosts: \(explanation(of: error))",
+                hint: "homeward lab up writes it anew"
+            )
         }
     }
 }

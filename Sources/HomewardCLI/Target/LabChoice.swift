@@ -2,27 +2,38 @@ import HomewardAdministration
 import HomewardCore
 
 /// Which host of a lab a line goes to when it names none: the pure part of the decision.
-enum LabChoice {
+package enum LabChoice {
     /// A host of the lab; `description` is nil when it did not answer.
-    struct Candidate {
-        var name: String
-        var description: HostDescription?
+    package struct Candidate {
+        package var name: String
+        package var description: HostDescription?
+
+        package init(name: String, description: HostDescription?) {
+            self.name = name
+            self.description = description
+        }
     }
 
     /// - Returns: The place of the host among the candidates.
     /// - Throws: ``Refusal`` `ambiguous` when the line has to name a host, or `daemon-unreachable`.
-    static func choose(_ reach: Reach, among candidates: [Candidate], object: String) throws(Refusal) -> Int {
+    package static func choose(_ reach: Reach, among candidates: [Candidate], object: String) throws(Refusal) -> Int {
         let answering = candidates.indices.filter { candidates[$0].description != nil }
         if case .local = reach {
             let names = answering.map { candidates[$0].name }
             throw Refusal(
-                .ambiguous, object, "in a lab this acts on the host that is named, and none is",
-                hint: "add --host NAME; hosts that answer: \(names.isEmpty ? "none" : names.joined(separator: ", "))")
+                .ambiguous,
+                object,
+                "in a lab this acts on the host that is named, and none is",
+                hint: "add --host NAME; hosts that answer: \(names.isEmpty ? "none" : names.joined(separator: ", "))"
+            )
         }
         guard let first = answering.first else {
             throw Refusal(
-                .daemonUnreachable, object, "no host of the lab answers",
-                hint: "homeward lab status; homeward lab up starts it")
+                .daemonUnreachable,
+                object,
+                "no host of the lab answers",
+                hint: "homeward lab status; homeward lab up starts it"
+            )
         }
         let primaries = answering.filter { index in
             locals(candidates[index]).contains { $0.role == "primary" && fits($0, reach) }
@@ -37,8 +48,11 @@ enum LabChoice {
         switch reach {
         case .primary(let name), .primaryOfLink(let name):
             throw Refusal(
-                .hostUnreachable, object, "no Primary of \(name) answers in the lab",
-                hint: "homeward lab status; --host NAME asks one host whatever its role")
+                .hostUnreachable,
+                object,
+                "no Primary of \(name) answers in the lab",
+                hint: "homeward lab status; --host NAME asks one host whatever its role"
+            )
         case .any, .rds, .local:
             return answering.first { index in locals(candidates[index]).contains { fits($0, reach) } } ?? first
         }
