@@ -72,6 +72,7 @@ let package = Package(
             name: "HomewardHost",
             dependencies: [
                 "HomewardCore", "HomewardAdministration", "HomewardStorage", "HomewardWire", "CPlatform", "CXXHash",
+                .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -116,13 +117,9 @@ let package = Package(
 
         // MARK: Tests
         .testTarget(name: "HomewardCoreTests", dependencies: ["HomewardCore"], swiftSettings: strict),
-        .testTarget(name: "LuaHostTests", dependencies: ["LuaHost"], swiftSettings: strict),
-        .testTarget(name: "HomewardCLITests", dependencies: ["HomewardCLI", "HomewardCore", "LuaHost"], swiftSettings: strict),
         .testTarget(
             name: "HomewardStorageTests",
-            dependencies: [
-                "HomewardStorage", "HomewardCore", .product(name: "GRDB", package: "GRDB.swift"),
-            ],
+            dependencies: ["HomewardStorage", "HomewardCore", .product(name: "GRDB", package: "GRDB.swift")],
             swiftSettings: strict
         ),
         .testTarget(
@@ -142,6 +139,7 @@ let package = Package(
             ],
             swiftSettings: strict
         ),
+        .testTarget(name: "LuaHostTests", dependencies: ["LuaHost"], swiftSettings: strict),
         .testTarget(
             name: "HomewardControlTests",
             dependencies: [
@@ -152,10 +150,7 @@ let package = Package(
         ),
         .testTarget(
             name: "HomewardCLITests",
-            dependencies: [
-                "HomewardCLI", "HomewardControl", "HomewardCore", "HomewardAdministration",
-                .product(name: "Logging", package: "swift-log"),
-            ],
+            dependencies: ["HomewardCLI", "HomewardCore", "HomewardAdministration"],
             swiftSettings: strict
         ),
         .testTarget(

@@ -211,3 +211,23 @@ extension RVGNode {
         machine.peers.allSatisfy { $0.session == nil || $0.contact != nil }
     }
 }
+
+/// The last that was heard of a peer, and how long ago.
+public struct LastContact: Sendable {
+    public var host: HostID
+    public var contact: Contact
+    /// Seconds; nil when it was never heard in this life of the process.
+    public var age: Double?
+}
+
+extension RVGNode {
+    public func lastContacts(now: Instant) -> [LastContact] {
+        machine.peers.compactMap { peer in
+            guard let contact = peer.lastContact else { return nil }
+            return LastContact(
+                host: peer.host, contact: contact,
+                age: peer.lastHeard.map { Double(now.milliseconds(since: $0)) / 1000 }
+            )
+        }
+    }
+}

@@ -98,6 +98,20 @@ extension RVGMachine {
         sessions.append(OpenSession(id: id, volume: volume, holder: holder, readOnly: readOnly))
     }
 
+    /// Who has a volume open.
+    public func openSessions(volume: UInt32) -> [SessionHolder] {
+        sessions.filter { $0.volume == volume }.map(\.holder)
+    }
+
+    /// The host that decides what a Primary decides: this one when it is Primary, else the Primary that it follows and that
+    /// answers as one; nil when nobody does.
+    public var decidingPrimary: HostID? {
+        if header.isPrimary { return header.host }
+        let open = peers.filter { $0.contact?.open == true }
+        if let followed = header.follows, open.contains(where: { $0.host == followed }) { return followed }
+        return open.count == 1 ? open.first?.host : nil
+    }
+
     public mutating func closeSession(id: UInt64) { sessions.removeAll { $0.id == id } }
 
     /// Refuses while a session is open, naming its holder.

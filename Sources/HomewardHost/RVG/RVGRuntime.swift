@@ -1,5 +1,4 @@
 import CPlatform
-import Foundation
 import HomewardAdministration
 import HomewardCore
 import HomewardStorage
@@ -109,7 +108,7 @@ final class RVGRuntime: Sendable {
         var effects = NodeEffects()
         let value = state.withLock { state in
             let value = body(&state, &effects)
-            collect(&state, &effects)
+            collect(&state)
             return value
         }
         carryOut(effects)
@@ -123,14 +122,14 @@ final class RVGRuntime: Sendable {
         }
     }
 
-    private struct Closures {
-        var replies: [(@Sendable (WriteFailure?) -> Void, WriteFailure?)] = []
-    }
-
-    private func collect(_ state: inout State, _ effects: inout NodeEffects) {
+    private func collect(_ state: inout State) {
         for buffer in state.node.takeDroppedPayloads() { release(buffer, &state) }
     }
 
+    /// Payloads of the application go by the token of their request, apart from those received from a Primary.
+    static func payloadKey(token: UInt64) -> UInt64 { token | 1 << 63 }
+
+    /// Forgets a payload that is written or dropped, and gives its memory back where it was ours.
     private func release(_ buffer: UInt64, _ state: inout State) {
         state.payloads[buffer] = nil
         state.owned.removeValue(forKey: buffer)?.deallocate()
@@ -149,7 +148,11 @@ final class RVGRuntime: Sendable {
         guard !effects.core.replies.isEmpty || !effects.answers.isEmpty else { return }
         let (replies, answers) = state.withLock { state in
             (
-                effects.core.replies.map { ($0.failure, state.replies.removeValue(forKey: $0.token)) },
+                effects.core.replies.map { reply in
+                    // The application's memory is its own again with the reply.
+                    state.payloads[RVGRuntime.payloadKey(token: reply.token)] = nil
+                    return (reply.failure, state.replies.removeValue(forKey: reply.token))
+                },
                 effects.answers.map { ($0.result, state.answers.removeValue(forKey: $0.token)) }
             )
         }
@@ -180,7 +183,7 @@ final class RVGRuntime: Sendable {
     // MARK: Log lane
 
     /// Writes what waits for the log, if nobody else is at it; others' records ride along.
-    private func drainLog() {
+    func drainLog() {
         while true {
             let pulled = state.withLock { state -> (LogBatch, [UnsafeRawBufferPointer])? in
                 guard let batch = state.node.nextLogBatch() else { return nil }
@@ -200,13 +203,13 @@ final class RVGRuntime: Sendable {
             }
             var effects = NodeEffects()
             state.withLock { state in
-                for item in batch.items where item.payload.count > 0 && state.owned[item.payload.buffer] != nil {
+                for item in batch.items where state.owned[item.payload.buffer] != nil {
                     release(item.payload.buffer, &state)
                 }
                 state.node.step(now: HostClock.now, wallTime: HostClock.wall, into: &effects) { machine, core in
                     machine.logWritten(batch, now: HostClock.now, into: &core)
                 }
-                collect(&state, &effects)
+                collect(&state)
             }
             effects.core.wake.remove(.log)
             carryOut(effects)

@@ -1,0 +1,138 @@
+import CPlatform
+import Glibc
+import HomewardAdministration
+import HomewardCore
+import HomewardStorage
+import HomewardWire
+
+/// What this host tells of itself and of its RDSs.
+extension HostEngine {
+    /// The release, as `status` and `--version` print it.
+    public static let version = "0.1.0"
+
+    /// This host's own part of an RDS.
+    func describe(_ runtime: RVGRuntime) -> MemberDescription {
+        let catalog = state.withLock { $0.catalog }
+        let record = catalog.rvgs.first { $0.id == runtime.id }
+        let volumes = (record?.volumes ?? []).compactMap { name in
+            catalog.volumes.first { $0.diskGroup == runtime.diskGroup && $0.name == name }.map { describe($0, in: catalog) }
+        }
+        return runtime.state.withLock { state in
+            state.node.describe(
+                now: HostClock.now, volumes: volumes, log: record?.log ?? "", logSize: runtime.log.size
+            )
+        }
+    }
+
+    /// Each RDS with all its members: those that answer are asked, the others are shown as last known.
+    func describe(_ group: String?, _ names: [String]) async throws -> [RDSDescription] {
+        let chosen: [RVGRuntime]
+        if names.isEmpty {
+            if let group, !state.withLock({ $0.catalog.diskGroups.contains { $0.name == group } }) {
+                throw unknownDiskGroup(group)
+            }
+            chosen = runtimes.filter { group == nil || $0.diskGroup == group }
+        } else {
+            chosen = try names.map { name throws(Refusal) in try find(RVGReference(diskGroup: group, rvg: name)) }
+        }
+        var sets: [RDSDescription] = []
+        for runtime in chosen { sets.append(await describeSet(runtime)) }
+        return sets
+    }
+
+    private func describeSet(_ runtime: RVGRuntime) async -> RDSDescription {
+        let own = describe(runtime)
+        let (links, errors, contacts) = runtime.state.withLock { state in
+            (state.node.machine.header.links, state.node.configErrors(), state.node.lastContacts(now: HostClock.now))
+        }
+        var members = [own]
+        await withTaskGroup(of: MemberDescription.self) { tasks in
+            for link in links {
+                let last = contacts.first { $0.host == link.peer }
+                tasks.addTask { [self] in await member(link, runtime, last) }
+            }
+            for await member in tasks { members.append(member) }
+        }
+        members.sort { left, right in
+            (left.role == "primary" ? 0 : 1, left.host) < (right.role == "primary" ? 0 : 1, right.host)
+        }
+        let primaries = members.filter { $0.role == "primary" && $0.reachable }
+        let open = primaries.filter { $0.state != "fenced" }
+        let primary = open.count == 1 ? open.first : primaries.count == 1 ? primaries.first : nil
+        var all = errors
+        // Seen from a Secondary too, when it can ask both.
+        if primaries.count > 1 {
+            for member in primaries where !all.contains(where: { $0.host == member.host }) && !member.isLocal {
+                all.append(ConfigError(host: member.host, error: "Primary-Primary configuration"))
+            }
+        }
+        return RDSDescription(
+            rvg: runtime.name, id: runtime.id, primary: primaries.count > 1 ? nil : primary?.host, members: members,
+            links: (primaries.count == 1 ? primary : own.role == "primary" ? own : nil)?.links ?? own.links,
+            configErrors: all.sorted { $0.host < $1.host }
+        )
+    }
+
+    private func member(_ link: LinkRecord, _ runtime: RVGRuntime, _ last: LastContact?) async -> MemberDescription {
+        let asked = await withTaskGroup(of: MemberDescription?.self) { tasks in
+            tasks.addTask { [self] in
+                guard case .member(var member)? = try? await call(link.peerName, .describeMember(runtime.id)) else { return nil }
+                member.isLocal = false
+                return member
+            }
+            tasks.addTask {
+                try? await HostClock.sleep(milliseconds: 1_500)
+                return nil
+            }
+            defer { tasks.cancelAll() }
+            return await tasks.next() ?? nil
+        }
+        if let asked { return asked }
+        return MemberDescription(
+            host: link.peerName, isLocal: false, reachable: false, age: last?.age, diskGroup: link.peerDiskGroup,
+            rvg: link.peerRVG, role: last.map { $0.contact.isPrimary ? "primary" : "secondary" } ?? "none",
+            state: "unknown", reason: "does not answer", volumes: [], log: "", logSize: 0, logUsed: 0, endID: .zero,
+            consistent: last?.contact.consistent ?? false, follows: nil, links: [], activity: []
+        )
+    }
+
+    func describeHost() async -> HostDescription {
+        let catalog = state.withLock { $0.catalog }
+        let status = network.status()
+        var sets: [RDSDescription] = []
+        for runtime in runtimes {
+            let own = describe(runtime)
+            let errors = runtime.state.withLock { $0.node.configErrors() }
+            sets.append(
+                RDSDescription(
+                    rvg: runtime.name, id: runtime.id, primary: own.role == "primary" ? own.host : own.follows,
+                    members: [own], links: own.links, configErrors: errors
+                )
+            )
+        }
+        return HostDescription(
+            name: settings.name, id: id, version: HostEngine.version, process: getpid(),
+            directory: directory.path, controlSocket: directory.controlSocketPath, dataSocket: directory.dataSocketPath,
+            listen: network.localAddress ?? settings.listen,
+            peers: status.sorted { $0.name < $1.name }.map { peer in
+                HostDescription.PeerDescription(
+                    name: peer.name, address: settings.peers[peer.name] ?? peer.address, connected: peer.connected,
+                    blocked: peer.blocked, reason: peer.lastReason
+                )
+            },
+            diskGroups: catalog.diskGroups.map(\.name).sorted(), rvgs: sets, settled: isSettled
+        )
+    }
+
+    /// Lineage was exchanged with every peer that can be reached: those connected have told theirs, and the others have had
+    /// the time of a few attempts.
+    private var isSettled: Bool {
+        let status = network.status()
+        let age = HostClock.now.milliseconds(since: state.withLock { $0.startedAt })
+        let all = status.allSatisfy { $0.connected || $0.blocked }
+        guard all || age >= settings.limits.returnGraceMilliseconds else { return false }
+        return runtimes.allSatisfy { runtime in
+            runtime.state.withLock { $0.node.hasMetAllConnected || age >= settings.limits.returnGraceMilliseconds * 2 }
+        }
+    }
+}

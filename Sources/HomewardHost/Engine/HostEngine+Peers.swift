@@ -1,0 +1,206 @@
+import HomewardAdministration
+import HomewardCore
+import HomewardWire
+import Logging
+
+/// What one daemon asks of another on the control connection.
+enum PeerCall: Codable, Sendable {
+    /// Passed on for a client.
+    case perform(Request)
+    /// `addsec`: make the Secondary's RVG.
+    case createSecondary(SecondaryOffer)
+    /// `delsec`: remove it again; data remain.
+    case deleteSecondary(RVGID)
+    /// This host's own part of an RDS.
+    case describeMember(RVGID)
+}
+
+/// The RVG that a host is asked to make.
+struct SecondaryOffer: Codable, Sendable {
+    var rvg: RVGID
+    var name: String
+    var diskGroup: String
+    var volumes: [VolumeShape]
+    var log: String
+    var logSize: UInt64
+    var primary: HostID
+    var members: [Contact.Link]
+}
+
+enum PeerReply: Codable, Sendable {
+    case answer(Answer)
+    case member(MemberDescription)
+    case created(diskGroup: String)
+    case refused(Refusal)
+}
+
+private struct CallFrame<Body: Codable & Sendable>: Codable, Sendable {
+    var call: UInt64
+    var body: Body
+}
+
+struct PendingCall {
+    var session: PeerSession
+    var progress: @Sendable (Progress) -> Void
+    var finish: @Sendable (Result<PeerReply, Refusal>) -> Void
+}
+
+struct ServedCall: Hashable {
+    var session: PeerSession
+    var call: UInt64
+}
+
+extension HostEngine: PeerEvents {
+    public func peerConnected(_ session: PeerSession, hello: PeerHello) {
+        let runtimes = state.withLock { state in
+            state.peers[session.peer] = KnownPeer(session: session, host: hello.host, greeted: true)
+            return state.runtimes.values.map(\.self)
+        }
+        for runtime in runtimes { runtime.peerConnected(session, host: hello.host, name: session.peer) }
+    }
+
+    public func peerDisconnected(_ session: PeerSession, reason: String) {
+        let (host, runtimes, lost, served) = state.withLock { state in
+            let known = state.peers[session.peer]
+            if known?.session == session { state.peers[session.peer] = nil }
+            let lost = state.calls.filter { $0.value.session == session }
+            for call in lost.keys { state.calls[call] = nil }
+            let served = state.served.filter { $0.key.session == session }.map(\.value)
+            return (known?.host, state.runtimes.values.map(\.self), lost.values.map(\.finish), served)
+        }
+        for task in served { task.cancel() }
+        for finish in lost {
+            finish(
+                .failure(
+                    refusal(
+                        .hostUnreachable, session.peer, "was lost before it had answered: \(reason)",
+                        hint: "see `homeward status` there; repeat the command: what was done is not done twice"
+                    )
+                )
+            )
+        }
+        guard let host else { return }
+        for runtime in runtimes { runtime.peerDisconnected(session, host: host, reason: reason) }
+    }
+
+    public func peerFrame(_ session: PeerSession, channel: PeerChannel, kind: UInt8, payload: [UInt8]) {
+        guard let kind = FrameKind(rawValue: kind), kind.channel == channel else {
+            return logger.warning("a frame of unknown kind", metadata: ["peer": "\(session.peer)", "kind": "\(kind)"])
+        }
+        do {
+            switch kind {
+            case .call: serve(try PeerFrames.decode(payload), session)
+            case .callAnswer: finishCall(try PeerFrames.decode(payload))
+            case .callProgress: progress(try PeerFrames.decode(payload))
+            case .callCancel:
+                let frame: CallFrame<Bool> = try PeerFrames.decode(payload)
+                state.withLock { $0.served[ServedCall(session: session, call: frame.call)] }?.cancel()
+            case .contact, .prepare, .vote, .replication, .synchronization:
+                let (rvg, message) = try PeerFrames.decode(kind: kind, payload)
+                let (runtime, host) = state.withLock { ($0.runtimes[rvg], $0.peers[session.peer]?.host) }
+                guard let runtime, let host else { return }
+                runtime.received(message, from: host, session: session)
+            }
+        } catch {
+            logger.warning("a frame could not be read", metadata: ["peer": "\(session.peer)", "reason": "\(error)"])
+        }
+    }
+
+    // MARK: Calls
+
+    private func send(_ kind: FrameKind, _ body: some Codable & Sendable, call: UInt64, to session: PeerSession) -> Bool {
+        guard let payload = try? PeerFrames.json(CallFrame(call: call, body: body)) else { return false }
+        return network.send(session, channel: kind.channel, kind: kind.rawValue, payload: payload)
+    }
+
+    /// Asks a peer and waits for its answer; cancelling cancels there too.
+    func call(
+        _ peer: String, _ call: PeerCall, progress: @escaping @Sendable (Progress) -> Void = { _ in }
+    ) async throws -> PeerReply {
+        guard settings.peers[peer] != nil else {
+            throw refusal(
+                .unknownHost, peer, "is not among the peers of \(settings.name)",
+                hint: "known: \(settings.peers.keys.sorted().joined(separator: ", ")); add it to peers in host.lua"
+            )
+        }
+        guard let session = state.withLock({ $0.peers[peer]?.session }) else {
+            let reason = network.status().first { $0.name == peer }?.lastReason
+            throw refusal(
+                .hostUnreachable, peer, "does not answer" + (reason.map { ": \($0)" } ?? ""),
+                hint: "start homeward on \(peer) or mend the network, then repeat the command"
+            )
+        }
+        let number = state.withLock { state in
+            defer { state.nextCall += 1 }
+            return state.nextCall
+        }
+        return try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                state.withLock { state in
+                    state.calls[number] = PendingCall(session: session, progress: progress) { result in
+                        continuation.resume(with: result)
+                    }
+                }
+                if !send(.call, call, call: number, to: session) {
+                    let pending = state.withLock { $0.calls.removeValue(forKey: number) }
+                    pending?.finish(
+                        .failure(refusal(.hostUnreachable, peer, "was lost", hint: "repeat the command"))
+                    )
+                }
+                if Task.isCancelled { _ = send(.callCancel, true, call: number, to: session) }
+            }
+        } onCancel: {
+            _ = send(.callCancel, true, call: number, to: session)
+        }
+    }
+
+    private func finishCall(_ frame: CallFrame<PeerReply>) {
+        let pending = state.withLock { $0.calls.removeValue(forKey: frame.call) }
+        if case .refused(let refusal) = frame.body {
+            pending?.finish(.failure(refusal))
+        } else {
+            pending?.finish(.success(frame.body))
+        }
+    }
+
+    private func progress(_ frame: CallFrame<Progress>) {
+        state.withLock { $0.calls[frame.call]?.progress }?(frame.body)
+    }
+
+    private func serve(_ frame: CallFrame<PeerCall>, _ session: PeerSession) {
+        let key = ServedCall(session: session, call: frame.call)
+        let work: @Sendable () async -> Void = { [self] in
+            var reply: PeerReply
+            do {
+                reply = try await answer(frame.body) { progress in
+                    _ = self.send(.callProgress, progress, call: frame.call, to: session)
+                }
+            } catch let refused as Refusal {
+                reply = .refused(refused)
+            } catch {
+                reply = .refused(refusal(.interrupted, "request", "was cancelled", hint: "repeat it"))
+            }
+            _ = send(.callAnswer, reply, call: frame.call, to: session)
+            state.withLock { $0.served[key] = nil }
+        }
+        // Made under the lock, so that it cannot have ended before it is known.
+        state.withLock { $0.served[key] = Task { await work() } }
+    }
+
+    private func answer(
+        _ call: PeerCall, progress: @escaping @Sendable (Progress) -> Void
+    ) async throws -> PeerReply {
+        switch call {
+        case .perform(let request): return .answer(try await performHere(request, relayed: true, progress: progress))
+        case .createSecondary(let offer): return .created(diskGroup: try createSecondary(offer))
+        case .deleteSecondary(let rvg):
+            try await forget(rvg)
+            return .created(diskGroup: "")
+        case .describeMember(let rvg):
+            guard let runtime = state.withLock({ $0.runtimes[rvg] }) else {
+                throw refusal(.unknownRVG, rvg.description, "is not on this host", hint: "vradmin printrvg")
+            }
+            return .member(describe(runtime))
+        }
+    }
+}

@@ -1,0 +1,314 @@
+import HomewardAdministration
+import HomewardCore
+import HomewardWire
+
+/// Making and unmaking RVGs and their RDSs.
+extension HostEngine {
+    // MARK: createpri
+
+    func createPrimary(
+        _ group: String?, _ name: String, _ volumes: [String], _ log: String
+    ) async throws -> Outcome {
+        try HostEngine.checkName(name, "RVG", settings.name)
+        let catalog = state.withLock { $0.catalog }
+        let group = try resolveGroup(group, catalog)
+        if let known = catalog.rvgs.first(where: { $0.diskGroup == group && $0.name == name }) {
+            guard known.volumes == volumes, known.log == log else {
+                throw refusal(
+                    .nameInUse, "\(group)/\(name)", "exists with volumes \(known.volumes.joined(separator: ",")) and log \(known.log)",
+                    hint: "choose another name, or: vradmin -g \(group) delpri \(name)"
+                )
+            }
+            let isPrimary = try find(RVGReference(diskGroup: group, rvg: name)).state.withLock { $0.node.machine.header.isPrimary }
+            guard isPrimary else {
+                throw refusal(.nameInUse, "\(group)/\(name)", "exists as a Secondary", hint: "vradmin -g \(group) printrvg \(name)")
+            }
+            return Outcome(already: true, summary: "RVG \(group)/\(name) exists")
+        }
+        try requireUsable(group, volumes, log: log, catalog)
+        var generator = SeededGenerator(seed: .random(in: 1...UInt64.max))
+        let record = Catalog.ReplicatedVolumeGroup(
+            id: Identity(high: .random(in: 1...UInt64.max), low: .random(in: 1...UInt64.max)), diskGroup: group, name: name,
+            volumes: volumes, log: log
+        )
+        let header = RVGHeader.newPrimary(rvg: record.id, host: id, hostName: settings.name, generator: &generator)
+        try make(record, header)
+        return Outcome(summary: "RVG \(group)/\(name) is made; \(settings.name) is its Primary", notes: [])
+    }
+
+    /// Formats the log first: a catalog never names an RVG that has no header.
+    private func make(_ record: Catalog.ReplicatedVolumeGroup, _ header: RVGHeader) throws(Refusal) {
+        let log = try device(record.diskGroup, record.log)
+        try LogRecovery.format(device: log, format: settings.limits.headerFormat, header: header)
+        try changeCatalog { $0.rvgs.append(record) }
+        try open(record)
+    }
+
+    private func resolveGroup(_ group: String?, _ catalog: Catalog) throws(Refusal) -> String {
+        if let group {
+            guard catalog.diskGroups.contains(where: { $0.name == group }) else { throw unknownDiskGroup(group) }
+            return group
+        }
+        guard let only = catalog.diskGroups.first, catalog.diskGroups.count == 1 else {
+            throw refusal(
+                .ambiguous, settings.name, "has \(catalog.diskGroups.count) disk groups", hint: "name one with -g"
+            )
+        }
+        return only.name
+    }
+
+    private func requireUsable(
+        _ group: String, _ volumes: [String], log: String, _ catalog: Catalog
+    ) throws(Refusal) {
+        guard !volumes.isEmpty, Set(volumes).count == volumes.count, !volumes.contains(log) else {
+            throw refusal(
+                .usage, group, "an RVG has one or more different data volumes, and a log that is none of them",
+                hint: "vradmin -g DG createpri RVG VOL,VOL… LOG"
+            )
+        }
+        for name in volumes + [log] {
+            let key = HostEngine.key(group, name)
+            guard catalog.volumes.contains(where: { $0.diskGroup == group && $0.name == name }) else {
+                throw refusal(
+                    .unknownVolume, key, "\(settings.name) has no such volume",
+                    hint: "homeward vol create \(key) --file PATH --size 64M"
+                )
+            }
+            if let user = catalog.rvgs.first(where: { $0.diskGroup == group && ($0.log == name || $0.volumes.contains(name)) }) {
+                throw refusal(.volumeInUse, key, "belongs to RVG \(user.name)", hint: "choose another volume")
+            }
+            if let open = state.withLock({ state in
+                state.plainSessions.sorted { $0.key < $1.key }.first { $0.value.volume == key }?.value.holder
+            }) {
+                throw refusal(.volumeOpen, key, "is open by \(open.label)", hint: "close that session first")
+            }
+        }
+        let size = try device(group, log).size
+        guard size >= settings.minimumLog else {
+            throw refusal(
+                .logTooSmall, HostEngine.key(group, log), "has \(size) bytes; a log needs \(settings.minimumLog) or more",
+                hint: "make a larger volume for the log, for instance --size 128M"
+            )
+        }
+    }
+
+    // MARK: addsec
+
+    func addSecondary(
+        _ runtime: RVGRuntime, _ primary: String, _ secondary: String, _ group: String?, _ attributes: [Attribute]
+    ) async throws -> Outcome {
+        guard primary == settings.name else {
+            throw refusal(
+                .notPrimary, primary, "\(settings.name) is the Primary of \(runtime.diskGroup)/\(runtime.name)",
+                hint: "vradmin -g \(runtime.diskGroup) addsec \(runtime.name) \(settings.name) \(secondary)"
+            )
+        }
+        let link = try settingsOf(LinkSettings(), attributes, object: secondary)
+        let (machine, header) = runtime.state.withLock { ($0.node.machine, $0.node.machine.header) }
+        if let closed = machine.closedBecause { throw closed }
+        guard let peer = state.withLock({ $0.peers[secondary] }) else {
+            _ = try await call(secondary, .describeMember(runtime.id))
+            throw refusal(.hostUnreachable, secondary, "does not answer", hint: "start homeward on \(secondary)")
+        }
+        if header.linkIndex(peer.host) != nil {
+            return Outcome(already: true, summary: "\(secondary) is in the RDS already")
+        }
+        let own = LinkRecord(peer: id, peerName: settings.name, peerDiskGroup: runtime.diskGroup, peerRVG: runtime.name, settings: link)
+        let logName = state.withLock { state in state.catalog.rvgs.first { $0.id == runtime.id }?.log } ?? ""
+        let offer = SecondaryOffer(
+            rvg: runtime.id, name: runtime.name, diskGroup: group ?? runtime.diskGroup, volumes: machine.volumes,
+            log: logName, logSize: runtime.log.size, primary: id,
+            members: [Contact.Link(own)] + header.links.map(Contact.Link.init)
+        )
+        guard case .created(let theirGroup) = try await call(secondary, .createSecondary(offer)) else {
+            throw refusal(.strangePeer, secondary, "answered something else", hint: "compare the versions of both hosts")
+        }
+        let record = LinkRecord(
+            peer: peer.host, peerName: secondary, peerDiskGroup: theirGroup, peerRVG: runtime.name, settings: link
+        )
+        guard case .done(var outcome) = try await finish(runtime, .addLink(record), { _ in }) else {
+            preconditionFailure("adding a link ends as done")
+        }
+        outcome.notes.append("it holds no copy yet: syncrvg -c and startrep -c, or startrep -f if both are identical")
+        return outcome
+    }
+
+    /// On the host that is added.
+    func createSecondary(_ offer: SecondaryOffer) throws(Refusal) -> String {
+        let catalog = state.withLock { $0.catalog }
+        if let known = catalog.rvgs.first(where: { $0.id == offer.rvg }) { return known.diskGroup }
+        let group = try resolveGroup(offer.diskGroup, catalog)
+        if catalog.rvgs.contains(where: { $0.diskGroup == group && $0.name == offer.name }) {
+            throw refusal(
+                .nameInUse, "\(group)/\(offer.name)", "another RVG of that name is on \(settings.name)",
+                hint: "remove it there: vradmin -g \(group) -f delpri \(offer.name)"
+            )
+        }
+        try requireUsable(group, offer.volumes.map(\.name), log: offer.log, catalog)
+        for shape in offer.volumes {
+            let size = try device(group, shape.name).size
+            guard size == shape.size else {
+                throw refusal(
+                    .volumeMismatch, HostEngine.key(group, shape.name),
+                    "has \(size) bytes on \(settings.name) and \(shape.size) on the Primary", hint: "make the volumes equally long"
+                )
+            }
+        }
+        let links = offer.members.map {
+            LinkRecord(
+                peer: $0.peer, peerName: $0.peerName, peerDiskGroup: $0.peerDiskGroup, peerRVG: $0.peerRVG,
+                settings: $0.settings
+            )
+        }
+        let header = RVGHeader.newSecondary(rvg: offer.rvg, host: id, of: offer.primary, members: links)
+        let record = Catalog.ReplicatedVolumeGroup(
+            id: offer.rvg, diskGroup: group, name: offer.name, volumes: offer.volumes.map(\.name), log: offer.log
+        )
+        try make(record, header)
+        return group
+    }
+
+    // MARK: delsec, delpri
+
+    func deleteSecondary(_ runtime: RVGRuntime, _ secondary: String?) async throws -> Outcome {
+        let peer = try secondaryHost(secondary, runtime)
+        let name = runtime.state.withLock { $0.node.machine.label(of: peer) }
+        guard case .done(var outcome) = try await finish(runtime, .removeLink(peer), { _ in }) else {
+            preconditionFailure("removing a link ends as done")
+        }
+        do {
+            _ = try await call(name, .deleteSecondary(runtime.id))
+        } catch let refused as Refusal {
+            outcome.notes.append(
+                "\(name) still has its RVG (\(refused.message)); remove it there: "
+                    + "vradmin -g \(runtime.diskGroup) -f delpri \(runtime.name)"
+            )
+        }
+        return outcome
+    }
+
+    func deletePrimary(_ runtime: RVGRuntime, force: Bool) async throws -> Outcome {
+        let machine = runtime.state.withLock { $0.node.machine }
+        let object = "\(runtime.diskGroup)/\(runtime.name)"
+        if machine.header.isPrimary, let link = machine.header.links.first {
+            guard force else {
+                throw refusal(
+                    .limitReached, object, "the RDS still has \(machine.header.links.count) Secondaries, \(link.peerName) among them",
+                    hint: "vradmin -g \(runtime.diskGroup) delsec \(runtime.name) \(link.peerName)"
+                )
+            }
+        }
+        if !machine.header.isPrimary, !force {
+            throw refusal(
+                .notPrimary, object, "is a Secondary on \(settings.name)",
+                hint: "on the Primary: vradmin -g \(runtime.diskGroup) delsec \(runtime.name) \(settings.name); "
+                    + "if that host is gone: delpri -f here"
+            )
+        }
+        if !machine.header.stopped, machine.isOpen, !force {
+            throw refusal(
+                .volumeInUse, object, "is started", hint: "vxrvg -g \(runtime.diskGroup) stop \(runtime.name)"
+            )
+        }
+        try await forget(runtime.id)
+        return Outcome(summary: "RVG \(object) is removed from \(settings.name); the data of its volumes remain")
+    }
+
+    /// Takes an RVG off this host; its volumes keep what they hold.
+    func forget(_ rvg: RVGID) async throws {
+        guard let runtime = state.withLock({ $0.runtimes[rvg] }) else { return }
+        if let holder = runtime.state.withLock({ state in
+            state.node.machine.sessions.first?.holder
+        }) {
+            throw refusal(
+                .volumeOpen, "\(runtime.diskGroup)/\(runtime.name)", "a volume is open by \(holder.label)",
+                hint: "close that session first"
+            )
+        }
+        await runtime.shutDown(withinMilliseconds: 8_000)
+        try changeCatalog { catalog in catalog.rvgs.removeAll { $0.id == rvg } }
+        state.withLock { $0.runtimes[rvg] = nil }
+        runtime.stop()
+    }
+
+    // MARK: set
+
+    func set(
+        _ runtime: RVGRuntime, _ secondary: String?, _ attributes: [Attribute],
+        _ progress: @escaping @Sendable (Progress) -> Void
+    ) async throws -> Answer {
+        let links = runtime.state.withLock { $0.node.machine.header.links }
+        let peers = secondary == nil ? links.map(\.peer) : [try secondaryHost(secondary, runtime)]
+        var answer = Answer.done(Outcome(already: true, summary: "the RDS has no Secondary"))
+        for peer in peers {
+            guard let link = links.first(where: { $0.peer == peer }) else { continue }
+            let changed = try settingsOf(link.settings, attributes, object: link.name)
+            answer = try await finish(runtime, .setSettings(peer, changed), progress)
+        }
+        return answer
+    }
+
+    /// Settings with attributes laid over them.
+    func settingsOf(_ old: LinkSettings, _ attributes: [Attribute], object: String) throws(Refusal) -> LinkSettings {
+        var settings = old
+        for attribute in attributes {
+            let value = attribute.value
+            let bad = refusal(
+                .badAttribute, object, "\(attribute.name)=\(value) is not possible",
+                hint: "synchronous=off|override|fail srlprot=override|off|fail latencyprot=off|override|fail "
+                    + "latency_high_mark=N latency_low_mark=N bandwidth_limit=none|30mbps"
+            )
+            switch attribute.name {
+            case "synchronous":
+                guard let known = LinkSettings.Synchronous(rawValue: value) else { throw bad }
+                settings.synchronous = known
+            case "srlprot":
+                guard let known = LinkSettings.LogProtection(rawValue: value) else { throw bad }
+                guard known != .dcm, known != .autodcm else {
+                    throw refusal(
+                        .notBuiltYet, object, "srlprot=\(value) needs the DCM, which this release does not have",
+                        hint: "srlprot=override"
+                    )
+                }
+                settings.srlprot = known
+            case "latencyprot":
+                guard let known = LinkSettings.LatencyProtection(rawValue: value) else { throw bad }
+                settings.latencyprot = known
+            case "latency_high_mark":
+                guard let mark = UInt64(value), mark > 0 else { throw bad }
+                settings.latencyHighMark = mark
+            case "latency_low_mark":
+                guard let mark = UInt64(value) else { throw bad }
+                settings.latencyLowMark = mark
+            case "bandwidth_limit":
+                settings.bandwidthLimit = try bandwidth(value, bad)
+            case "protocol", "packet_size", "compression", "prlink", "srlink":
+                throw refusal(
+                    .notBuiltYet, object, "attribute \(attribute.name) is not there yet", hint: "leave it out"
+                )
+            default: throw bad
+            }
+        }
+        guard settings.latencyLowMark < settings.latencyHighMark else {
+            throw refusal(
+                .badAttribute, object,
+                "latency_low_mark \(settings.latencyLowMark) is not below latency_high_mark \(settings.latencyHighMark)",
+                hint: "choose a low mark below the high mark"
+            )
+        }
+        return settings
+    }
+
+    /// `none`, or a number with a unit of bits a second: `30mbps`, `500kbps`, `1gbps`, `8000bps`. In bytes a second.
+    private func bandwidth(_ text: String, _ bad: Refusal) throws(Refusal) -> UInt64? {
+        if text == "none" { return nil }
+        let units: [(String, UInt64)] = [("gbps", 1_000_000_000), ("mbps", 1_000_000), ("kbps", 1_000), ("bps", 1)]
+        let lower = text.lowercased()
+        guard let (suffix, factor) = units.first(where: { lower.hasSuffix($0.0) }),
+            let number = Double(lower.dropLast(suffix.count)), number > 0, number.isFinite
+        else { throw bad }
+        let bytes = number * Double(factor) / 8
+        guard bytes >= 1000, bytes < 1e15 else { throw bad }
+        return UInt64(bytes)
+    }
+}

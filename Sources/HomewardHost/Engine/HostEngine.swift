@@ -1,0 +1,248 @@
+import CPlatform
+import Glibc
+import HomewardAdministration
+import HomewardCore
+import HomewardStorage
+import HomewardWire
+import Logging
+
+/// Where a host lives and whom it knows: what `host.lua` says.
+public struct HostSettings: Sendable {
+    public var name: String
+    public var directory: String
+    public var listen: String
+    /// Address by name.
+    public var peers: [String: String]
+    /// Sizes and times; the defaults but in tests.
+    public var limits: Limits
+    /// Smallest log volume; VVR's 110 MB but in tests.
+    public var minimumLog: UInt64
+
+    public init(
+        name: String, directory: String, listen: String, peers: [String: String], limits: Limits = Limits(),
+        minimumLog: UInt64 = 110 << 20
+    ) {
+        self.name = name
+        self.directory = directory
+        self.listen = listen
+        self.peers = peers
+        self.limits = limits
+        self.minimumLog = minimumLog
+    }
+}
+
+/// One host, whole: its catalog, volumes, RVGs and peers, behind requests (``RequestHandler``) and sessions
+/// (``VolumeService``). The daemon runs one; tests run several in one process.
+public final class HostEngine: Sendable {
+    struct State {
+        var catalog: Catalog
+        var devices: [String: any BlockDevice] = [:]
+        var runtimes: [RVGID: RVGRuntime] = [:]
+        var plainSessions: [UInt64: PlainHolder] = [:]
+        var nextSession: UInt64 = 1
+        var peers: [String: KnownPeer] = [:]
+        var calls: [UInt64: PendingCall] = [:]
+        var served: [ServedCall: Task<Void, Never>] = [:]
+        var nextCall: UInt64 = 1
+        var stopping = false
+        var startedAt = HostClock.now
+    }
+
+    struct PlainHolder {
+        var volume: String
+        var holder: SessionHolder
+    }
+
+    struct KnownPeer {
+        var session: PeerSession
+        var host: HostID
+        var greeted: Bool
+    }
+
+    public let settings: HostSettings
+    public let directory: HostDirectory
+    public let id: HostID
+    let store: any CatalogStore
+    let network: PeerNetwork
+    let pool: TaskPool
+    let logger: Logger
+    let state: Monitor<State>
+    private let ticker = Monitor<LaneThread?>(nil)
+    private let onShutDown = Monitor<(@Sendable () -> Void)?>(nil)
+
+    /// Takes the directory's lock and reads the catalog. Nothing is opened or bound before ``start()``.
+    /// - Throws: `host-directory-locked`, `socket-path-too-long`, `bad-format`, `io-error`.
+    public init(settings: HostSettings, logger: Logger) throws(Refusal) {
+        self.settings = settings
+        self.logger = logger
+        directory = try HostDirectory(path: settings.directory)
+        let store = try SQLiteCatalog(path: directory.catalogPath)
+        self.store = store
+        let catalog = try store.load()
+        id = catalog.host
+        network = PeerNetwork(
+            identity: catalog.host, name: settings.name, listen: settings.listen, peers: settings.peers,
+            blocked: catalog.blockedPeers, logger: logger
+        )
+        pool = TaskPool(threads: max(2, sysconf(Int32(_SC_NPROCESSORS_ONLN))) + 1)
+        state = Monitor(State(catalog: catalog))
+    }
+
+    /// Opens volumes, recovers every RVG, and begins to meet peers.
+    ///
+    /// An RVG or a volume that cannot be opened does not keep the others from serving: it is logged and refuses by name.
+    /// - Throws: `not-loopback`, `bad-configuration`, `io-error` when the network cannot be had.
+    public func start() async throws {
+        let catalog = state.withLock { $0.catalog }
+        for volume in catalog.volumes {
+            do throws(Refusal) {
+                let device = try FileDevice.open(path: volume.path)
+                state.withLock { $0.devices[HostEngine.key(volume.diskGroup, volume.name)] = device }
+            } catch {
+                logger.error("volume cannot be opened", metadata: ["reason": "\(error)"])
+            }
+        }
+        for record in catalog.rvgs {
+            do throws(Refusal) { try open(record) } catch {
+                logger.error("RVG cannot be opened", metadata: ["reason": "\(error)"])
+            }
+        }
+        try await network.start(events: self)
+        let lane = LaneThread(name: "ticker") { [weak self] in
+            self?.tick()
+            return 50
+        }
+        ticker.withLock { $0 = lane }
+    }
+
+    static func key(_ diskGroup: String, _ volume: String) -> String { "\(diskGroup)/\(volume)" }
+
+    func open(_ record: Catalog.ReplicatedVolumeGroup) throws(Refusal) {
+        let devices = try record.volumes.map { name throws(Refusal) in try device(record.diskGroup, name) }
+        let runtime = try RVGRuntime(
+            record: record, hostName: settings.name, devices: devices, log: try device(record.diskGroup, record.log),
+            limits: settings.limits, salvageFolder: directory.salvagePath, network: network, pool: pool, logger: logger
+        )
+        runtime.start()
+        let peers = state.withLock { state in
+            state.runtimes[record.id] = runtime
+            return state.peers.values.filter(\.greeted)
+        }
+        for peer in peers { runtime.peerConnected(peer.session, host: peer.host, name: peer.session.peer) }
+    }
+
+    func device(_ diskGroup: String, _ name: String) throws(Refusal) -> any BlockDevice {
+        guard let device = state.withLock({ $0.devices[HostEngine.key(diskGroup, name)] }) else {
+            throw refusal(
+                .unknownVolume, HostEngine.key(diskGroup, name), "there is no such volume, or it could not be opened",
+                hint: "homeward vol list; see the daemon's log for the reason"
+            )
+        }
+        return device
+    }
+
+    func refusal(_ code: RefusalCode, _ object: String, _ message: String, hint: String) -> Refusal {
+        Refusal(code, object, message, hint: hint, host: settings.name)
+    }
+
+    var runtimes: [RVGRuntime] {
+        state.withLock { state in state.catalog.rvgs.compactMap { state.runtimes[$0.id] } }
+    }
+
+    private func tick() {
+        for runtime in runtimes { runtime.tick() }
+        if !directory.stillExists() {
+            logger.error("the host directory has vanished; the daemon ends", metadata: ["path": "\(directory.path)"])
+            requestShutDown()
+        }
+    }
+
+    // MARK: The end
+
+    /// Called once when a request, or the loss of the directory, asks the daemon to end.
+    public func whenAskedToStop(_ body: @escaping @Sendable () -> Void) { onShutDown.withLock { $0 = body } }
+
+    func requestShutDown() {
+        let body = onShutDown.withLock { body in
+            defer { body = nil }
+            return body
+        }
+        body?()
+    }
+
+    /// Ends in order: everything logged is applied, the headers say "clean", then threads and sockets go. The data door
+    /// must have closed its sessions before.
+    public func stop() async {
+        state.withLock { $0.stopping = true }
+        for runtime in runtimes { await runtime.shutDown(withinMilliseconds: 8_000) }
+        ticker.withLock { lane in
+            defer { lane = nil }
+            return lane
+        }?.stop()
+        await network.stop()
+        for runtime in runtimes { runtime.stop() }
+        pool.stop()
+        state.withLock { state in
+            state.runtimes = [:]
+            state.devices = [:]
+        }
+    }
+}
+
+extension RVGRuntime {
+    /// Asks for the clean end and waits for it, for a while: a device that hangs must not keep the daemon.
+    func shutDown(withinMilliseconds bound: UInt64) async {
+        let done = Monitor(false)
+        ask(.prepareShutdown) { _ in
+            done.withLock { $0 = true }
+        }
+        let deadline = HostClock.now.advanced(byMilliseconds: bound)
+        while !done.withLock({ $0 }), HostClock.now < deadline { try? await HostClock.sleep(milliseconds: 10) }
+        while state.withLock({ !$0.node.machine.isSettledOnDisk && $0.node.machine.failure == nil }),
+            HostClock.now < deadline
+        {
+            try? await HostClock.sleep(milliseconds: 10)
+        }
+    }
+
+    /// Begins a request; `answer` comes once, from any thread. The token cancels it.
+    @discardableResult
+    func ask(_ request: RVGRequest, answer: @escaping @Sendable (Result<RVGAnswer, Refusal>) -> Void) -> UInt64 {
+        step { state, effects in
+            let token = state.nextToken
+            state.nextToken += 1
+            state.answers[token] = answer
+            state.node.request(request, token: token, now: HostClock.now, wallTime: HostClock.wall, into: &effects)
+            return token
+        }
+    }
+
+    /// Carries a request out; cancelling the task cancels what can be cancelled.
+    func perform(_ request: RVGRequest, progress: @escaping @Sendable (Progress) -> Void) async throws -> RVGAnswer {
+        let box = Monitor<UInt64?>(nil)
+        let ticker = Task { [self] in
+            while !Task.isCancelled {
+                try await HostClock.sleep(milliseconds: 500)
+                guard let token = box.withLock({ $0 }) else { continue }
+                let reports = state.withLock { $0.node.progress(token: token, now: HostClock.now) }
+                for report in reports { progress(report) }
+            }
+        }
+        defer { ticker.cancel() }
+        return try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                let token = ask(request) { result in continuation.resume(with: result) }
+                box.withLock { $0 = token }
+                if Task.isCancelled { cancel(token) }
+            }
+        } onCancel: {
+            if let token = box.withLock({ $0 }) { cancel(token) }
+        }
+    }
+
+    private func cancel(_ token: UInt64) {
+        step { state, effects in
+            state.node.cancel(token: token, now: HostClock.now, wallTime: HostClock.wall, into: &effects)
+        }
+    }
+}

@@ -1,0 +1,161 @@
+import CPlatform
+import Glibc
+import HomewardAdministration
+import HomewardCore
+import HomewardStorage
+
+/// Work that operations and synchronizations ask for: on the pool's threads, without the lock.
+extension RVGRuntime {
+    func perform(_ task: NodeTask) {
+        var result: TaskResult
+        do throws(Refusal) {
+            result = try carryOut(task.work)
+        } catch {
+            result = .failed(error)
+        }
+        step { state, effects in
+            state.node.taskDone(task.id, result, now: HostClock.now, wallTime: HostClock.wall, into: &effects)
+        }
+    }
+
+    private func carryOut(_ work: NodeTask.Work) throws(Refusal) -> TaskResult {
+        switch work {
+        case .salvage(let records, let label): return .salvaged(path: try salvage(records, label: label))
+        case .hash(let ranges, let seed): return .hashes(try hash(ranges, seed: seed))
+        case .read(let range, let seed): return try read(range, seed: seed)
+        case .compare(let range, let blockBytes, let hashes, let seed, let all):
+            return .differing(try compare(range, blockBytes, hashes, seed, all: all))
+        case .write(let range, let bytes, let hash, let seed):
+            try write(range, bytes, hash, seed)
+            return .done
+        case .synchronizeVolumes(let cursor):
+            for device in devices { try device.synchronize() }
+            if let cursor { try log.write(at: format.cursorOffset, bytes: format.encode(cursor)) }
+            return .done
+        case .readCursor(let job):
+            let bytes = try log.bytes(at: format.cursorOffset, count: 64)
+            let cursor = format.decodeCursor(bytes)
+            return .cursor(cursor?.job == job ? cursor : nil)
+        }
+    }
+
+    // MARK: Hashing
+
+    private func hash(_ ranges: [BlockRange], seed: UInt64) throws(Refusal) -> [BlockHash] {
+        guard let longest = ranges.map(\.length).max() else { return [] }
+        let scratch = ScratchBuffer(count: Int(longest))
+        var hashes: [BlockHash] = []
+        hashes.reserveCapacity(ranges.count)
+        for range in ranges { hashes.append(try hash(range, seed: seed, scratch)) }
+        return hashes
+    }
+
+    private func hash(_ range: BlockRange, seed: UInt64, _ scratch: ScratchBuffer) throws(Refusal) -> BlockHash {
+        let bytes = try load(range, scratch)
+        return BlockHashing.hash(bytes, seed: seed)
+    }
+
+    /// The range's bytes; holes are not read.
+    private func load(_ range: BlockRange, _ scratch: ScratchBuffer) throws(Refusal) -> UnsafeRawBufferPointer {
+        let place = UnsafeMutableRawBufferPointer(rebasing: scratch.bytes[..<Int(range.length)])
+        let device = devices[Int(range.volume)]
+        if device.isHole(at: range.offset, length: range.length) {
+            place.initializeMemory(as: UInt8.self, repeating: 0)
+        } else {
+            try device.read(at: range.offset, into: place)
+        }
+        return UnsafeRawBufferPointer(place)
+    }
+
+    private func compare(
+        _ range: BlockRange, _ blockBytes: UInt64, _ hashes: [BlockHash], _ seed: UInt64, all: Bool
+    ) throws(Refusal) -> [UInt64] {
+        if all { return Array(0..<UInt64(hashes.count)) }
+        let scratch = ScratchBuffer(count: Int(blockBytes))
+        var differing: [UInt64] = []
+        for (index, expected) in hashes.enumerated() {
+            let offset = range.offset + UInt64(index) * blockBytes
+            let block = BlockRange(
+                volume: range.volume, offset: offset, length: min(blockBytes, range.offset + range.length - offset)
+            )
+            if try hash(block, seed: seed, scratch) != expected { differing.append(UInt64(index)) }
+        }
+        return differing
+    }
+
+    // MARK: Blocks
+
+    private func read(_ range: BlockRange, seed: UInt64) throws(Refusal) -> TaskResult {
+        pace(range.length)
+        let scratch = ScratchBuffer(count: Int(range.length))
+        let bytes = try load(range, scratch)
+        let hash = BlockHashing.hash(bytes, seed: seed)
+        return .block(bytes: BlockHashing.isZero(bytes) ? [] : Array(bytes), hash: hash)
+    }
+
+    /// Keeps synchronization within the narrowest bandwidth limit of the links.
+    private func pace(_ bytes: UInt64) {
+        while true {
+            let pause = state.withLock { state -> UInt64 in
+                let now = HostClock.now
+                let limited = state.node.machine.header.links.filter { $0.settings.bandwidthLimit != nil }
+                guard let link = limited.min(by: { $0.settings.bandwidthLimit ?? 0 < $1.settings.bandwidthLimit ?? 0 }),
+                    let limit = link.settings.bandwidthLimit
+                else { return 0 }
+                var bucket = state.buckets[link.peer] ?? TokenBucket(bytesPerSecond: limit, now: now)
+                bucket.bytesPerSecond = limit
+                let wait = bucket.millisecondsUntilReady(now: now)
+                if wait == 0 { bucket.spend(bytes, now: now) }
+                state.buckets[link.peer] = bucket
+                return state.stopped ? 0 : wait
+            }
+            guard pause > 0 else { return }
+            usleep(UInt32(min(pause, 200)) * 1000)
+        }
+    }
+
+    private func write(_ range: BlockRange, _ bytes: [UInt8], _ hash: BlockHash, _ seed: UInt64) throws(Refusal) {
+        let device = devices[Int(range.volume)]
+        if bytes.isEmpty {
+            try device.zero(at: range.offset, length: range.length)
+        } else {
+            try device.write(at: range.offset, bytes: bytes)
+        }
+        // The target proves what it wrote.
+        let scratch = ScratchBuffer(count: Int(range.length))
+        guard try self.hash(range, seed: seed, scratch) == hash else {
+            throw Refusal(
+                .ioError, device.name,
+                "the block at byte \(range.offset) reads back differently from what was written",
+                hint: "check the device, then repeat syncrvg"
+            )
+        }
+    }
+
+    // MARK: Salvage
+
+    /// Records that are given up, with their payloads: each as it stands in the log, one behind the other.
+    private func salvage(_ records: [Record], label: String) throws(Refusal) -> String {
+        var bytes: [UInt8] = Array("homeward salvage 1\n".utf8)
+        let lines = zip(volumeNames.indices, volumeNames).map { "\($0) \($1)\n" }
+        bytes += Array("\(diskGroup)/\(name) \(id)\nvolumes \(volumeNames.count)\n\(lines.joined())".utf8)
+        for record in records {
+            bytes += record.encodeHeader(rvgTag: id.low)
+            guard record.payloadBytes > 0 else { continue }
+            let payload = try ring.bytes(
+                at: LogPosition(record.position.value + UInt64(Record.headerBytes)), count: Int(record.payloadBytes)
+            )
+            guard checksum(payload) == record.payloadCRC else {
+                throw Refusal(
+                    .logDamaged, log.name, "record \(record.id) to be salvaged does not match its checksum",
+                    hint: "copy the log volume away before anything else"
+                )
+            }
+            bytes += payload
+        }
+        let first = records.first?.id.value ?? 0
+        let path = "\(salvageFolder)/\(diskGroup)-\(name)-\(label)-\(first)-\(HostClock.wall / 1_000_000_000).salvage"
+        try DurableFile.replace(path, with: bytes)
+        return path
+    }
+}
