@@ -23,7 +23,7 @@ struct Homeward: AsyncParsableCommand {
             """,
         subcommands: [
             VradminCommand.self, VxrvgCommand.self, VxrlinkCommand.self, VxibcCommand.self, DiskGroupCommand.self,
-            VolumeCommand.self, StatusCommand.self,
+            VolumeCommand.self, StatusCommand.self, ServeCommand.self, LabCommand.self,
         ]
     )
 }

@@ -1,0 +1,61 @@
+import ArgumentParser
+import HomewardControl
+import HomewardCore
+import HomewardHost
+import HomewardNBD
+import HomewardStorage
+import Logging
+import ServiceLifecycle
+import UnixSignals
+
+/// `homeward serve`: the daemon of one host.
+struct ServeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve",
+        abstract: "The daemon of one host.",
+        discussion: "Ends in order on SIGTERM and SIGINT: sessions are closed, the log is applied, the header says so."
+    )
+
+    @Option(help: "The host's configuration: a Lua file that returns a table.")
+    var config: String
+
+    func run() async throws {
+        let configuration = try HostConfiguration(path: config)
+        var logger = Logger(label: "homeward") { StreamLogHandler.standardError(label: $0) }
+        logger[metadataKey: "host"] = "\(configuration.name)"
+        let settings = HostSettings(
+            name: configuration.name, directory: configuration.directory, listen: configuration.listen,
+            peers: configuration.peers
+        )
+        let engine = try HostEngine(settings: settings, logger: logger)
+        try await engine.start()
+        let data = NBDServer(socketPath: engine.directory.dataSocketPath, service: engine, logger: logger)
+        try data.start()
+        logger.notice("serving", metadata: ["directory": "\(engine.directory.path)"])
+
+        let control = ControlServer(
+            socketPath: engine.directory.controlSocketPath, handler: engine, logger: logger
+        )
+        let group = ServiceGroup(
+            configuration: .init(
+                services: [.init(service: control, successTerminationBehavior: .gracefullyShutdownGroup)],
+                gracefulShutdownSignals: [.sigterm, .sigint], logger: logger
+            )
+        )
+        engine.whenAskedToStop { Task { await group.triggerGracefulShutdown() } }
+        do {
+            try await group.run()
+        } catch {
+            await end(engine, data)
+            throw error
+        }
+        await end(engine, data)
+        logger.notice("stopped")
+    }
+
+    /// The data door first: no session is open any more when the log is applied for the last time.
+    private func end(_ engine: HostEngine, _ data: NBDServer) async {
+        data.stop()
+        await engine.stop()
+    }
+}
