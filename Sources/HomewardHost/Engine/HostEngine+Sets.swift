@@ -33,7 +33,12 @@ extension HostEngine {
         )
         let header = RVGHeader.newPrimary(rvg: record.id, host: id, hostName: settings.name, generator: &generator)
         try make(record, header)
-        return Outcome(summary: "RVG \(group)/\(name) is made; \(settings.name) is its Primary", notes: [])
+        let runtime = try find(RVGReference(diskGroup: group, rvg: name))
+        // Whoever makes an RVG opens its volumes next.
+        while runtime.state.withLock({ !$0.node.machine.isOpen && $0.node.machine.failure == nil }) {
+            try await HostClock.sleep(milliseconds: 10)
+        }
+        return Outcome(summary: "RVG \(group)/\(name) is made; \(settings.name) is its Primary")
     }
 
     /// Formats the log first: a catalog never names an RVG that has no header.
