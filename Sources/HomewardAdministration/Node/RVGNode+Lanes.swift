@@ -11,7 +11,9 @@ extension RVGNode {
 
     /// Everything that may leave for peers now, in order for each; records only for peers that `mayTakeRecords` allows.
     public mutating func pullForPeers(
-        now: Instant, into effects: inout NodeEffects, mayTakeRecords: (HostID) -> Bool
+        now: Instant,
+        into effects: inout NodeEffects,
+        mayTakeRecords: (HostID) -> Bool
     ) -> (messages: [RVGMachine.Departure], records: [RVGMachine.RecordDeparture]) {
         let messages = machine.nextMessages(now: now, into: &effects.core)
         return (messages, machine.nextRecords(now: now, mayTake: mayTakeRecords))
@@ -19,7 +21,10 @@ extension RVGNode {
 
     /// Opens and closes sessions of the application, takes its writes.
     public mutating func admit(
-        _ write: ApplicationWrite, wallTime: UInt64, now: Instant, into effects: inout NodeEffects
+        _ write: ApplicationWrite,
+        wallTime: UInt64,
+        now: Instant,
+        into effects: inout NodeEffects
     ) -> Admission {
         machine.admit(write, wallTime: wallTime, now: now, into: &effects.core)
     }
@@ -29,7 +34,10 @@ extension RVGNode {
     }
 
     public mutating func openSession(
-        id: UInt64, volume: UInt32, readOnly: Bool, holder: SessionHolder
+        id: UInt64,
+        volume: UInt32,
+        readOnly: Bool,
+        holder: SessionHolder
     ) throws(Refusal) {
         try machine.openSession(id: id, volume: volume, readOnly: readOnly, holder: holder)
     }

@@ -4,7 +4,11 @@ import HomewardCore
 extension RVGNode {
     /// Carries a request out, or begins it; the answer comes with `token`, after the header it rests on is durable.
     public mutating func request(
-        _ request: RVGRequest, token: UInt64, now: Instant, wallTime: UInt64, into effects: inout NodeEffects
+        _ request: RVGRequest,
+        token: UInt64,
+        now: Instant,
+        wallTime: UInt64,
+        into effects: inout NodeEffects
     ) {
         lastNow = now
         self.wallTime = wallTime
@@ -19,7 +23,10 @@ extension RVGNode {
     }
 
     private mutating func begin(
-        _ request: RVGRequest, token: UInt64, now: Instant, into effects: inout NodeEffects
+        _ request: RVGRequest,
+        token: UInt64,
+        now: Instant,
+        into effects: inout NodeEffects
     ) throws(Refusal) {
         switch request {
         case .takeover(let force): try beginTakeover(force: force, token: token, now: now, into: &effects)
@@ -30,12 +37,20 @@ extension RVGNode {
         case .migrate(let peer): try beginMigrate(peer, token: token, now: now, into: &effects)
         case .synchronize(let hosts, let name, let full, let force, let consent):
             try beginSynchronization(
-                hosts, name: name, full: full, force: force, consent: consent, token: token, now: now, into: &effects
+                hosts,
+                name: name,
+                full: full,
+                force: force,
+                consent: consent,
+                token: token,
+                now: now,
+                into: &effects
             )
         case .verify(let hosts): try beginVerification(hosts, token: token, now: now, into: &effects)
         case .addLink(let link): done(token, try addLink(link, &effects), &effects)
         case .removeLink(let peer): done(token, try removeLink(peer, &effects), &effects)
-        case .stopReplication(let peer, let force): done(token, try stopReplication(peer, force: force, &effects), &effects)
+        case .stopReplication(let peer, let force):
+            done(token, try stopReplication(peer, force: force, &effects), &effects)
         case .setPaused(let peer, let paused): done(token, try setPaused(peer, paused, &effects), &effects)
         case .setSettings(let peer, let settings): done(token, try setSettings(peer, settings, &effects), &effects)
         case .checkStart(let name): try checkStart(name, token: token, now: now, &effects)
@@ -58,7 +73,11 @@ extension RVGNode {
             return Outcome(already: true, summary: "\(link.peerName) is in the RDS already")
         }
         guard machine.header.links.count < 32 else {
-            throw machine.refuse(.limitReached, "32 RLINKs exist, as many as are allowed", hint: machine.command("delsec", "HOST"))
+            throw machine.refuse(
+                .limitReached,
+                "32 RLINKs exist, as many as are allowed",
+                hint: machine.command("delsec", "HOST")
+            )
         }
         machine.header.links.append(link)
         machine.headerChanged(&effects.core)
@@ -74,7 +93,9 @@ extension RVGNode {
         try requireNoSynchronization(of: peer, for: "delsec")
         guard link.attachID == nil else {
             throw machine.refuse(
-                .linkAttached, "\(link.name) is attached", hint: machine.command("stoprep", link.peerName)
+                .linkAttached,
+                "\(link.name) is attached",
+                hint: machine.command("stoprep", link.peerName)
             )
         }
         machine.header.links.remove(at: position)
@@ -83,7 +104,9 @@ extension RVGNode {
     }
 
     private mutating func stopReplication(
-        _ peer: HostID, force: Bool, _ effects: inout NodeEffects
+        _ peer: HostID,
+        force: Bool,
+        _ effects: inout NodeEffects
     ) throws(Refusal) -> Outcome {
         let link = try machine.requireLink(peer)
         guard let position = machine.header.linkIndex(peer), link.attachID != nil else {
@@ -92,7 +115,9 @@ extension RVGNode {
         try requireIdle(for: "stoprep")
         guard force || machine.peer(peer)?.contact != nil else {
             throw Refusal(
-                .hostUnreachable, link.peerName, "does not answer, so it cannot be told",
+                .hostUnreachable,
+                link.peerName,
+                "does not answer, so it cannot be told",
                 hint: machine.command("stoprep", link.peerName, options: "-f") + "; it is told when it answers",
                 host: machine.hostName
             )
@@ -103,17 +128,21 @@ extension RVGNode {
         machine.headerChanged(&effects.core)
         machine.advanceTail(&effects.core)
         return Outcome(
-            summary: "replication to \(link.peerName) is stopped; to start it again the copy must be proven or made anew"
+            summary:
+                "replication to \(link.peerName) is stopped; to start it again the copy must be proven or made anew"
         )
     }
 
     private mutating func setPaused(
-        _ peer: HostID, _ paused: Bool, _ effects: inout NodeEffects
+        _ peer: HostID,
+        _ paused: Bool,
+        _ effects: inout NodeEffects
     ) throws(Refusal) -> Outcome {
         let link = try machine.requireLink(peer)
         guard let position = machine.header.linkIndex(peer), link.attachID != nil else {
             throw machine.refuse(
-                .linkDetached, "\(link.name) is detached",
+                .linkDetached,
+                "\(link.name) is detached",
                 hint: machine.command("startrep", link.peerName, options: "-c NAME")
             )
         }
@@ -128,7 +157,9 @@ extension RVGNode {
     }
 
     private mutating func setSettings(
-        _ peer: HostID, _ settings: LinkSettings, _ effects: inout NodeEffects
+        _ peer: HostID,
+        _ settings: LinkSettings,
+        _ effects: inout NodeEffects
     ) throws(Refusal) -> Outcome {
         let link = try machine.requireLink(peer)
         guard let position = machine.header.linkIndex(peer), link.settings != settings else {
@@ -136,14 +167,17 @@ extension RVGNode {
         }
         if settings.srlprot == .dcm || settings.srlprot == .autodcm {
             throw machine.refuse(
-                .notBuiltYet, "srlprot=\(settings.srlprot.rawValue) needs the DCM, which this release does not have",
+                .notBuiltYet,
+                "srlprot=\(settings.srlprot.rawValue) needs the DCM, which this release does not have",
                 hint: machine.command("set", "\(link.peerName) srlprot=override")
             )
         }
         guard settings.latencyLowMark < settings.latencyHighMark else {
             throw machine.refuse(
-                .badAttribute, "latency_low_mark \(settings.latencyLowMark) is not below latency_high_mark "
-                    + "\(settings.latencyHighMark)", hint: "choose a low mark below the high mark"
+                .badAttribute,
+                "latency_low_mark \(settings.latencyLowMark) is not below latency_high_mark "
+                    + "\(settings.latencyHighMark)",
+                hint: "choose a low mark below the high mark"
             )
         }
         let wasSynchronous = link.settings.synchronous != .off
@@ -162,7 +196,10 @@ extension RVGNode {
     // MARK: Checkpoints made by hand
 
     private mutating func checkStart(
-        _ name: String, token: UInt64, now: Instant, _ effects: inout NodeEffects
+        _ name: String,
+        token: UInt64,
+        now: Instant,
+        _ effects: inout NodeEffects
     ) throws(Refusal) {
         try machine.requireOpenPrimary(for: "checkstart")
         try machine.requireCheckpointName(name)
@@ -171,14 +208,18 @@ extension RVGNode {
                 return done(token, Outcome(already: true, summary: "checkpoint \(name) is started"), &effects)
             }
             throw machine.refuse(
-                .checkpointNameInUse, "a checkpoint \(name) exists",
+                .checkpointNameInUse,
+                "a checkpoint \(name) exists",
                 hint: "vxrvg -g \(machine.diskGroup) -c \(name) checkdelete \(machine.name)"
             )
         }
         guard machine.header.checkpoints.count < Checkpoint.countLimit else { throw machine.tooManyCheckpoints }
-        if let open = machine.header.checkpoints.first(where: { $0.madeByHand && $0.end == nil })?.name ?? marks.first?.name {
+        if let open = machine.header.checkpoints.first(where: { $0.madeByHand && $0.end == nil })?.name
+            ?? marks.first?.name
+        {
             throw machine.refuse(
-                .checkpointOpen, "checkpoint \(open) is open, and only one can be",
+                .checkpointOpen,
+                "checkpoint \(open) is open, and only one can be",
                 hint: "vxrvg -g \(machine.diskGroup) checkend \(machine.name)"
             )
         }
@@ -192,7 +233,8 @@ extension RVGNode {
         try machine.requireOpenPrimary(for: "checkend")
         guard let checkpoint = machine.header.checkpoints.first(where: { $0.madeByHand && $0.end == nil }) else {
             throw machine.refuse(
-                .unknownCheckpoint, "no checkpoint is open",
+                .unknownCheckpoint,
+                "no checkpoint is open",
                 hint: "vxrvg -g \(machine.diskGroup) -c NAME checkstart \(machine.name)"
             )
         }
@@ -222,7 +264,8 @@ extension RVGNode {
                 machine.header.checkpoints[position].end = mark.id
             } else {
                 let refusal = machine.refuse(
-                    .checkpointOverflowed, "checkpoint \(mark.name) overflowed before it was ended",
+                    .checkpointOverflowed,
+                    "checkpoint \(mark.name) overflowed before it was ended",
                     hint: "start another one when less is written"
                 )
                 return answer(mark.token, .failure(refusal), &effects)
@@ -240,13 +283,15 @@ extension RVGNode {
         }
         guard let checkpoint = machine.header.checkpoints.first(where: { $0.name == name }) else {
             throw machine.refuse(
-                .unknownCheckpoint, "there is no checkpoint \(name)",
+                .unknownCheckpoint,
+                "there is no checkpoint \(name)",
                 hint: "vxrvg -g \(machine.diskGroup) cplist \(machine.name)"
             )
         }
         if jobs.contains(where: { $0.id == checkpoint.id }) {
             throw machine.refuse(
-                .checkpointInUse, "synchronization \(name) runs",
+                .checkpointInUse,
+                "synchronization \(name) runs",
                 hint: "interrupt it where it was typed, or wait for its end"
             )
         }
@@ -259,7 +304,9 @@ extension RVGNode {
     // MARK: Start and stop
 
     private mutating func start(
-        force: Bool, now: Instant, _ effects: inout NodeEffects
+        force: Bool,
+        now: Instant,
+        _ effects: inout NodeEffects
     ) throws(Refusal) -> Outcome {
         if let failure = machine.failure { throw failure }
         if machine.header.stopped {
@@ -307,9 +354,12 @@ extension RVGNode {
         }
         guard operation == nil else { return }
         // A Secondary leaves in its log what its Primary has not proven durable.
-        let drained = machine.header.isPrimary
+        let drained =
+            machine.header.isPrimary
             ? machine.applied == machine.end : machine.durable == machine.end && machine.applied == machine.replayed
-        guard drained, machine.isLogIdle, machine.applyInFlight == nil else { return machine.wantApplied(&effects.core) }
+        guard drained, machine.isLogIdle, machine.applyInFlight == nil else {
+            return machine.wantApplied(&effects.core)
+        }
         if !machine.header.cleanStop, machine.isOpen || machine.header.stopped, machine.header.isPrimary {
             machine.header.cleanStop = true
             machine.advanceTail(&effects.core)

@@ -2,29 +2,48 @@ import HomewardCore
 
 /// What is shown of an RVG: computed from positions when asked, never stored (architecture section 5).
 extension RVGNode {
-    /// This host's part of the RDS. Paths of volumes are the host's to fill in.
-    public func describe(now: Instant, volumes: [VolumeDescription], log: String, logSize: UInt64) -> MemberDescription {
+    /// This host's part of the RDS.
+    ///
+    /// Paths of volumes are the host's to fill in.
+    public func describe(now: Instant, volumes: [VolumeDescription], log: String, logSize: UInt64) -> MemberDescription
+    {
         MemberDescription(
-            host: machine.hostName, isLocal: true, reachable: true, age: nil, diskGroup: machine.diskGroup,
-            rvg: machine.name, role: machine.header.isPrimary ? "primary" : "secondary", state: state,
-            reason: reason, volumes: volumes, log: log, logSize: logSize,
-            logUsed: machine.capacity - machine.freeLogBytes, endID: machine.end, consistent: machine.isImageConsistent,
+            host: machine.hostName,
+            isLocal: true,
+            reachable: true,
+            age: nil,
+            diskGroup: machine.diskGroup,
+            rvg: machine.name,
+            role: machine.header.isPrimary ? "primary" : "secondary",
+            state: state,
+            reason: reason,
+            volumes: volumes,
+            log: log,
+            logSize: logSize,
+            logUsed: machine.capacity - machine.freeLogBytes,
+            endID: machine.end,
+            consistent: machine.isImageConsistent,
             follows: machine.header.follows.map { machine.label(of: $0) },
-            links: machine.header.links.map { describe($0, now: now) }, activity: activity(now: now),
+            links: machine.header.links.map { describe($0, now: now) },
+            activity: activity(now: now),
             history: machine.header.lineage.history.entries.map(describe)
         )
     }
 
     private func describe(_ entry: History.Entry) -> EpochDescription {
-        let kind = switch entry.epoch.kind {
-        case .creation: "created"
-        case .takeover: "takeover"
-        case .migrate: "migrate"
-        case .uncleanStart: "restart"
-        }
+        let kind =
+            switch entry.epoch.kind {
+            case .creation: "created"
+            case .takeover: "takeover"
+            case .migrate: "migrate"
+            case .uncleanStart: "restart"
+            }
         return EpochDescription(
-            number: entry.epoch.number, id: Identity(high: 0, low: entry.epoch.id.rawValue), kind: kind,
-            firstID: entry.firstID, host: entry.epoch.hostName
+            number: entry.epoch.number,
+            id: Identity(high: 0, low: entry.epoch.id.rawValue),
+            kind: kind,
+            firstID: entry.firstID,
+            host: entry.epoch.hostName
         )
     }
 
@@ -48,7 +67,9 @@ extension RVGNode {
                 let compared = target.source?.compared.reduce(0, +) ?? 0
                 let total = machine.volumes.reduce(0) { $0 + $1.size }
                 let percent = total == 0 ? 100 : compared * 100 / total
-                lines.append("\(job.name): \(machine.label(of: target.host)) \(words(target.phase)), \(percent)% compared")
+                lines.append(
+                    "\(job.name): \(machine.label(of: target.host)) \(words(target.phase)), \(percent)% compared"
+                )
             }
         }
         if let job = machine.header.targetJob {
@@ -78,13 +99,22 @@ extension RVGNode {
         let data = dataStatus(link, peer)
         let behind = behind(link, peer)
         return LinkDescription(
-            name: link.name, remoteHost: link.peerName, remoteRVG: link.peerRVG, remoteDiskGroup: link.peerDiskGroup,
-            state: link.attachID == nil ? "STALE" : link.paused ? "PAUSE" : "ACTIVE", kstate: kstate(link, peer),
-            flags: flags(link, peer, consistent: contact?.consistent ?? false), dataStatus: data,
+            name: link.name,
+            remoteHost: link.peerName,
+            remoteRVG: link.peerRVG,
+            remoteDiskGroup: link.peerDiskGroup,
+            state: link.attachID == nil ? "STALE" : link.paused ? "PAUSE" : "ACTIVE",
+            kstate: kstate(link, peer),
+            flags: flags(link, peer, consistent: contact?.consistent ?? false),
+            dataStatus: data,
             consistent: machine.header.isPrimary ? contact?.consistent ?? false : machine.isImageConsistent,
-            diverged: 0, replicationStatus: replicationStatus(link, peer), behindUpdates: behind.updates,
-            behindBytes: behind.bytes, behindSeconds: behind.seconds,
-            behindPercent: Double(behind.log) * 100 / Double(max(machine.capacity, 1)), settings: link.settings,
+            diverged: 0,
+            replicationStatus: replicationStatus(link, peer),
+            behindUpdates: behind.updates,
+            behindBytes: behind.bytes,
+            behindSeconds: behind.seconds,
+            behindPercent: Double(behind.log) * 100 / Double(max(machine.capacity, 1)),
+            settings: link.settings,
             currentMode: machine.isSynchronous(link) ? "synchronous" : "asynchronous",
             disconnectReason: peer?.contact == nil ? link.detachReason ?? peer?.lostReason : link.detachReason,
             lastContactAge: peer?.contact != nil
@@ -117,7 +147,9 @@ extension RVGNode {
         return flags
     }
 
-    /// up-to-date, behind, inconsistent or unknown. What is not proven at this moment is unknown.
+    /// up-to-date, behind, inconsistent or unknown.
+    ///
+    /// What is not proven at this moment is unknown.
     private func dataStatus(_ link: LinkRecord, _ peer: Peer?) -> String {
         guard link.attachID != nil, let peer, let contact = peer.contact else { return "unknown" }
         if machine.header.isPrimary {
@@ -131,28 +163,38 @@ extension RVGNode {
         return machine.durable >= theirs ? "up-to-date" : "behind"
     }
 
-    private func behind(_ link: LinkRecord, _ peer: Peer?) -> (updates: UInt64, bytes: UInt64, seconds: Double, log: UInt64) {
+    private func behind(
+        _ link: LinkRecord,
+        _ peer: Peer?
+    ) -> (updates: UInt64, bytes: UInt64, seconds: Double, log: UInt64) {
         guard link.attachID != nil else { return (0, 0, 0, 0) }
         if machine.header.isPrimary {
-            let logged = peer?.contact != nil && peer?.sending.isStreaming == true
+            let logged =
+                peer?.contact != nil && peer?.sending.isStreaming == true
                 ? peer?.sending.logged ?? .zero : link.cursor ?? .zero
             guard logged < machine.end else { return (0, 0, 0, 0) }
             let before = machine.position(at: logged)
             let oldest = machine.record(logged.next)?.wallTime ?? 0
             let seconds = oldest == 0 || wallTime < oldest ? 0 : Double(wallTime - oldest) / 1e9
             return (
-                machine.end.value - logged.value, machine.cumulativeBytes - min(before.cumulative, machine.cumulativeBytes),
+                machine.end.value - logged.value,
+                machine.cumulativeBytes - min(before.cumulative, machine.cumulativeBytes),
                 seconds, machine.logBytes(from: logged.next)
             )
         }
         guard let theirs = machine.following.primaryEnd, theirs > machine.durable else { return (0, 0, 0, 0) }
         let own = machine.record(machine.durable)?.wallTime ?? 0
-        let seconds = own == 0 ? 0 : Double((machine.following.primaryEndTime ?? own) - min(own, machine.following.primaryEndTime ?? own)) / 1e9
+        let seconds =
+            own == 0
+            ? 0
+            : Double((machine.following.primaryEndTime ?? own) - min(own, machine.following.primaryEndTime ?? own))
+                / 1e9
         return (theirs.value - machine.durable.value, 0, seconds, 0)
     }
 
     private func replicationStatus(_ link: LinkRecord, _ peer: Peer?) -> String {
-        if jobs.contains(where: { $0.phase != .over && !$0.verifyOnly && $0.targets.contains { $0.host == link.peer } }) {
+        if jobs.contains(where: { $0.phase != .over && !$0.verifyOnly && $0.targets.contains { $0.host == link.peer } })
+        {
             return "stopped (difference-based synchronization in progress)"
         }
         guard link.attachID != nil else {
@@ -169,15 +211,22 @@ extension RVGNode {
         let standing = machine.header.checkpoints.map { checkpoint in
             let bytes = machine.logBytes(from: checkpoint.start)
             return CheckpointDescription(
-                name: checkpoint.name, state: checkpoint.isComplete ? "completed" : "started", bytes: bytes,
-                percent: Double(bytes) * 100 / Double(machine.capacity), startID: checkpoint.start,
+                name: checkpoint.name,
+                state: checkpoint.isComplete ? "completed" : "started",
+                bytes: bytes,
+                percent: Double(bytes) * 100 / Double(machine.capacity),
+                startID: checkpoint.start,
                 endID: checkpoint.madeByHand ? checkpoint.end : checkpoint.targets.compactMap(\.end).max()
             )
         }
         let dead = machine.overflowed.map { entry in
             CheckpointDescription(
-                name: entry.checkpoint.name, state: "overflowed", bytes: entry.bytesNeeded, percent: 100,
-                startID: entry.checkpoint.start, endID: entry.checkpoint.end
+                name: entry.checkpoint.name,
+                state: "overflowed",
+                bytes: entry.bytesNeeded,
+                percent: 100,
+                startID: entry.checkpoint.start,
+                endID: entry.checkpoint.end
             )
         }
         return standing + dead
@@ -190,7 +239,9 @@ extension RVGNode {
             return Double(record.wallTime) / 1e9
         }
         return UpdatesDescription(
-            rlink: link.name, secondaryID: machine.durable, secondaryTime: time(machine.durable),
+            rlink: link.name,
+            secondaryID: machine.durable,
+            secondaryTime: time(machine.durable),
             primaryID: machine.following.primaryEnd,
             primaryTime: machine.following.primaryEndTime.map { Double($0) / 1e9 }
         )
@@ -225,7 +276,8 @@ extension RVGNode {
         machine.peers.compactMap { peer in
             guard let contact = peer.lastContact else { return nil }
             return LastContact(
-                host: peer.host, contact: contact,
+                host: peer.host,
+                contact: contact,
                 age: peer.lastHeard.map { Double(now.milliseconds(since: $0)) / 1000 }
             )
         }

@@ -1,7 +1,9 @@
 import HomewardCore
 
 /// One RVG of one host with everything that runs on it: the machine, the one operation over several hosts, the
-/// synchronizations. Pure: stepped under the RVG's lock, drained by lanes; the real host and the simulator drive it alike.
+/// synchronizations.
+///
+/// Pure: stepped under the RVG's lock, drained by lanes; the real host and the simulator drive it alike.
 ///
 /// Answers and messages made by a step leave only when the header they rest on is durable.
 public struct RVGNode: Sendable {
@@ -60,7 +62,9 @@ public struct RVGNode: Sendable {
     /// Reports something to the machine (the end of a lane's work, a session, a tick) and lets everything that waited for it
     /// go on.
     public mutating func step<Value>(
-        now: Instant, wallTime: UInt64, into effects: inout NodeEffects,
+        now: Instant,
+        wallTime: UInt64,
+        into effects: inout NodeEffects,
         _ body: (inout RVGMachine, inout Effects) -> Value
     ) -> Value {
         lastNow = now
@@ -124,7 +128,11 @@ public struct RVGNode: Sendable {
 
     /// A task ended.
     public mutating func taskDone(
-        _ id: UInt64, _ result: TaskResult, now: Instant, wallTime: UInt64, into effects: inout NodeEffects
+        _ id: UInt64,
+        _ result: TaskResult,
+        now: Instant,
+        wallTime: UInt64,
+        into effects: inout NodeEffects
     ) {
         lastNow = now
         self.wallTime = wallTime
@@ -143,10 +151,17 @@ public struct RVGNode: Sendable {
 
     // MARK: Messages
 
-    /// A peer said something of this RVG. Payloads of records are given to `keep`, which says where they are.
+    /// A peer said something of this RVG.
+    ///
+    /// Payloads of records are given to `keep`, which says where they are.
     public mutating func received(
-        _ message: PeerMessage, from host: HostID, session: UInt64, now: Instant, wallTime: UInt64,
-        into effects: inout NodeEffects, keep: ([UInt8]) -> PayloadReference
+        _ message: PeerMessage,
+        from host: HostID,
+        session: UInt64,
+        now: Instant,
+        wallTime: UInt64,
+        into effects: inout NodeEffects,
+        keep: ([UInt8]) -> PayloadReference
     ) {
         lastNow = now
         self.wallTime = wallTime
@@ -168,31 +183,62 @@ public struct RVGNode: Sendable {
     }
 
     private mutating func replicationReceived(
-        _ message: ReplicationMessage, from host: HostID, session: UInt64, now: Instant,
-        into effects: inout NodeEffects, keep: ([UInt8]) -> PayloadReference
+        _ message: ReplicationMessage,
+        from host: HostID,
+        session: UInt64,
+        now: Instant,
+        into effects: inout NodeEffects,
+        keep: ([UInt8]) -> PayloadReference
     ) {
         switch message {
         case .start(let attach, let history, let durable):
             machine.startReceived(
-                attach, history: history, durable: durable, from: host, session: session, now: now, into: &effects.core
+                attach,
+                history: history,
+                durable: durable,
+                from: host,
+                session: session,
+                now: now,
+                into: &effects.core
             )
         case .report(let attach, let loggedEnd):
             machine.reportReceived(
-                attach, loggedEnd: loggedEnd, from: host, session: session, now: now, into: &effects.core
+                attach,
+                loggedEnd: loggedEnd,
+                from: host,
+                session: session,
+                now: now,
+                into: &effects.core
             )
         case .records(let attach, let epoch, let durable, let records):
             machine.recordsReceived(
-                attach, epoch: epoch, durable: durable,
-                records.map { ($0.record, $0.payload.isEmpty ? .none : keep($0.payload)) }, from: host, session: session,
-                now: now, into: &effects.core
+                attach,
+                epoch: epoch,
+                durable: durable,
+                records.map { ($0.record, $0.payload.isEmpty ? .none : keep($0.payload)) },
+                from: host,
+                session: session,
+                now: now,
+                into: &effects.core
             )
         case .acknowledge(let attach, let received, let logged):
             machine.acknowledgeReceived(
-                attach, received: received, logged: logged, from: host, session: session, into: &effects.core
+                attach,
+                received: received,
+                logged: logged,
+                from: host,
+                session: session,
+                into: &effects.core
             )
         case .heartbeat(let attach, let durable, let end, let time):
             machine.heartbeatReceived(
-                attach, durable: durable, end: end, wallTime: time, from: host, session: session, now: now,
+                attach,
+                durable: durable,
+                end: end,
+                wallTime: time,
+                from: host,
+                session: session,
+                now: now,
                 into: &effects.core
             )
         case .notAttached(let attach):
@@ -202,7 +248,12 @@ public struct RVGNode: Sendable {
 
     /// A session with a peer ended.
     public mutating func sessionEnded(
-        _ host: HostID, session: UInt64, reason: String, now: Instant, wallTime: UInt64, into effects: inout NodeEffects
+        _ host: HostID,
+        session: UInt64,
+        reason: String,
+        now: Instant,
+        wallTime: UInt64,
+        into effects: inout NodeEffects
     ) {
         lastNow = now
         guard machine.peer(host)?.session == session else { return }

@@ -28,14 +28,21 @@ extension RVGNode {
     private static var sampleBlocks: Int { 32 }
 
     package mutating func beginAttach(
-        _ peer: HostID, how: AttachMode, consent: Bool, token: UInt64, now: Instant, into effects: inout NodeEffects
+        _ peer: HostID,
+        how: AttachMode,
+        consent: Bool,
+        token: UInt64,
+        now: Instant,
+        into effects: inout NodeEffects
     ) throws(Refusal) {
         try machine.requireOpenPrimary(for: "startrep")
         let link = try machine.requireLink(peer)
         if link.attachID != nil {
             guard !link.paused else {
                 throw machine.refuse(
-                    .linkPaused, "\(link.name) is paused", hint: machine.command("resumerep", link.peerName)
+                    .linkPaused,
+                    "\(link.name) is paused",
+                    hint: machine.command("resumerep", link.peerName)
                 )
             }
             let summary = "replication to \(link.peerName) is started already"
@@ -45,7 +52,12 @@ extension RVGNode {
         try requireNoSynchronization(of: peer, for: "startrep")
         _ = try machine.requireContact(peer, for: "startrep")
         var state = AttachOperation(
-            token: token, peer: peer, how: how, attach: machine.random.name(), start: .zero, phase: .quiescing,
+            token: token,
+            peer: peer,
+            how: how,
+            attach: machine.random.name(),
+            start: .zero,
+            phase: .quiescing,
             seed: machine.random.next()
         )
         switch how {
@@ -80,7 +92,8 @@ extension RVGNode {
                 )
             }
             throw machine.refuse(
-                .unknownCheckpoint, "there is no checkpoint \(name)",
+                .unknownCheckpoint,
+                "there is no checkpoint \(name)",
                 hint: "vxrvg -g \(machine.diskGroup) cplist \(machine.name); or make one: "
                     + machine.command("syncrvg", host, options: "-c \(name)")
             )
@@ -88,7 +101,8 @@ extension RVGNode {
         if checkpoint.madeByHand {
             guard checkpoint.end != nil else {
                 throw machine.refuse(
-                    .checkpointIncomplete, "checkpoint \(name) was started and not ended",
+                    .checkpointIncomplete,
+                    "checkpoint \(name) was started and not ended",
                     hint: "when the copy has ended: vxrvg -g \(machine.diskGroup) checkend \(machine.name)"
                 )
             }
@@ -103,13 +117,15 @@ extension RVGNode {
         }
         guard let target = checkpoint.targets.first(where: { $0.host == peer }) else {
             throw machine.refuse(
-                .noReceipt, "checkpoint \(name) was not made for \(host)",
+                .noReceipt,
+                "checkpoint \(name) was not made for \(host)",
                 hint: machine.command("syncrvg", host, options: "-c NAME")
             )
         }
         guard target.end != nil, target.received else {
             throw machine.refuse(
-                .checkpointIncomplete, "the synchronization of \(host) under checkpoint \(name) is not complete",
+                .checkpointIncomplete,
+                "the synchronization of \(host) under checkpoint \(name) is not complete",
                 hint: "go on with it: " + machine.command("syncrvg", host, options: "-c \(name)")
             )
         }
@@ -131,13 +147,19 @@ extension RVGNode {
                 abandonAttach(
                     state,
                     Refusal(
-                        .hostUnreachable, host, "was lost before it had agreed; nothing was changed",
-                        hint: "repeat startrep when it answers", host: machine.hostName
-                    ), &effects
+                        .hostUnreachable,
+                        host,
+                        "was lost before it had agreed; nothing was changed",
+                        hint: "repeat startrep when it answers",
+                        host: machine.hostName
+                    ),
+                    &effects
                 )
             } else if now >= deadline {
                 abandonAttach(
-                    state, machine.refuse(.timedOut, "\(host) did not answer within 10 s", hint: "repeat startrep"), &effects
+                    state,
+                    machine.refuse(.timedOut, "\(host) did not answer within 10 s", hint: "repeat startrep"),
+                    &effects
                 )
             }
         case .committed:
@@ -171,7 +193,10 @@ extension RVGNode {
     }
 
     package mutating func attachTaskDone(
-        _ state: AttachOperation, _ result: TaskResult, now: Instant, into effects: inout NodeEffects
+        _ state: AttachOperation,
+        _ result: TaskResult,
+        now: Instant,
+        into effects: inout NodeEffects
     ) {
         guard case .sampling(let ranges) = state.phase else { return }
         var state = state
@@ -182,7 +207,8 @@ extension RVGNode {
             }
             offerAttach(state, now: now, into: &effects)
         case .failed(let refusal): abandonAttach(state, refusal, &effects)
-        case .salvaged, .block, .differing, .done, .cursor: preconditionFailure("a sample ends with hashes or a failure")
+        case .salvaged, .block, .differing, .done, .cursor:
+            preconditionFailure("a sample ends with hashes or a failure")
         }
     }
 
@@ -191,11 +217,20 @@ extension RVGNode {
         let before = machine.position(at: state.start)
         let history = machine.header.lineage.history
         let offer = AttachOffer(
-            attach: state.attach, checkpoint: state.checkpoint?.id, checkpointName: state.checkpoint?.name,
-            madeByHand: state.checkpoint?.madeByHand ?? false, start: state.start, end: state.end,
-            historyAtStart: history.upTo(state.start), history: history, lastDataID: before.lastData,
-            dataCount: before.dataCount, cumulativeBytes: before.cumulative, volumes: machine.volumes,
-            sample: state.sample, sampleSeed: state.seed
+            attach: state.attach,
+            checkpoint: state.checkpoint?.id,
+            checkpointName: state.checkpoint?.name,
+            madeByHand: state.checkpoint?.madeByHand ?? false,
+            start: state.start,
+            end: state.end,
+            historyAtStart: history.upTo(state.start),
+            history: history,
+            lastDataID: before.lastData,
+            dataCount: before.dataCount,
+            cumulativeBytes: before.cumulative,
+            volumes: machine.volumes,
+            sample: state.sample,
+            sampleSeed: state.seed
         )
         state.phase = .preparing(deadline: now.advanced(byMilliseconds: machine.limits.operationMilliseconds * 3))
         operation = .attach(state)
@@ -203,7 +238,10 @@ extension RVGNode {
     }
 
     package mutating func attachVote(
-        _ state: AttachOperation, _ vote: Vote, now: Instant, into effects: inout NodeEffects
+        _ state: AttachOperation,
+        _ vote: Vote,
+        now: Instant,
+        into effects: inout NodeEffects
     ) {
         guard case .preparing = state.phase else { return }
         if case .no(let refusal) = vote { return abandonAttach(state, refusal, &effects) }
@@ -213,9 +251,11 @@ extension RVGNode {
             return abandonAttach(
                 state,
                 machine.refuse(
-                    .checkpointOverflowed, "checkpoint \(checkpoint.name) overflowed while startrep ran",
+                    .checkpointOverflowed,
+                    "checkpoint \(checkpoint.name) overflowed while startrep ran",
                     hint: machine.command("syncrvg", machine.label(of: state.peer), options: "-c NAME")
-                ), &effects
+                ),
+                &effects
             )
         }
         guard let link = machine.header.linkIndex(state.peer) else { return }

@@ -31,12 +31,20 @@ package struct Participant: Sendable {
 
 extension RVGNode {
     package mutating func prepareReceived(
-        _ prepare: Prepare, from host: HostID, now: Instant, into effects: inout NodeEffects
+        _ prepare: Prepare,
+        from host: HostID,
+        now: Instant,
+        into effects: inout NodeEffects
     ) {
         switch prepare {
         case .takeover(let transaction, let epoch, let firstID, let history, let dataCount):
             takeoverAnnounced(
-                transaction, epoch: epoch, firstID: firstID, history: history, dataCount: dataCount, from: host,
+                transaction,
+                epoch: epoch,
+                firstID: firstID,
+                history: history,
+                dataCount: dataCount,
+                from: host,
                 into: &effects
             )
         case .makesec(let transaction, let history, _, _):
@@ -79,7 +87,8 @@ extension RVGNode {
             receipt.start == offer.start, receipt.end == offer.end
         else {
             throw machine.refuse(
-                .noReceipt, "the copy on \(machine.hostName) was not made with checkpoint \(offer.checkpointName ?? "")",
+                .noReceipt,
+                "the copy on \(machine.hostName) was not made with checkpoint \(offer.checkpointName ?? "")",
                 hint: machine.command("syncrvg", machine.hostName, options: "-c NAME")
             )
         }
@@ -90,12 +99,14 @@ extension RVGNode {
         let history = machine.header.lineage.history
         guard !history.entries.isEmpty else { return }
         let hint = machine.command("syncrvg", machine.hostName, options: "-c NAME")
-        guard let diverged = history.divergence(end: machine.end, dataCount: machine.dataCount, from: offer.history) else {
+        guard let diverged = history.divergence(end: machine.end, dataCount: machine.dataCount, from: offer.history)
+        else {
             throw machine.refuse(.otherLineage, "the two RVGs have no epoch in common", hint: hint)
         }
         guard diverged == 0 else {
             throw machine.refuse(
-                .diverged, "\(machine.hostName) holds \(diverged) updates that \(machine.label(of: host)) does not have",
+                .diverged,
+                "\(machine.hostName) holds \(diverged) updates that \(machine.label(of: host)) does not have",
                 hint: hint
             )
         }
@@ -103,7 +114,8 @@ extension RVGNode {
             throw machine.refuse(
                 .notUpToDate,
                 "\(machine.hostName) holds \(machine.dataCount) of the \(offer.dataCount) updates of "
-                    + "\(machine.label(of: host)), so the two are not identical", hint: hint
+                    + "\(machine.label(of: host)), so the two are not identical",
+                hint: hint
             )
         }
     }
@@ -113,7 +125,9 @@ extension RVGNode {
         let name = machine.label(of: host)
         guard !machine.header.isPrimary else {
             throw machine.refuse(
-                .notSecondary, "\(machine.hostName) is a Primary", hint: machine.command("makesec", name) + " on \(machine.hostName)"
+                .notSecondary,
+                "\(machine.hostName) is a Primary",
+                hint: machine.command("makesec", name) + " on \(machine.hostName)"
             )
         }
         try requireIdle(for: verb)
@@ -121,15 +135,19 @@ extension RVGNode {
         guard machine.header.linkIndex(host) != nil else {
             throw machine.refuse(.unknownSecondary, "\(name) is not in the RDS here", hint: machine.command("printrvg"))
         }
-        if let current = history.current, let closing = machine.header.lineage.closing(of: current, senderHistory: history) {
+        if let current = history.current,
+            let closing = machine.header.lineage.closing(of: current, senderHistory: history)
+        {
             throw machine.refuse(
-                .rival, "\(closing.hostName) ended the reign of \(name) (epoch \(closing.number))",
+                .rival,
+                "\(closing.hostName) ended the reign of \(name) (epoch \(closing.number))",
                 hint: "make one of the two a Secondary of the other: makesec"
             )
         }
         if !force, let rival = machine.header.lineage.rival(of: history) {
             throw machine.refuse(
-                .rival, "\(rival.hostName) took over from the same history (epoch \(rival.number)) and did not give way",
+                .rival,
+                "\(rival.hostName) took over from the same history (epoch \(rival.number)) and did not give way",
                 hint: "makesec on one of \(rival.hostName) and \(name) first"
                     + (verb == "syncrvg" ? "; or syncrvg -f" : "")
             )
@@ -138,7 +156,8 @@ extension RVGNode {
             if case .takeover = $0 { !force && $0.peer != host } else { false }
         }) {
             throw machine.refuse(
-                .transactionInDoubt, "\(machine.hostName) promised to let \(machine.label(of: by)) take over",
+                .transactionInDoubt,
+                "\(machine.hostName) promised to let \(machine.label(of: by)) take over",
                 hint: "ask \(machine.label(of: by)); if it is gone for good: syncrvg -f"
             )
         }
@@ -183,7 +202,10 @@ extension RVGNode {
     }
 
     package mutating func participantTaskDone(
-        _ token: UInt64, _ result: TaskResult, now: Instant, into effects: inout NodeEffects
+        _ token: UInt64,
+        _ result: TaskResult,
+        now: Instant,
+        into effects: inout NodeEffects
     ) {
         guard let position = participants.firstIndex(where: { $0.token == token }) else { return }
         let participant = participants[position]
@@ -198,7 +220,8 @@ extension RVGNode {
             guard differing == 0 else {
                 participants.remove(at: position)
                 let refusal = machine.refuse(
-                    .copyDiffers, "\(differing) of \(hashes.count) sampled blocks differ on \(machine.hostName)",
+                    .copyDiffers,
+                    "\(differing) of \(hashes.count) sampled blocks differ on \(machine.hostName)",
                     hint: machine.command("syncrvg", machine.hostName, options: "-c NAME")
                 )
                 return vote(.no(refusal), token: token, to: participant.peer, &effects)
@@ -210,12 +233,19 @@ extension RVGNode {
     }
 
     /// Step 14: one header write takes the base, the history and the attachment; then the vote.
-    private mutating func acceptAttach(_ participant: Participant, _ offer: AttachOffer, into effects: inout NodeEffects) {
+    private mutating func acceptAttach(
+        _ participant: Participant,
+        _ offer: AttachOffer,
+        into effects: inout NodeEffects
+    ) {
         participants.removeAll { $0.token == participant.token }
         guard machine.isLogIdle, let link = machine.header.linkIndex(participant.peer) else { return }
         machine.forgetStream()
         machine.rebaseLog(
-            after: offer.start, dataCount: offer.dataCount, lastData: offer.lastDataID, cumulative: offer.cumulativeBytes
+            after: offer.start,
+            dataCount: offer.dataCount,
+            lastData: offer.lastDataID,
+            cumulative: offer.cumulativeBytes
         )
         machine.header.lineage.adopt(offer.historyAtStart)
         for entry in offer.history.entries { machine.header.lineage.note(entry.epoch) }

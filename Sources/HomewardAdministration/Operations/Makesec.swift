@@ -22,7 +22,11 @@ package struct MakesecOperation: Sendable {
 
 extension RVGNode {
     package mutating func beginMakesec(
-        _ peer: HostID, force: Bool, token: UInt64, now: Instant, into effects: inout NodeEffects
+        _ peer: HostID,
+        force: Bool,
+        token: UInt64,
+        now: Instant,
+        into effects: inout NodeEffects
     ) throws(Refusal) {
         let newPrimary = machine.label(of: peer)
         guard machine.header.isPrimary else {
@@ -31,7 +35,8 @@ extension RVGNode {
                 return answer(token, .success(.done(Outcome(already: true, summary: summary))), &effects)
             }
             throw machine.refuse(
-                .notPrimary, "\(machine.hostName) is not a Primary, so there is nothing to convert",
+                .notPrimary,
+                "\(machine.hostName) is not a Primary, so there is nothing to convert",
                 hint: machine.command("printrvg", options: "-l")
             )
         }
@@ -42,7 +47,11 @@ extension RVGNode {
         try machine.requireClosed(for: "makesec")
         machine.volumesHeldBy = "makesec"
         let state = MakesecOperation(
-            token: token, peer: peer, force: force, transaction: machine.random.name(), phase: .applying
+            token: token,
+            peer: peer,
+            force: force,
+            transaction: machine.random.name(),
+            phase: .applying
         )
         machine.decide(later: state.transaction.rawValue)
         machine.wantApplied(&effects.core)
@@ -53,7 +62,8 @@ extension RVGNode {
         let name = machine.label(of: peer)
         guard contact.lineage.history.fork(with: machine.header.lineage.history) != nil else {
             throw machine.refuse(
-                .otherLineage, "the RVG on \(name) does not descend from this one",
+                .otherLineage,
+                "the RVG on \(name) does not descend from this one",
                 hint: "remove one of the two with delpri and add it again with addsec"
             )
         }
@@ -76,14 +86,22 @@ extension RVGNode {
             guard machine.peer(state.peer)?.contact != nil else {
                 return abandonOperation(
                     Refusal(
-                        .hostUnreachable, machine.label(of: state.peer), "was lost before it had agreed; nothing was changed",
-                        hint: "repeat makesec when it answers", host: machine.hostName
-                    ), &effects
+                        .hostUnreachable,
+                        machine.label(of: state.peer),
+                        "was lost before it had agreed; nothing was changed",
+                        hint: "repeat makesec when it answers",
+                        host: machine.hostName
+                    ),
+                    &effects
                 )
             }
             guard now >= deadline else { return }
             abandonOperation(
-                machine.refuse(.timedOut, "\(machine.label(of: state.peer)) did not answer within 10 s", hint: "repeat makesec"),
+                machine.refuse(
+                    .timedOut,
+                    "\(machine.label(of: state.peer)) did not answer within 10 s",
+                    hint: "repeat makesec"
+                ),
                 &effects
             )
         case .confirming(let deadline):
@@ -106,16 +124,23 @@ extension RVGNode {
         guard let contact = machine.peer(state.peer)?.contact else {
             return abandonOperation(
                 Refusal(
-                    .hostUnreachable, machine.label(of: state.peer), "was lost; nothing was changed",
-                    hint: "repeat makesec when it answers", host: machine.hostName
-                ), &effects
+                    .hostUnreachable,
+                    machine.label(of: state.peer),
+                    "was lost; nothing was changed",
+                    hint: "repeat makesec when it answers",
+                    host: machine.hostName
+                ),
+                &effects
             )
         }
         var state = state
         let history = contact.lineage.history
-        state.unsent = machine.header.lineage.history.divergence(
-            end: machine.end, dataCount: machine.dataCount, from: history
-        ) ?? machine.dataCount
+        state.unsent =
+            machine.header.lineage.history.divergence(
+                end: machine.end,
+                dataCount: machine.dataCount,
+                from: history
+            ) ?? machine.dataCount
         let records = machine.divergedRecords(from: history)
         if state.unsent > 0 {
             let counted = Discarded(records: records)
@@ -127,7 +152,8 @@ extension RVGNode {
                             + (counted.map { ": \(machine.phrase($0))" } ?? ""),
                         hint: "to give them up, kept in a salvage file: "
                             + machine.command("makesec", machine.label(of: state.peer), options: "-f")
-                    ), &effects
+                    ),
+                    &effects
                 )
             }
             state.discarded = counted
@@ -140,7 +166,10 @@ extension RVGNode {
     }
 
     package mutating func makesecTaskDone(
-        _ state: MakesecOperation, _ result: TaskResult, now: Instant, into effects: inout NodeEffects
+        _ state: MakesecOperation,
+        _ result: TaskResult,
+        now: Instant,
+        into effects: inout NodeEffects
     ) {
         guard case .salvaging = state.phase else { return }
         var state = state
@@ -162,15 +191,22 @@ extension RVGNode {
         machine.send(
             .prepare(
                 .makesec(
-                    state.transaction, history: machine.header.lineage.history, end: machine.end,
+                    state.transaction,
+                    history: machine.header.lineage.history,
+                    end: machine.end,
                     dataCount: machine.dataCount
                 )
-            ), to: state.peer, &effects.core
+            ),
+            to: state.peer,
+            &effects.core
         )
     }
 
     package mutating func makesecVote(
-        _ state: MakesecOperation, _ vote: Vote, now: Instant, into effects: inout NodeEffects
+        _ state: MakesecOperation,
+        _ vote: Vote,
+        now: Instant,
+        into effects: inout NodeEffects
     ) {
         guard case .preparing = state.phase else { return }
         switch vote {
@@ -192,26 +228,42 @@ extension RVGNode {
 
     /// An old Primary announces that it becomes this host's Secondary.
     package mutating func makesecAnnounced(
-        _ transaction: TransactionID, history: History, from host: HostID, into effects: inout NodeEffects
+        _ transaction: TransactionID,
+        history: History,
+        from host: HostID,
+        into effects: inout NodeEffects
     ) {
         let token = transaction.rawValue
         func no(_ refusal: Refusal) { machine.send(.vote(token: token, .no(refusal)), to: host, &effects.core) }
         guard machine.header.isPrimary, machine.isOpen || machine.header.stopped else {
             return no(
                 machine.closedBecause
-                    ?? machine.refuse(.notPrimary, "\(machine.hostName) is not the Primary", hint: machine.command("printrvg"))
+                    ?? machine.refuse(
+                        .notPrimary,
+                        "\(machine.hostName) is not the Primary",
+                        hint: machine.command("printrvg")
+                    )
             )
         }
         guard machine.header.lineage.history.fork(with: history) != nil else {
-            return no(machine.refuse(.otherLineage, "the two RVGs have no epoch in common", hint: "delpri, then addsec"))
+            return no(
+                machine.refuse(.otherLineage, "the two RVGs have no epoch in common", hint: "delpri, then addsec")
+            )
         }
         if case .makesec? = operation {
-            return no(machine.refuse(.operationInProgress, "\(machine.hostName) runs makesec itself", hint: "wait for its end"))
+            return no(
+                machine.refuse(
+                    .operationInProgress,
+                    "\(machine.hostName) runs makesec itself",
+                    hint: "wait for its end"
+                )
+            )
         }
         guard let link = machine.header.linkIndex(host) else {
             return no(
                 machine.refuse(
-                    .unknownSecondary, "\(machine.label(of: host)) is not in the RDS of \(machine.hostName)",
+                    .unknownSecondary,
+                    "\(machine.label(of: host)) is not in the RDS of \(machine.hostName)",
                     hint: machine.command("addsec", "\(machine.hostName) \(machine.label(of: host))")
                 )
             )
@@ -251,13 +303,18 @@ extension RVGMachine {
 
     package func describe(_ discarded: Discarded, host: String? = nil) -> DiscardedUpdates {
         DiscardedUpdates(
-            host: host ?? hostName, updates: discarded.updates, bytes: discarded.bytes, firstID: discarded.firstID,
-            lastID: discarded.lastID, firstTime: Double(discarded.firstTime) / 1e9,
+            host: host ?? hostName,
+            updates: discarded.updates,
+            bytes: discarded.bytes,
+            firstID: discarded.firstID,
+            lastID: discarded.lastID,
+            firstTime: Double(discarded.firstTime) / 1e9,
             lastTime: Double(discarded.lastTime) / 1e9,
             ranges: discarded.ranges.map {
                 VolumeRange(volume: volumes[Int($0.volume)].name, offset: $0.offset, length: $0.length)
             },
-            rangesLeftOff: discarded.rangesLeftOff, salvageFile: discarded.salvageFile
+            rangesLeftOff: discarded.rangesLeftOff,
+            salvageFile: discarded.salvageFile
         )
     }
 }

@@ -19,24 +19,33 @@ package struct MigrateOperation: Sendable {
 
 extension RVGNode {
     package mutating func beginMigrate(
-        _ peer: HostID, token: UInt64, now: Instant, into effects: inout NodeEffects
+        _ peer: HostID,
+        token: UInt64,
+        now: Instant,
+        into effects: inout NodeEffects
     ) throws(Refusal) {
         let host = machine.label(of: peer)
         if !machine.header.isPrimary, machine.header.follows == peer, machine.peer(peer)?.contact?.open == true {
-            return answer(token, .success(.done(Outcome(already: true, summary: "\(host) is the Primary already"))), &effects)
+            return answer(
+                token,
+                .success(.done(Outcome(already: true, summary: "\(host) is the Primary already"))),
+                &effects
+            )
         }
         try machine.requireOpenPrimary(for: "migrate")
         try requireIdle(for: "migrate")
         let link = try machine.requireLink(peer)
         guard link.attachID != nil else {
             throw machine.refuse(
-                .linkDetached, "\(link.name) is detached (stale)",
+                .linkDetached,
+                "\(link.name) is detached (stale)",
                 hint: "bring \(host) up to date first: " + machine.command("syncrvg", host, options: "-c NAME")
             )
         }
         if let job = jobs.first {
             throw machine.refuse(
-                .syncInProgress, "synchronization \(job.name) runs, and a change of role would void it",
+                .syncInProgress,
+                "synchronization \(job.name) runs, and a change of role would void it",
                 hint: "wait for its end, or interrupt it, then repeat migrate"
             )
         }
@@ -44,7 +53,8 @@ extension RVGNode {
         let contact = try machine.requireContact(peer, for: "migrate")
         guard contact.consistent else {
             throw machine.refuse(
-                .inconsistent, "\(host) is inconsistent until it has logged the end of its synchronization",
+                .inconsistent,
+                "\(host) is inconsistent until it has logged the end of its synchronization",
                 hint: "wait until repstatus says up-to-date, then repeat migrate"
             )
         }
@@ -53,7 +63,10 @@ extension RVGNode {
         machine.intakeHeldBy = "migrate"
         machine.wantDurable(&effects.core)
         let state = MigrateOperation(
-            token: token, peer: peer, transaction: machine.random.name(), epoch: handOverEpoch(to: peer),
+            token: token,
+            peer: peer,
+            transaction: machine.random.name(),
+            epoch: handOverEpoch(to: peer),
             phase: .draining(deadline: now.advanced(byMilliseconds: machine.limits.operationMilliseconds))
         )
         machine.decide(later: state.transaction.rawValue)
@@ -73,12 +86,15 @@ extension RVGNode {
         for link in machine.header.links where link.attachID != nil {
             guard !link.paused else {
                 throw machine.refuse(
-                    .linkPaused, "\(link.name) is paused", hint: machine.command("resumerep", link.peerName)
+                    .linkPaused,
+                    "\(link.name) is paused",
+                    hint: machine.command("resumerep", link.peerName)
                 )
             }
             guard machine.peer(link.peer)?.sending.isStreaming == true else {
                 throw machine.refuse(
-                    .linkDisconnected, "\(link.name) is attached and not connected",
+                    .linkDisconnected,
+                    "\(link.name) is attached and not connected",
                     hint: "bring \(link.peerName) back, or leave it out: "
                         + machine.command("stoprep", link.peerName, options: "-f")
                 )
@@ -102,7 +118,8 @@ extension RVGNode {
             state.phase = .preparing(deadline: now.advanced(byMilliseconds: machine.limits.operationMilliseconds))
             operation = .migrate(state)
             machine.send(
-                .prepare(.migrate(state.transaction, epoch: state.epoch, firstID: machine.end.next)), to: state.peer,
+                .prepare(.migrate(state.transaction, epoch: state.epoch, firstID: machine.end.next)),
+                to: state.peer,
                 &effects.core
             )
         case .preparing(let deadline):
@@ -110,10 +127,13 @@ extension RVGNode {
             guard lost || now >= deadline else { return }
             abandonOperation(
                 Refusal(
-                    lost ? .hostUnreachable : .timedOut, machine.label(of: state.peer),
+                    lost ? .hostUnreachable : .timedOut,
+                    machine.label(of: state.peer),
                     "\(lost ? "was lost" : "did not answer within 10 s"); the role was not moved",
-                    hint: "repeat migrate", host: machine.hostName
-                ), &effects
+                    hint: "repeat migrate",
+                    host: machine.hostName
+                ),
+                &effects
             )
         case .handing(let firstID, let deadline, let roleRecorded):
             handOver(state, firstID, deadline, roleRecorded, now: now, into: &effects)
@@ -126,20 +146,25 @@ extension RVGNode {
             return "\(link.peerName) by \(machine.end.value - min(logged.value, machine.end.value)) updates"
         }
         return machine.refuse(
-            .notUpToDate, "Secondaries are behind: \(names.joined(separator: ", "))",
+            .notUpToDate,
+            "Secondaries are behind: \(names.joined(separator: ", "))",
             hint: "wait until repstatus says up-to-date, then repeat migrate"
         )
     }
 
     package mutating func migrateVote(
-        _ state: MigrateOperation, _ vote: Vote, now: Instant, into effects: inout NodeEffects
+        _ state: MigrateOperation,
+        _ vote: Vote,
+        now: Instant,
+        into effects: inout NodeEffects
     ) {
         guard case .preparing = state.phase else { return }
         if case .no(let refusal) = vote { return abandonOperation(refusal, &effects) }
         // Nothing may have been logged since the id was told, or the new Primary would lack it.
         guard machine.durable == machine.end, machine.isLogIdle else {
             return abandonOperation(
-                machine.refuse(.notUpToDate, "a record was logged meanwhile", hint: "repeat migrate"), &effects
+                machine.refuse(.notUpToDate, "a record was logged meanwhile", hint: "repeat migrate"),
+                &effects
             )
         }
         var state = state
@@ -157,14 +182,19 @@ extension RVGNode {
         machine.headerChanged(&effects.core)
         machine.failWaiters(&effects.core)
         state.phase = .handing(
-            firstID: firstID, deadline: now.advanced(byMilliseconds: machine.limits.operationMilliseconds),
+            firstID: firstID,
+            deadline: now.advanced(byMilliseconds: machine.limits.operationMilliseconds),
             roleRecorded: false
         )
         operation = .migrate(state)
     }
 
     private mutating func handOver(
-        _ state: MigrateOperation, _ firstID: UpdateID, _ deadline: Instant, _ roleRecorded: Bool, now: Instant,
+        _ state: MigrateOperation,
+        _ firstID: UpdateID,
+        _ deadline: Instant,
+        _ roleRecorded: Bool,
+        now: Instant,
         into effects: inout NodeEffects
     ) {
         guard machine.isSettledOnDisk || roleRecorded else { return }
@@ -179,7 +209,9 @@ extension RVGNode {
         let open = machine.peer(state.peer)?.contact?.open == true
         let away = machine.peer(state.peer)?.contact == nil || now >= deadline
         guard open || away else { return }
-        var outcome = Outcome(summary: "\(host) is the Primary (epoch \(state.epoch.number)); replication to it runs back")
+        var outcome = Outcome(
+            summary: "\(host) is the Primary (epoch \(state.epoch.number)); replication to it runs back"
+        )
         if !open { outcome.notes.append("\(host) has not answered since it was told; it becomes Primary when it does") }
         if open { outcome.summary = "\(host) is the Primary; \(machine.hostName) follows it" }
         finishOperation(outcome, &effects)
@@ -188,7 +220,10 @@ extension RVGNode {
     // MARK: The new Primary
 
     package mutating func migrateAnnounced(
-        _ transaction: TransactionID, epoch: Epoch, firstID: UpdateID, from host: HostID,
+        _ transaction: TransactionID,
+        epoch: Epoch,
+        firstID: UpdateID,
+        from host: HostID,
         into effects: inout NodeEffects
     ) {
         let token = transaction.rawValue
@@ -196,13 +231,17 @@ extension RVGNode {
             machine.isImageConsistent, operation == nil, machine.header.pending.isEmpty
         else {
             let refusal = machine.refuse(
-                .inconsistent, "\(machine.hostName) cannot become Primary now", hint: machine.command("repstatus", options: "-l")
+                .inconsistent,
+                "\(machine.hostName) cannot become Primary now",
+                hint: machine.command("repstatus", options: "-l")
             )
             return vote(.no(refusal), token: token, to: host, &effects)
         }
         guard machine.end.next == firstID, machine.durable == machine.end else {
             let refusal = machine.refuse(
-                .notUpToDate, "\(machine.hostName) ends at \(machine.end), not \(firstID.previous)", hint: "repeat migrate"
+                .notUpToDate,
+                "\(machine.hostName) ends at \(machine.end), not \(firstID.previous)",
+                hint: "repeat migrate"
             )
             return vote(.no(refusal), token: token, to: host, &effects)
         }

@@ -41,12 +41,17 @@ extension RVGNode {
     package func requireIdle(for verb: String) throws(Refusal) {
         if let operation {
             throw machine.refuse(
-                .operationInProgress, "\(operation.verb) runs on it",
+                .operationInProgress,
+                "\(operation.verb) runs on it",
                 hint: "wait until it has ended (homeward status), then repeat \(verb)"
             )
         }
         if shutdown != nil {
-            throw machine.refuse(.operationInProgress, "the daemon is stopping", hint: "start it again, then repeat \(verb)")
+            throw machine.refuse(
+                .operationInProgress,
+                "the daemon is stopping",
+                hint: "start it again, then repeat \(verb)"
+            )
         }
     }
 
@@ -61,7 +66,11 @@ extension RVGNode {
     }
 
     package mutating func voteReceived(
-        _ token: UInt64, _ vote: Vote, from host: HostID, now: Instant, into effects: inout NodeEffects
+        _ token: UInt64,
+        _ vote: Vote,
+        from host: HostID,
+        now: Instant,
+        into effects: inout NodeEffects
     ) {
         if let job = jobs.firstIndex(where: { $0.id.rawValue == token }) {
             return jobVoteReceived(job, vote, from: host, now: now, into: &effects)
@@ -105,14 +114,17 @@ extension RVGNode {
         answer(ended.token, .success(.done(outcome)), &effects)
     }
 
-    /// Whoever typed the command went away. What was not committed is given up; the rest goes on without it.
+    /// Whoever typed the command went away.
+    ///
+    /// What was not committed is given up; the rest goes on without it.
     public mutating func cancel(token: UInt64, now: Instant, wallTime: UInt64, into effects: inout NodeEffects) {
         lastNow = now
         if let job = jobs.firstIndex(where: { $0.tokens.contains(token) }) {
             cancelJob(
                 job,
                 machine.refuse(
-                    .interrupted, "the synchronization was interrupted; checkpoint \(jobs[job].name) is deleted",
+                    .interrupted,
+                    "the synchronization was interrupted; checkpoint \(jobs[job].name) is deleted",
                     hint: "repeat syncrvg with a checkpoint name"
                 ),
                 into: &effects
@@ -160,8 +172,11 @@ extension RVGMachine {
     package func requireContact(_ host: HostID, for verb: String) throws(Refusal) -> Contact {
         guard let contact = peer(host)?.contact else {
             throw Refusal(
-                .hostUnreachable, label(of: host), "does not answer; \(verb) needs it",
-                hint: "start homeward on \(label(of: host)) or mend the network, then repeat \(verb)", host: hostName
+                .hostUnreachable,
+                label(of: host),
+                "does not answer; \(verb) needs it",
+                hint: "start homeward on \(label(of: host)) or mend the network, then repeat \(verb)",
+                host: hostName
             )
         }
         return contact
@@ -175,7 +190,9 @@ extension RVGMachine {
     package func requireLink(_ host: HostID) throws(Refusal) -> LinkRecord {
         guard let link = header.links.first(where: { $0.peer == host }) else {
             throw refuse(
-                .unknownSecondary, "\(label(of: host)) is not in the RDS", hint: "vradmin -g \(diskGroup) printrvg \(name)"
+                .unknownSecondary,
+                "\(label(of: host)) is not in the RDS",
+                hint: "vradmin -g \(diskGroup) printrvg \(name)"
             )
         }
         return link

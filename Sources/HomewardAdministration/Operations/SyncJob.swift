@@ -78,13 +78,20 @@ extension RVGNode {
         }
         guard let running else { return }
         throw machine.refuse(
-            .syncInProgress, "synchronization \(running.name) of \(machine.label(of: host)) runs",
+            .syncInProgress,
+            "synchronization \(running.name) of \(machine.label(of: host)) runs",
             hint: "wait for its end, then repeat \(verb)"
         )
     }
 
     package mutating func beginSynchronization(
-        _ hosts: [HostID], name: String, full: Bool, force: Bool, consent: Bool, token: UInt64, now: Instant,
+        _ hosts: [HostID],
+        name: String,
+        full: Bool,
+        force: Bool,
+        consent: Bool,
+        token: UInt64,
+        now: Instant,
         into effects: inout NodeEffects
     ) throws(Refusal) {
         try machine.requireOpenPrimary(for: "syncrvg")
@@ -94,7 +101,8 @@ extension RVGNode {
             let link = try machine.requireLink(host)
             guard link.attachID == nil else {
                 throw machine.refuse(
-                    .linkAttached, "\(link.name) is attached: its volumes belong to replication",
+                    .linkAttached,
+                    "\(link.name) is attached: its volumes belong to replication",
                     hint: "detach it first: " + machine.command("stoprep", link.peerName)
                 )
             }
@@ -126,8 +134,17 @@ extension RVGNode {
         machine.wantApplied(&effects.core)
         jobs.append(
             SyncJob(
-                id: id, name: name, start: start, phase: .marking(start), targets: hosts.map { SyncJob.Target(host: $0) },
-                tokens: [token], full: full, force: force, verifyOnly: false, resumed: false, seed: machine.random.next(),
+                id: id,
+                name: name,
+                start: start,
+                phase: .marking(start),
+                targets: hosts.map { SyncJob.Target(host: $0) },
+                tokens: [token],
+                full: full,
+                force: force,
+                verifyOnly: false,
+                resumed: false,
+                seed: machine.random.next(),
                 startedAt: now
             )
         )
@@ -135,7 +152,8 @@ extension RVGNode {
 
     private func nameInUse(_ name: String) -> Refusal {
         machine.refuse(
-            .checkpointNameInUse, "a checkpoint \(name) exists",
+            .checkpointNameInUse,
+            "a checkpoint \(name) exists",
             hint: "choose another name, or: vxrvg -g \(machine.diskGroup) -c \(name) checkdelete \(machine.name)"
         )
     }
@@ -149,9 +167,15 @@ extension RVGNode {
     private func already(_ checkpoint: Checkpoint, _ hosts: [HostID]) -> [SynchronizationReport] {
         hosts.map { host in
             SynchronizationReport(
-                secondary: machine.label(of: host), checkpoint: checkpoint.name, already: true,
+                secondary: machine.label(of: host),
+                checkpoint: checkpoint.name,
+                already: true,
                 volumes: machine.volumes.map { Progress.VolumeProgress(volume: $0.name, size: $0.size) },
-                startID: checkpoint.start, endID: checkpoint.end(for: host), seconds: 0, discarded: nil, notes: []
+                startID: checkpoint.start,
+                endID: checkpoint.end(for: host),
+                seconds: 0,
+                discarded: nil,
+                notes: []
             )
         }
     }
@@ -175,7 +199,10 @@ extension RVGNode {
     }
 
     package mutating func beginVerification(
-        _ hosts: [HostID], token: UInt64, now: Instant, into effects: inout NodeEffects
+        _ hosts: [HostID],
+        token: UInt64,
+        now: Instant,
+        into effects: inout NodeEffects
     ) throws(Refusal) {
         try machine.requireOpenPrimary(for: "syncrvg -verify")
         for host in hosts {
@@ -184,23 +211,35 @@ extension RVGNode {
             try requireNoSynchronization(of: host, for: "syncrvg -verify")
             guard link.attachID == nil || link.paused else {
                 throw machine.refuse(
-                    .linkAttached, "\(link.name) replicates: what is compared would change meanwhile",
+                    .linkAttached,
+                    "\(link.name) replicates: what is compared would change meanwhile",
                     hint: "pause it first: " + machine.command("pauserep", link.peerName)
                 )
             }
             if link.paused, machine.peer(host)?.sending.logged ?? link.cursor ?? .zero < machine.lastDataID {
                 throw machine.refuse(
-                    .notUpToDate, "\(link.peerName) was paused before it was up to date",
-                    hint: machine.command("resumerep", link.peerName) + ", wait until repstatus says up-to-date, pause again"
+                    .notUpToDate,
+                    "\(link.peerName) was paused before it was up to date",
+                    hint: machine.command("resumerep", link.peerName)
+                        + ", wait until repstatus says up-to-date, pause again"
                 )
             }
         }
         machine.wantApplied(&effects.core)
         jobs.append(
             SyncJob(
-                id: machine.random.name(), name: "verify", start: machine.end, phase: .marking(machine.end),
-                targets: hosts.map { SyncJob.Target(host: $0) }, tokens: [token], full: false, force: false,
-                verifyOnly: true, resumed: false, seed: machine.random.next(), startedAt: now
+                id: machine.random.name(),
+                name: "verify",
+                start: machine.end,
+                phase: .marking(machine.end),
+                targets: hosts.map { SyncJob.Target(host: $0) },
+                tokens: [token],
+                full: false,
+                force: false,
+                verifyOnly: true,
+                resumed: false,
+                seed: machine.random.next(),
+                startedAt: now
             )
         )
     }
@@ -235,9 +274,18 @@ extension RVGNode {
             machine.pins.append(checkpoint.start)
             jobs.append(
                 SyncJob(
-                    id: checkpoint.id, name: checkpoint.name, start: checkpoint.start, phase: .running, targets: targets,
-                    tokens: [], full: checkpoint.full, force: false, verifyOnly: false, resumed: true,
-                    seed: machine.random.next(), startedAt: now
+                    id: checkpoint.id,
+                    name: checkpoint.name,
+                    start: checkpoint.start,
+                    phase: .running,
+                    targets: targets,
+                    tokens: [],
+                    full: checkpoint.full,
+                    force: false,
+                    verifyOnly: false,
+                    resumed: true,
+                    seed: machine.random.next(),
+                    startedAt: now
                 )
             )
         }
@@ -245,7 +293,9 @@ extension RVGNode {
 
     private mutating func failOverflowed(into effects: inout NodeEffects) {
         for dead in machine.overflowed {
-            guard let job = jobs.firstIndex(where: { $0.id == dead.checkpoint.id && $0.phase != .over }) else { continue }
+            guard let job = jobs.firstIndex(where: { $0.id == dead.checkpoint.id && $0.phase != .over }) else {
+                continue
+            }
             cancelJob(
                 job,
                 machine.refuse(
@@ -254,7 +304,8 @@ extension RVGNode {
                         + "\(dead.bytesNeeded) bytes, it has \(machine.capacity)",
                     hint: "use a larger log, or synchronize when less is written: "
                         + machine.command("syncrvg", options: "-c NAME")
-                ), into: &effects
+                ),
+                into: &effects
             )
         }
         if !machine.isOpen, !machine.header.isPrimary {
@@ -263,9 +314,11 @@ extension RVGNode {
                 cancelJob(
                     job,
                     machine.refuse(
-                        .syncCancelled, "\(machine.hostName) is no longer the Primary",
+                        .syncCancelled,
+                        "\(machine.hostName) is no longer the Primary",
                         hint: "synchronize from the new Primary"
-                    ), into: &effects
+                    ),
+                    into: &effects
                 )
             }
         }
@@ -283,8 +336,11 @@ extension RVGNode {
             } else {
                 machine.header.checkpoints.append(
                     Checkpoint(
-                        id: jobs[position].id, name: jobs[position].name, start: mark,
-                        targets: jobs[position].targets.map { Checkpoint.Target(host: $0.host) }, full: jobs[position].full
+                        id: jobs[position].id,
+                        name: jobs[position].name,
+                        start: mark,
+                        targets: jobs[position].targets.map { Checkpoint.Target(host: $0.host) },
+                        full: jobs[position].full
                     )
                 )
                 machine.headerChanged(&effects.core)
@@ -311,9 +367,16 @@ extension RVGNode {
         case .waiting:
             guard machine.peer(host)?.contact != nil else { return }
             let offer = SyncOffer(
-                job: job.id, name: job.name, history: machine.header.lineage.history, volumes: machine.volumes,
-                blockBytes: machine.limits.blockBytes, extentBytes: machine.limits.extentBytes, seed: job.seed,
-                verifyOnly: job.verifyOnly, full: job.full, force: job.force || job.resumed
+                job: job.id,
+                name: job.name,
+                history: machine.header.lineage.history,
+                volumes: machine.volumes,
+                blockBytes: machine.limits.blockBytes,
+                extentBytes: machine.limits.extentBytes,
+                seed: job.seed,
+                verifyOnly: job.verifyOnly,
+                full: job.full,
+                force: job.force || job.resumed
             )
             machine.send(.prepare(.synchronize(offer)), to: host, &effects.core)
             jobs[position].targets[target].phase = .offered(
@@ -327,7 +390,8 @@ extension RVGNode {
         case .running:
             pumpSource(position, target, into: &effects)
         case .ending(let mark):
-            guard machine.durable >= mark, let checkpoint = machine.header.checkpoints.firstIndex(where: { $0.id == job.id }),
+            guard machine.durable >= mark,
+                let checkpoint = machine.header.checkpoints.firstIndex(where: { $0.id == job.id }),
                 let entry = machine.header.checkpoints[checkpoint].targets.firstIndex(where: { $0.host == host })
             else { return machine.wantDurable(&effects.core) }
             machine.header.checkpoints[checkpoint].targets[entry].end = mark
@@ -341,11 +405,14 @@ extension RVGNode {
 
     /// Tells a target its end mark; repeated at each contact until its receipt is seen.
     private mutating func tellFinished(_ job: CheckpointID, _ host: HostID, _ effects: inout NodeEffects) {
-        guard let checkpoint = machine.header.checkpoints.first(where: { $0.id == job }), let end = checkpoint.end(for: host),
+        guard let checkpoint = machine.header.checkpoints.first(where: { $0.id == job }),
+            let end = checkpoint.end(for: host),
             let epoch = machine.header.lineage.history.epoch(of: end)
         else { return }
         machine.send(
-            .sync(.finished(job, start: checkpoint.start, end: end, epoch: epoch.id)), to: host, &effects.core
+            .sync(.finished(job, start: checkpoint.start, end: end, epoch: epoch.id)),
+            to: host,
+            &effects.core
         )
     }
 
@@ -356,7 +423,9 @@ extension RVGNode {
             switch work {
             case .hash(let extent):
                 begin(
-                    .hash(blocks(of: extent), seed: job.seed), for: .sourceHash(job: job.id, target: host, extent), &effects
+                    .hash(blocks(of: extent), seed: job.seed),
+                    for: .sourceHash(job: job.id, target: host, extent),
+                    &effects
                 )
             case .read(let volume, let offset, let length):
                 let range = BlockRange(volume: volume, offset: offset, length: length)
@@ -367,8 +436,14 @@ extension RVGNode {
         if job.verifyOnly {
             jobs[position].targets[target].phase = .done
             machine.send(
-                .sync(.cancelled(job.id, reason: machine.refuse(.syncCancelled, "verification ended", hint: "none needed"))),
-                to: host, &effects.core
+                .sync(
+                    .cancelled(
+                        job.id,
+                        reason: machine.refuse(.syncCancelled, "verification ended", hint: "none needed")
+                    )
+                ),
+                to: host,
+                &effects.core
             )
             return
         }
@@ -385,7 +460,9 @@ extension RVGNode {
     private func blocks(of extent: SyncSource.Extent) -> [BlockRange] {
         stride(from: extent.offset, to: extent.offset + extent.length, by: Int(machine.limits.blockBytes)).map {
             BlockRange(
-                volume: extent.volume, offset: $0, length: min(machine.limits.blockBytes, extent.offset + extent.length - $0)
+                volume: extent.volume,
+                offset: $0,
+                length: min(machine.limits.blockBytes, extent.offset + extent.length - $0)
             )
         }
     }
@@ -393,7 +470,11 @@ extension RVGNode {
     // MARK: What the target says
 
     package mutating func jobVoteReceived(
-        _ position: Int, _ vote: Vote, from host: HostID, now: Instant, into effects: inout NodeEffects
+        _ position: Int,
+        _ vote: Vote,
+        from host: HostID,
+        now: Instant,
+        into effects: inout NodeEffects
     ) {
         guard let target = jobs[position].targets.firstIndex(where: { $0.host == host }),
             case .offered = jobs[position].targets[target].phase
@@ -403,27 +484,39 @@ extension RVGNode {
             jobs[position].targets[target].phase = .failed(refusal)
         case .yes:
             jobs[position].targets[target].phase = .failed(
-                machine.refuse(.strangePeer, "\(machine.label(of: host)) agreed without a place to begin", hint: "repeat it")
+                machine.refuse(
+                    .strangePeer,
+                    "\(machine.label(of: host)) agreed without a place to begin",
+                    hint: "repeat it"
+                )
             )
         case .begin(let volume, let offset, let discarded):
             jobs[position].targets[target].discarded = discarded
             jobs[position].targets[target].source = SyncSource(
-                job: jobs[position].id, volumes: machine.volumes, limits: machine.limits,
-                verifyOnly: jobs[position].verifyOnly, from: volume, offset: offset
+                job: jobs[position].id,
+                volumes: machine.volumes,
+                limits: machine.limits,
+                verifyOnly: jobs[position].verifyOnly,
+                from: volume,
+                offset: offset
             )
             jobs[position].targets[target].phase = .running
         }
     }
 
     package mutating func sourceMessage(
-        _ message: SyncMessage, from host: HostID, into effects: inout NodeEffects
+        _ message: SyncMessage,
+        from host: HostID,
+        into effects: inout NodeEffects
     ) {
         guard let position = jobs.firstIndex(where: { $0.id == message.job }),
             let target = jobs[position].targets.firstIndex(where: { $0.host == host })
         else { return }
         switch message {
         case .differing(_, let volume, let offset, let indices):
-            guard jobs[position].targets[target].source?.differingReceived(volume: volume, offset: offset, indices) == true
+            guard
+                jobs[position].targets[target].source?.differingReceived(volume: volume, offset: offset, indices)
+                    == true
             else { return }
         case .written(_, let volume, let offset):
             jobs[position].targets[target].source?.writtenReceived(volume: volume, offset: offset)
@@ -435,7 +528,10 @@ extension RVGNode {
     }
 
     package mutating func sourceHashed(
-        _ job: CheckpointID, _ host: HostID, _ extent: SyncSource.Extent, _ result: TaskResult,
+        _ job: CheckpointID,
+        _ host: HostID,
+        _ extent: SyncSource.Extent,
+        _ result: TaskResult,
         _ effects: inout NodeEffects
     ) {
         guard let (position, target) = running(job, host) else { return }
@@ -449,7 +545,11 @@ extension RVGNode {
     }
 
     package mutating func sourceRead(
-        _ job: CheckpointID, _ host: HostID, _ range: BlockRange, _ result: TaskResult, _ effects: inout NodeEffects
+        _ job: CheckpointID,
+        _ host: HostID,
+        _ range: BlockRange,
+        _ result: TaskResult,
+        _ effects: inout NodeEffects
     ) {
         guard let (position, target) = running(job, host) else { return }
         switch result {
@@ -457,11 +557,21 @@ extension RVGNode {
             jobs[position].targets[target].source?.blockSent(volume: range.volume, bytes: UInt64(bytes.count))
             machine.send(
                 .sync(
-                    .block(job, volume: range.volume, offset: range.offset, length: range.length, hash: hash, bytes: bytes)
-                ), to: host, &effects.core
+                    .block(
+                        job,
+                        volume: range.volume,
+                        offset: range.offset,
+                        length: range.length,
+                        hash: hash,
+                        bytes: bytes
+                    )
+                ),
+                to: host,
+                &effects.core
             )
         case .failed(let refusal): jobs[position].targets[target].phase = .failed(refusal)
-        case .salvaged, .hashes, .differing, .done, .cursor: preconditionFailure("a read ends with a block or a failure")
+        case .salvaged, .hashes, .differing, .done, .cursor:
+            preconditionFailure("a read ends with a block or a failure")
         }
     }
 
@@ -475,11 +585,15 @@ extension RVGNode {
 
     /// A contact arrived: a receipt may stand there now, or an end mark must be told again.
     package mutating func contactArrived(
-        _ contact: Contact, from host: HostID, now: Instant, into effects: inout NodeEffects
+        _ contact: Contact,
+        from host: HostID,
+        now: Instant,
+        into effects: inout NodeEffects
     ) {
         for position in jobs.indices {
             let job = jobs[position]
-            guard let target = job.targets.firstIndex(where: { $0.host == host }), case .confirming = job.targets[target].phase
+            guard let target = job.targets.firstIndex(where: { $0.host == host }),
+                case .confirming = job.targets[target].phase
             else { continue }
             if contact.receipt?.checkpoint == job.id {
                 if let checkpoint = machine.header.checkpoints.firstIndex(where: { $0.id == job.id }),
@@ -494,7 +608,8 @@ extension RVGNode {
             } else {
                 jobs[position].targets[target].phase = .failed(
                     machine.refuse(
-                        .noReceipt, "\(machine.label(of: host)) no longer holds the copy that was made",
+                        .noReceipt,
+                        "\(machine.label(of: host)) no longer holds the copy that was made",
                         hint: machine.command("syncrvg", machine.label(of: host), options: "-c NAME")
                     )
                 )
@@ -528,7 +643,9 @@ extension RVGNode {
     }
 
     private mutating func endJob(
-        _ position: Int, _ result: Result<RVGAnswer, Refusal>, _ effects: inout NodeEffects
+        _ position: Int,
+        _ result: Result<RVGAnswer, Refusal>,
+        _ effects: inout NodeEffects
     ) {
         for token in jobs[position].tokens { answer(token, result, &effects) }
         jobs[position].tokens = []
@@ -547,7 +664,9 @@ extension RVGNode {
     /// Stops a job at once: its checkpoint is deleted, its targets are told and stay inconsistent.
     package mutating func cancelJob(_ position: Int, _ refusal: Refusal, into effects: inout NodeEffects) {
         let job = jobs[position]
-        for target in job.targets { machine.send(.sync(.cancelled(job.id, reason: refusal)), to: target.host, &effects.core) }
+        for target in job.targets {
+            machine.send(.sync(.cancelled(job.id, reason: refusal)), to: target.host, &effects.core)
+        }
         if machine.header.checkpoints.contains(where: { $0.id == job.id }) {
             machine.header.checkpoints.removeAll { $0.id == job.id }
             machine.headerChanged(&effects.core)
@@ -561,8 +680,12 @@ extension RVGNode {
         let checkpoint = machine.header.checkpoints.first { $0.id == job.id }
         return job.targets.map { target in
             SynchronizationReport(
-                secondary: machine.label(of: target.host), checkpoint: job.verifyOnly ? nil : job.name, already: false,
-                volumes: progress(target.source), startID: checkpoint?.start, endID: checkpoint?.end(for: target.host),
+                secondary: machine.label(of: target.host),
+                checkpoint: job.verifyOnly ? nil : job.name,
+                already: false,
+                volumes: progress(target.source),
+                startID: checkpoint?.start,
+                endID: checkpoint?.end(for: target.host),
                 seconds: Double(now.milliseconds(since: job.startedAt)) / 1000,
                 discarded: target.discarded.map { machine.describe($0, host: machine.label(of: target.host)) },
                 notes: job.full && !job.verifyOnly ? ["every block was sent (-full)"] : []
@@ -573,8 +696,11 @@ extension RVGNode {
     private func progress(_ source: SyncSource?) -> [Progress.VolumeProgress] {
         machine.volumes.enumerated().map { index, shape in
             Progress.VolumeProgress(
-                volume: shape.name, size: shape.size, compared: source?.compared[index] ?? shape.size,
-                differing: source?.differing[index] ?? 0, sent: source?.sent[index] ?? 0
+                volume: shape.name,
+                size: shape.size,
+                compared: source?.compared[index] ?? shape.size,
+                differing: source?.differing[index] ?? 0,
+                sent: source?.sent[index] ?? 0
             )
         }
     }
@@ -588,7 +714,9 @@ extension RVGNode {
             let done = target.source == nil ? 0 : volumes.reduce(0) { $0 + $1.compared }
             let seconds = Double(now.milliseconds(since: job.startedAt)) / 1000
             return Progress(
-                phase: job.verifyOnly ? "verify" : "compare", host: machine.label(of: target.host), volumes: volumes,
+                phase: job.verifyOnly ? "verify" : "compare",
+                host: machine.label(of: target.host),
+                volumes: volumes,
                 secondsLeft: done > 0 ? seconds * Double(total - done) / Double(done) : nil
             )
         }
@@ -600,7 +728,8 @@ extension RVGMachine {
         let length = name.utf8.count
         guard length > 0, length <= Checkpoint.nameLimit else {
             throw refuse(
-                .badName, "checkpoint name \(name) has \(length) characters; 1 to \(Checkpoint.nameLimit) are allowed",
+                .badName,
+                "checkpoint name \(name) has \(length) characters; 1 to \(Checkpoint.nameLimit) are allowed",
                 hint: "choose a shorter name"
             )
         }
@@ -608,14 +737,17 @@ extension RVGMachine {
 
     package var tooManyCheckpoints: Refusal {
         refuse(
-            .limitReached, "\(header.checkpoints.count) checkpoints exist, \(Checkpoint.countLimit) are allowed",
+            .limitReached,
+            "\(header.checkpoints.count) checkpoints exist, \(Checkpoint.countLimit) are allowed",
             hint: "delete old ones: vxrvg -g \(diskGroup) -c NAME checkdelete \(name)"
         )
     }
 
     /// Appends a mark, if the log has room for one.
     package mutating func appendMark(
-        wallTime: UInt64, now: Instant, _ effects: inout Effects
+        wallTime: UInt64,
+        now: Instant,
+        _ effects: inout Effects
     ) throws(Refusal) -> UpdateID {
         guard hasRoom(payloadBytes: 0, control: true) else {
             throw refuse(.logFull, "the log has no room for a mark", hint: "wait until Secondaries have caught up")

@@ -10,7 +10,10 @@ package struct TargetRun: Sendable {
 extension RVGNode {
     /// Step 8: a Primary offers to synchronize this host.
     package mutating func synchronizeOffered(
-        _ offer: SyncOffer, from host: HostID, now: Instant, into effects: inout NodeEffects
+        _ offer: SyncOffer,
+        from host: HostID,
+        now: Instant,
+        into effects: inout NodeEffects
     ) {
         do {
             try requireSynchronizable(offer, from: host)
@@ -31,7 +34,9 @@ extension RVGNode {
                 participant.discarded = counted
                 participant.kind = .synchronize(offer, .salvaging)
                 begin(
-                    .salvage(diverged, label: "syncrvg-\(offer.name)"), for: .participant(token: participant.token), &effects
+                    .salvage(diverged, label: "syncrvg-\(offer.name)"),
+                    for: .participant(token: participant.token),
+                    &effects
                 )
             }
         }
@@ -45,7 +50,8 @@ extension RVGNode {
         if offer.verifyOnly {
             guard machine.imagePosition != nil, machine.isImageConsistent else {
                 throw machine.refuse(
-                    .inconsistent, "the Secondary on \(machine.hostName) is inconsistent: there is nothing to verify",
+                    .inconsistent,
+                    "the Secondary on \(machine.hostName) is inconsistent: there is nothing to verify",
                     hint: machine.command("syncrvg", machine.hostName, options: "-c NAME")
                 )
             }
@@ -56,20 +62,25 @@ extension RVGNode {
             machine.peer(host)?.contact?.jobs.contains(job.checkpoint) == true
         {
             throw machine.refuse(
-                .syncInProgress, "synchronization \(job.name) of \(machine.hostName) is unfinished",
+                .syncInProgress,
+                "synchronization \(job.name) of \(machine.hostName) is unfinished",
                 hint: "finish it: " + machine.command("syncrvg", machine.hostName, options: "-c \(job.name)")
             )
         }
         guard machine.header.links.first(where: { $0.peer == host })?.attachID == nil else {
             throw machine.refuse(
-                .linkAttached, "\(machine.hostName) is attached to \(machine.label(of: host))",
+                .linkAttached,
+                "\(machine.hostName) is attached to \(machine.label(of: host))",
                 hint: machine.command("stoprep", machine.hostName)
             )
         }
     }
 
     package mutating func advanceSyncParticipant(
-        _ participant: Participant, _ offer: SyncOffer, _ phase: Participant.SyncPhase, now: Instant,
+        _ participant: Participant,
+        _ offer: SyncOffer,
+        _ phase: Participant.SyncPhase,
+        now: Instant,
         into effects: inout NodeEffects
     ) {
         switch phase {
@@ -79,7 +90,9 @@ extension RVGNode {
             // Nothing of the old log is ever replayed over a synchronized block; no block before this header is durable.
             machine.forgetStream()
             machine.rebaseLog(
-                after: machine.end, dataCount: machine.dataCount, lastData: machine.lastDataID,
+                after: machine.end,
+                dataCount: machine.dataCount,
+                lastData: machine.lastDataID,
                 cumulative: machine.cumulativeBytes
             )
             machine.header.consistentFrom = .never
@@ -97,22 +110,32 @@ extension RVGNode {
             let cursor = participant.cursor ?? HeaderFormat.Cursor(job: offer.job, volume: 0, offset: 0)
             participants.removeAll { $0.token == participant.token }
             target = TargetRun(
-                primary: participant.peer, offer: offer,
+                primary: participant.peer,
+                offer: offer,
                 machine: SyncTarget(
-                    job: offer.job, volumes: machine.volumes, blockBytes: offer.blockBytes,
-                    extentBytes: offer.extentBytes, verifyOnly: offer.verifyOnly, from: cursor.volume,
+                    job: offer.job,
+                    volumes: machine.volumes,
+                    blockBytes: offer.blockBytes,
+                    extentBytes: offer.extentBytes,
+                    verifyOnly: offer.verifyOnly,
+                    from: cursor.volume,
                     offset: cursor.offset
                 )
             )
             vote(
                 .begin(volume: cursor.volume, offset: cursor.offset, discarded: participant.discarded),
-                token: participant.token, to: participant.peer, &effects
+                token: participant.token,
+                to: participant.peer,
+                &effects
             )
         }
     }
 
     package mutating func syncParticipantTaskDone(
-        _ participant: Participant, _ offer: SyncOffer, _ result: TaskResult, _ effects: inout NodeEffects
+        _ participant: Participant,
+        _ offer: SyncOffer,
+        _ result: TaskResult,
+        _ effects: inout NodeEffects
     ) {
         guard let position = participants.firstIndex(where: { $0.token == participant.token }) else { return }
         switch result {
@@ -130,7 +153,10 @@ extension RVGNode {
     // MARK: Blocks
 
     package mutating func syncReceived(
-        _ message: SyncMessage, from host: HostID, now: Instant, into effects: inout NodeEffects
+        _ message: SyncMessage,
+        from host: HostID,
+        now: Instant,
+        into effects: inout NodeEffects
     ) {
         switch message {
         case .differing, .written: sourceMessage(message, from: host, into: &effects)
@@ -142,7 +168,11 @@ extension RVGNode {
         case .block(let job, let volume, let offset, let length, let hash, let bytes):
             guard isRunning(job, host) else { return tellGone(job, host, &effects) }
             let taken = target?.machine.blockReceived(
-                volume: volume, offset: offset, length: length, hash: hash, bytes: bytes
+                volume: volume,
+                offset: offset,
+                length: length,
+                hash: hash,
+                bytes: bytes
             )
             if taken != true { failTarget(strange("a block that nobody asked for"), &effects) }
         case .finished(let job, let start, let end, let epoch):
@@ -169,11 +199,14 @@ extension RVGNode {
                 .cancelled(
                     job,
                     reason: machine.refuse(
-                        .syncCancelled, "the synchronization does not run on \(machine.hostName)",
+                        .syncCancelled,
+                        "the synchronization does not run on \(machine.hostName)",
                         hint: machine.command("syncrvg", machine.hostName, options: "-c NAME")
                     )
                 )
-            ), to: host, &effects.core
+            ),
+            to: host,
+            &effects.core
         )
     }
 
@@ -191,7 +224,8 @@ extension RVGNode {
         guard let run = target else { return }
         tasks.removeAll {
             switch $0.purpose {
-            case .targetCompare(let job, _, _), .targetWrite(let job, _, _), .targetSynchronize(let job): job == run.offer.job
+            case .targetCompare(let job, _, _), .targetWrite(let job, _, _), .targetSynchronize(let job):
+                job == run.offer.job
             case .operation, .participant, .sourceHash, .sourceRead: false
             }
         }
@@ -209,7 +243,8 @@ extension RVGNode {
 
     /// A Primary's contact that no longer knows the job ends it.
     package mutating func targetContact(_ contact: Contact, from host: HostID, into effects: inout NodeEffects) {
-        guard let job = machine.header.targetJob, job.primary == host, contact.open, !contact.jobs.contains(job.checkpoint)
+        guard let job = machine.header.targetJob, job.primary == host, contact.open,
+            !contact.jobs.contains(job.checkpoint)
         else { return }
         dropTargetJob(job.checkpoint, from: host, &effects)
     }
@@ -221,16 +256,25 @@ extension RVGNode {
             case .compare(let volume, let offset, let length, let hashes):
                 begin(
                     .compare(
-                        BlockRange(volume: volume, offset: offset, length: length), blockBytes: run.offer.blockBytes,
-                        hashes: hashes, seed: run.offer.seed, all: run.offer.full && !run.offer.verifyOnly
-                    ), for: .targetCompare(job: run.offer.job, volume: volume, offset: offset), &effects
+                        BlockRange(volume: volume, offset: offset, length: length),
+                        blockBytes: run.offer.blockBytes,
+                        hashes: hashes,
+                        seed: run.offer.seed,
+                        all: run.offer.full && !run.offer.verifyOnly
+                    ),
+                    for: .targetCompare(job: run.offer.job, volume: volume, offset: offset),
+                    &effects
                 )
             case .write(let volume, let offset, let length, let hash, let bytes):
                 begin(
                     .write(
-                        BlockRange(volume: volume, offset: offset, length: length), bytes: bytes, hash: hash,
+                        BlockRange(volume: volume, offset: offset, length: length),
+                        bytes: bytes,
+                        hash: hash,
                         seed: run.offer.seed
-                    ), for: .targetWrite(job: run.offer.job, volume: volume, offset: offset), &effects
+                    ),
+                    for: .targetWrite(job: run.offer.job, volume: volume, offset: offset),
+                    &effects
                 )
             case .synchronize(let cursor):
                 begin(.synchronizeVolumes(cursor: cursor), for: .targetSynchronize(job: run.offer.job), &effects)
@@ -239,20 +283,31 @@ extension RVGNode {
     }
 
     package mutating func targetCompared(
-        _ job: CheckpointID, _ volume: UInt32, _ offset: UInt64, _ result: TaskResult, _ effects: inout NodeEffects
+        _ job: CheckpointID,
+        _ volume: UInt32,
+        _ offset: UInt64,
+        _ result: TaskResult,
+        _ effects: inout NodeEffects
     ) {
         guard let run = target, run.offer.job == job else { return }
         switch result {
         case .differing(let indices):
-            guard let message = target?.machine.compared(volume: volume, offset: offset, differing: indices) else { return }
+            guard let message = target?.machine.compared(volume: volume, offset: offset, differing: indices) else {
+                return
+            }
             machine.send(.sync(message), to: run.primary, &effects.core)
         case .failed(let refusal): failTarget(refusal, &effects)
-        case .salvaged, .hashes, .block, .done, .cursor: preconditionFailure("a comparison ends with indices or a failure")
+        case .salvaged, .hashes, .block, .done, .cursor:
+            preconditionFailure("a comparison ends with indices or a failure")
         }
     }
 
     package mutating func targetWrote(
-        _ job: CheckpointID, _ volume: UInt32, _ offset: UInt64, _ result: TaskResult, _ effects: inout NodeEffects
+        _ job: CheckpointID,
+        _ volume: UInt32,
+        _ offset: UInt64,
+        _ result: TaskResult,
+        _ effects: inout NodeEffects
     ) {
         guard target?.offer.job == job else { return }
         switch result {

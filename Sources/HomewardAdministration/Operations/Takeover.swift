@@ -29,20 +29,25 @@ package struct TakeoverOperation: Sendable {
 
 extension RVGNode {
     package mutating func beginTakeover(
-        force: Bool, token: UInt64, now: Instant, into effects: inout NodeEffects
+        force: Bool,
+        token: UInt64,
+        now: Instant,
+        into effects: inout NodeEffects
     ) throws(Refusal) {
         if machine.header.isPrimary {
             if let current = machine.header.lineage.history.current, current.host == machine.header.host,
                 current.kind == .takeover, machine.isOpen
             {
                 let outcome = Outcome(
-                    already: true, summary: "\(machine.hostName) has taken over already",
+                    already: true,
+                    summary: "\(machine.hostName) has taken over already",
                     takeover: report(of: current)
                 )
                 return answer(token, .success(.done(outcome)), &effects)
             }
             throw machine.refuse(
-                .alreadyPrimary, "\(machine.hostName) is a Primary",
+                .alreadyPrimary,
+                "\(machine.hostName) is a Primary",
                 hint: "type takeover on a Secondary; where each role is: vradmin -g \(machine.diskGroup) printrvg"
             )
         }
@@ -56,7 +61,11 @@ extension RVGNode {
         if let handed { epoch = handed.epoch }
         let silentSince = primary.flatMap { machine.peer($0)?.lostAt } ?? machine.startedAt ?? now
         let state = TakeoverOperation(
-            token: token, force: force, transaction: machine.random.name(), epoch: epoch, oldPrimary: primary,
+            token: token,
+            force: force,
+            transaction: machine.random.name(),
+            epoch: epoch,
+            oldPrimary: primary,
             lastHeard: machine.following.primaryEnd,
             phase: .silence(until: silentSince.advanced(byMilliseconds: machine.limits.primarySilenceMilliseconds))
         )
@@ -70,22 +79,27 @@ extension RVGNode {
         if let failure = machine.failure { throw failure }
         guard machine.header.lineage.history.current != nil else {
             throw machine.refuse(
-                .inconsistent, "\(machine.hostName) never held data of this RVG",
+                .inconsistent,
+                "\(machine.hostName) never held data of this RVG",
                 hint: "take over on a Secondary that is consistent: vradmin -g \(machine.diskGroup) printrvg"
             )
         }
         guard machine.isImageConsistent else {
             throw machine.refuse(
-                .inconsistent, "the Secondary on \(machine.hostName) is inconsistent"
+                .inconsistent,
+                "the Secondary on \(machine.hostName) is inconsistent"
                     + (machine.header.targetJob.map { ": synchronization \($0.name) is unfinished" } ?? ""),
                 hint: "take over on a consistent Secondary, or finish the synchronization when the Primary is back"
             )
         }
-        if !force, case .takeover(_, let by, let epoch, _)? = machine.header.pending.first(where: {
-            if case .takeover = $0 { true } else { false }
-        }) {
+        if !force,
+            case .takeover(_, let by, let epoch, _)? = machine.header.pending.first(where: {
+                if case .takeover = $0 { true } else { false }
+            })
+        {
             throw machine.refuse(
-                .transactionInDoubt, "\(machine.label(of: by)) announced a takeover (epoch \(epoch.number))",
+                .transactionInDoubt,
+                "\(machine.label(of: by)) announced a takeover (epoch \(epoch.number))",
                 hint: "ask \(machine.label(of: by)); if it is gone for good: "
                     + machine.command("takeover", options: "-f -N")
             )
@@ -97,14 +111,17 @@ extension RVGNode {
         for peer in machine.peers where peer.contact?.mayOpen == true {
             let follows = peer.host == machine.header.follows
             throw machine.refuse(
-                .primaryReachable, "\(follows ? "the Primary" : "a Primary") \(peer.name) answers",
+                .primaryReachable,
+                "\(follows ? "the Primary" : "a Primary") \(peer.name) answers",
                 hint: "to change roles with both hosts up: " + machine.command("migrate", machine.hostName)
             )
         }
     }
 
     package mutating func advanceTakeover(
-        _ state: TakeoverOperation, now: Instant, into effects: inout NodeEffects
+        _ state: TakeoverOperation,
+        now: Instant,
+        into effects: inout NodeEffects
     ) {
         var state = state
         switch state.phase {
@@ -126,7 +143,8 @@ extension RVGNode {
             } else if now >= deadline {
                 let names = waiting.map { machine.label(of: $0) }.joined(separator: ", ")
                 abandonTakeover(
-                    machine.refuse(.timedOut, "\(names) did not answer within 10 s", hint: "repeat takeover"), &effects
+                    machine.refuse(.timedOut, "\(names) did not answer within 10 s", hint: "repeat takeover"),
+                    &effects
                 )
             }
         case .makingDurable:
@@ -140,7 +158,9 @@ extension RVGNode {
     }
 
     private mutating func prepareTakeover(
-        _ state: inout TakeoverOperation, now: Instant, into effects: inout NodeEffects
+        _ state: inout TakeoverOperation,
+        now: Instant,
+        into effects: inout NodeEffects
     ) {
         let third = machine.peers.filter { peer in
             guard let contact = peer.contact else { return false }
@@ -153,21 +173,30 @@ extension RVGNode {
             machine.send(
                 .prepare(
                     .takeover(
-                        state.transaction, epoch: state.epoch, firstID: first, history: machine.header.lineage.history,
+                        state.transaction,
+                        epoch: state.epoch,
+                        firstID: first,
+                        history: machine.header.lineage.history,
                         dataCount: count
                     )
-                ), to: peer.host, &effects.core
+                ),
+                to: peer.host,
+                &effects.core
             )
         }
         state.phase = .preparing(
-            third.map(\.host), deadline: now.advanced(byMilliseconds: machine.limits.operationMilliseconds)
+            third.map(\.host),
+            deadline: now.advanced(byMilliseconds: machine.limits.operationMilliseconds)
         )
         operation = .takeover(state)
         advanceTakeover(state, now: now, into: &effects)
     }
 
     package mutating func takeoverVote(
-        _ state: TakeoverOperation, _ vote: Vote, from host: HostID, into effects: inout NodeEffects
+        _ state: TakeoverOperation,
+        _ vote: Vote,
+        from host: HostID,
+        into effects: inout NodeEffects
     ) {
         guard case .preparing(let hosts, let deadline) = state.phase else { return }
         switch vote {
@@ -187,7 +216,9 @@ extension RVGNode {
 
     /// One header write decides: from then on this host is the Primary.
     private mutating func commitTakeover(
-        _ state: inout TakeoverOperation, now: Instant, into effects: inout NodeEffects
+        _ state: inout TakeoverOperation,
+        now: Instant,
+        into effects: inout NodeEffects
     ) {
         state.fork = machine.end
         if machine.handedEpoch == nil {
@@ -210,16 +241,24 @@ extension RVGNode {
     private func report(_ state: TakeoverOperation) -> TakeoverReport {
         let lost = state.lastHeard.map { $0.value - min($0.value, state.fork.value) }
         return TakeoverReport(
-            epoch: state.epoch.number, forkID: state.fork,
+            epoch: state.epoch.number,
+            forkID: state.fork,
             forkTime: machine.record(state.fork).flatMap { $0.wallTime == 0 ? nil : Double($0.wallTime) / 1e9 },
-            lastHeardID: state.lastHeard, lostAtLeast: lost, oldPrimary: state.oldPrimary.map { machine.label(of: $0) }
+            lastHeardID: state.lastHeard,
+            lostAtLeast: lost,
+            oldPrimary: state.oldPrimary.map { machine.label(of: $0) }
         )
     }
 
     private func report(of epoch: Epoch) -> TakeoverReport {
         let first = machine.header.lineage.history.entries.last { $0.epoch.id == epoch.id }?.firstID ?? machine.end.next
         return TakeoverReport(
-            epoch: epoch.number, forkID: first.previous, forkTime: nil, lastHeardID: nil, lostAtLeast: nil, oldPrimary: nil
+            epoch: epoch.number,
+            forkID: first.previous,
+            forkTime: nil,
+            lastHeardID: nil,
+            lostAtLeast: nil,
+            oldPrimary: nil
         )
     }
 
@@ -227,8 +266,13 @@ extension RVGNode {
 
     /// Another Secondary announces a takeover: promise to take no frame of the reign that it ends, or say why not.
     package mutating func takeoverAnnounced(
-        _ transaction: TransactionID, epoch: Epoch, firstID: UpdateID, history: History, dataCount: UInt64,
-        from host: HostID, into effects: inout NodeEffects
+        _ transaction: TransactionID,
+        epoch: Epoch,
+        firstID: UpdateID,
+        history: History,
+        dataCount: UInt64,
+        from host: HostID,
+        into effects: inout NodeEffects
     ) {
         let token = transaction.rawValue
         do {
@@ -240,9 +284,11 @@ extension RVGNode {
         if case .takeover? = operation {
             abandonTakeover(
                 machine.refuse(
-                    .operationInProgress, "\(machine.label(of: host)) takes over at the same time and goes first",
+                    .operationInProgress,
+                    "\(machine.label(of: host)) takes over at the same time and goes first",
                     hint: "see how it ends: vradmin -g \(machine.diskGroup) printrvg \(machine.name)"
-                ), &effects
+                ),
+                &effects
             )
         }
         machine.header.pending.append(.takeover(transaction, by: host, epoch: epoch, firstID: firstID))
@@ -252,16 +298,23 @@ extension RVGNode {
     }
 
     private func requireMayPromise(
-        _ epoch: Epoch, _ firstID: UpdateID, _ history: History, _ dataCount: UInt64, to host: HostID
+        _ epoch: Epoch,
+        _ firstID: UpdateID,
+        _ history: History,
+        _ dataCount: UInt64,
+        to host: HostID
     ) throws(Refusal) {
         if machine.isOpen {
             throw machine.refuse(
-                .primaryReachable, "\(machine.hostName) is an open Primary", hint: machine.command("printrvg")
+                .primaryReachable,
+                "\(machine.hostName) is an open Primary",
+                hint: machine.command("printrvg")
             )
         }
         if let followed = machine.header.follows, machine.peer(followed)?.contact?.open == true, followed != host {
             throw machine.refuse(
-                .primaryReachable, "\(machine.hostName) is connected to the open Primary \(machine.label(of: followed))",
+                .primaryReachable,
+                "\(machine.hostName) is connected to the open Primary \(machine.label(of: followed))",
                 hint: "use migrate, or mend the link between \(machine.label(of: host)) and "
                     + machine.label(of: followed)
             )
@@ -270,13 +323,17 @@ extension RVGNode {
             let committed = own.phase == .opening
             if committed || machine.header.host < host {
                 throw machine.refuse(
-                    .operationInProgress, "\(machine.hostName) is taking over itself", hint: "wait for its end"
+                    .operationInProgress,
+                    "\(machine.hostName) is taking over itself",
+                    hint: "wait for its end"
                 )
             }
         }
-        if let doubt = machine.header.pending.first(where: { if case .takeover = $0 { $0.peer != host } else { false } }) {
+        if let doubt = machine.header.pending.first(where: { if case .takeover = $0 { $0.peer != host } else { false } }
+        ) {
             throw machine.refuse(
-                .transactionInDoubt, "\(machine.hostName) promised to let \(machine.label(of: doubt.peer)) take over",
+                .transactionInDoubt,
+                "\(machine.hostName) promised to let \(machine.label(of: doubt.peer)) take over",
                 hint: "ask \(machine.label(of: doubt.peer)) first"
             )
         }
@@ -295,7 +352,9 @@ extension RVGNode {
 extension RVGMachine {
     /// An epoch that the Primary had prepared to hand to this host, when it is in doubt.
     package var handedEpoch: (epoch: Epoch, firstID: UpdateID)? {
-        for case .migrate(_, _, let epoch, let firstID) in header.pending where firstID == end.next { return (epoch, firstID) }
+        for case .migrate(_, _, let epoch, let firstID) in header.pending where firstID == end.next {
+            return (epoch, firstID)
+        }
         return nil
     }
 
@@ -306,13 +365,19 @@ extension RVGMachine {
         if let current = header.lineage.history.current { ended.append(current) }
         if let followed = header.follows {
             // The newest that is known of the Primary that it follows, from its last contact.
-            let newest = peer(followed)?.lastContact?.lineage.history.current
+            let newest =
+                peer(followed)?.lastContact?.lineage.history.current
                 ?? header.lineage.heard.filter { $0.host == followed && !header.lineage.abandoned.contains($0.id) }
-                    .max { $0.number < $1.number }
+                .max { $0.number < $1.number }
             if let newest { ended.append(newest) }
         }
         return Epoch(
-            number: header.lineage.nextNumber, id: id, host: header.host, hostName: hostName, kind: kind, reign: id,
+            number: header.lineage.nextNumber,
+            id: id,
+            host: header.host,
+            hostName: hostName,
+            kind: kind,
+            reign: id,
             closes: header.lineage.closure(of: ended)
         )
     }

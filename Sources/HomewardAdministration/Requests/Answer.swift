@@ -1,6 +1,8 @@
 import HomewardCore
 
-/// What a request that was carried out gives back. `--json` prints the associated value alone.
+/// What a request that was carried out gives back.
+///
+/// `--json` prints the associated value alone.
 public enum Answer: Hashable, Sendable, Codable {
     case done(Outcome)
     case volumes([VolumeDescription])
@@ -58,8 +60,16 @@ public struct DiscardedUpdates: Hashable, Sendable, Codable {
     public var salvageFile: String?
 
     public init(
-        host: String, updates: UInt64, bytes: UInt64, firstID: UpdateID, lastID: UpdateID, firstTime: Double,
-        lastTime: Double, ranges: [VolumeRange], rangesLeftOff: Int, salvageFile: String?
+        host: String,
+        updates: UInt64,
+        bytes: UInt64,
+        firstID: UpdateID,
+        lastID: UpdateID,
+        firstTime: Double,
+        lastTime: Double,
+        ranges: [VolumeRange],
+        rangesLeftOff: Int,
+        salvageFile: String?
     ) {
         self.host = host
         self.updates = updates
@@ -96,13 +106,20 @@ public struct TakeoverReport: Hashable, Sendable, Codable {
     public var forkTime: Double?
     /// The newest id that this host ever heard the old Primary had; nil when it heard of none.
     public var lastHeardID: UpdateID?
-    /// `lastHeardID - forkID` when known: at least so many are lost. nil: unknown.
+    /// How many updates are lost at least: `lastHeardID - forkID`.
+    ///
+    /// Nil: unknown.
     public var lostAtLeast: UInt64?
     /// The log position where the new reign begins: what `lab check` calls the fork.
     public var oldPrimary: String?
 
     public init(
-        epoch: UInt64, forkID: UpdateID, forkTime: Double?, lastHeardID: UpdateID?, lostAtLeast: UInt64?, oldPrimary: String?
+        epoch: UInt64,
+        forkID: UpdateID,
+        forkTime: Double?,
+        lastHeardID: UpdateID?,
+        lostAtLeast: UInt64?,
+        oldPrimary: String?
     ) {
         self.epoch = epoch
         self.forkID = forkID
@@ -125,7 +142,13 @@ public struct VolumeDescription: Hashable, Sendable, Codable {
     public var openBy: [SessionHolder]
 
     public init(
-        diskGroup: String, name: String, size: UInt64, path: String, isDevice: Bool, rvg: String?, isLog: Bool,
+        diskGroup: String,
+        name: String,
+        size: UInt64,
+        path: String,
+        isDevice: Bool,
+        rvg: String?,
+        isLog: Bool,
         openBy: [SessionHolder]
     ) {
         self.diskGroup = diskGroup
@@ -145,8 +168,9 @@ public struct VolumeSum: Hashable, Sendable, Codable {
     public var size: UInt64
     /// Lower-case hexadecimal.
     public var sha256: String
-    /// The position the bytes belong to: the last update applied, nil for a volume in no RVG. Two sums compare only at
-    /// equal positions.
+    /// The position the bytes belong to: the last update applied, nil for a volume in no RVG.
+    ///
+    /// Two sums compare only at equal positions.
     public var position: UpdateID?
 
     public init(host: String, volume: String, size: UInt64, sha256: String, position: UpdateID?) {
@@ -193,8 +217,15 @@ public struct SynchronizationReport: Hashable, Sendable, Codable {
     public var notes: [String]
 
     public init(
-        secondary: String, checkpoint: String?, already: Bool, volumes: [Progress.VolumeProgress], startID: UpdateID?,
-        endID: UpdateID?, seconds: Double, discarded: DiscardedUpdates?, notes: [String]
+        secondary: String,
+        checkpoint: String?,
+        already: Bool,
+        volumes: [Progress.VolumeProgress],
+        startID: UpdateID?,
+        endID: UpdateID?,
+        seconds: Double,
+        discarded: DiscardedUpdates?,
+        notes: [String]
     ) {
         self.secondary = secondary
         self.checkpoint = checkpoint
@@ -221,7 +252,11 @@ public struct RDSDescription: Hashable, Sendable, Codable {
     public var configErrors: [ConfigError]
 
     public init(
-        rvg: String, id: RVGID, primary: String?, members: [MemberDescription], links: [LinkDescription],
+        rvg: String,
+        id: RVGID,
+        primary: String?,
+        members: [MemberDescription],
+        links: [LinkDescription],
         configErrors: [ConfigError]
     ) {
         self.rvg = rvg
@@ -275,9 +310,24 @@ public struct MemberDescription: Hashable, Sendable, Codable {
     public var history: [EpochDescription]
 
     public init(
-        host: String, isLocal: Bool, reachable: Bool, age: Double?, diskGroup: String, rvg: String, role: String,
-        state: String, reason: String?, volumes: [VolumeDescription], log: String, logSize: UInt64, logUsed: UInt64,
-        endID: UpdateID, consistent: Bool, follows: String?, links: [LinkDescription], activity: [String],
+        host: String,
+        isLocal: Bool,
+        reachable: Bool,
+        age: Double?,
+        diskGroup: String,
+        rvg: String,
+        role: String,
+        state: String,
+        reason: String?,
+        volumes: [VolumeDescription],
+        log: String,
+        logSize: UInt64,
+        logUsed: UInt64,
+        endID: UpdateID,
+        consistent: Bool,
+        follows: String?,
+        links: [LinkDescription],
+        activity: [String],
         history: [EpochDescription] = []
     ) {
         self.host = host
@@ -359,10 +409,26 @@ public struct LinkDescription: Hashable, Sendable, Codable {
     public var untilConsistent: UInt64?
 
     public init(
-        name: String, remoteHost: String, remoteRVG: String, remoteDiskGroup: String, state: String, kstate: String,
-        flags: [String], dataStatus: String, consistent: Bool, diverged: UInt64, replicationStatus: String,
-        behindUpdates: UInt64, behindBytes: UInt64, behindSeconds: Double, behindPercent: Double, settings: LinkSettings,
-        currentMode: String, disconnectReason: String?, lastContactAge: Double?, untilConsistent: UInt64?
+        name: String,
+        remoteHost: String,
+        remoteRVG: String,
+        remoteDiskGroup: String,
+        state: String,
+        kstate: String,
+        flags: [String],
+        dataStatus: String,
+        consistent: Bool,
+        diverged: UInt64,
+        replicationStatus: String,
+        behindUpdates: UInt64,
+        behindBytes: UInt64,
+        behindSeconds: Double,
+        behindPercent: Double,
+        settings: LinkSettings,
+        currentMode: String,
+        disconnectReason: String?,
+        lastContactAge: Double?,
+        untilConsistent: UInt64?
     ) {
         self.name = name
         self.remoteHost = remoteHost
@@ -398,7 +464,11 @@ public struct UpdatesDescription: Hashable, Sendable, Codable {
     public var primaryTime: Double?
 
     public init(
-        rlink: String, secondaryID: UpdateID, secondaryTime: Double?, primaryID: UpdateID?, primaryTime: Double?
+        rlink: String,
+        secondaryID: UpdateID,
+        secondaryTime: Double?,
+        primaryID: UpdateID?,
+        primaryTime: Double?
     ) {
         self.rlink = rlink
         self.secondaryID = secondaryID
@@ -425,8 +495,17 @@ public struct HostDescription: Hashable, Sendable, Codable {
     public var settled: Bool
 
     public init(
-        name: String, id: HostID, version: String, process: Int32, directory: String, controlSocket: String,
-        dataSocket: String, listen: String, peers: [PeerDescription], diskGroups: [String], rvgs: [RDSDescription],
+        name: String,
+        id: HostID,
+        version: String,
+        process: Int32,
+        directory: String,
+        controlSocket: String,
+        dataSocket: String,
+        listen: String,
+        peers: [PeerDescription],
+        diskGroups: [String],
+        rvgs: [RDSDescription],
         settled: Bool
     ) {
         self.name = name

@@ -22,7 +22,9 @@ public struct RLinkReference: Hashable, Sendable, Codable {
     }
 }
 
-/// Everything that a host can be asked. The command line, HTTP, the lab and Lua all go through these values.
+/// Everything that a host can be asked.
+///
+/// The command line, HTTP, the lab and Lua all go through these values.
 ///
 /// A request is answered by the host it is sent to; those that the Primary decides are passed on to it.
 public enum Request: Hashable, Sendable, Codable {
@@ -36,7 +38,13 @@ public enum Request: Hashable, Sendable, Codable {
 
     // MARK: vradmin
     case createPrimary(diskGroup: String?, rvg: String, volumes: [String], log: String)
-    case addSecondary(RVGReference, primary: String, secondary: String, secondaryDiskGroup: String?, attributes: [Attribute])
+    case addSecondary(
+        RVGReference,
+        primary: String,
+        secondary: String,
+        secondaryDiskGroup: String?,
+        attributes: [Attribute]
+    )
     case deleteSecondary(RVGReference, secondary: String?)
     case deletePrimary(RVGReference, force: Bool)
     case startReplication(RVGReference, secondary: String?, how: AttachMode, consent: Bool)

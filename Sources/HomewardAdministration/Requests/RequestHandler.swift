@@ -7,8 +7,10 @@ public protocol RequestHandler: Sendable {
     /// Cancelling the task cancels what can be cancelled (a synchronization, a wait) and throws `interrupted`; what was
     /// committed before stays committed.
     /// - Parameters:
+    ///   - request: What is asked.
     ///   - host: A peer that shall answer instead (`--host`); nil or the own name: this host.
     ///   - progress: Called now and then while long work runs, from any thread.
+    /// - Returns: What was done, or what was asked for.
     /// - Throws: ``Refusal``, with ``Refusal/host`` filled in.
     func perform(
         _ request: Request,

@@ -24,7 +24,9 @@ struct ServeCommand: AsyncParsableCommand {
         var logger = Logger(label: "homeward") { StreamLogHandler.standardError(label: $0) }
         logger[metadataKey: "host"] = "\(configuration.name)"
         let settings = HostSettings(
-            name: configuration.name, directory: configuration.directory, listen: configuration.listen,
+            name: configuration.name,
+            directory: configuration.directory,
+            listen: configuration.listen,
             peers: configuration.peers
         )
         let engine = try HostEngine(settings: settings, logger: logger)
@@ -34,12 +36,15 @@ struct ServeCommand: AsyncParsableCommand {
         logger.notice("serving", metadata: ["directory": "\(engine.directory.path)"])
 
         let control = ControlServer(
-            socketPath: engine.directory.controlSocketPath, handler: engine, logger: logger
+            socketPath: engine.directory.controlSocketPath,
+            handler: engine,
+            logger: logger
         )
         let group = ServiceGroup(
             configuration: .init(
                 services: [.init(service: control, successTerminationBehavior: .gracefullyShutdownGroup)],
-                gracefulShutdownSignals: [.sigterm, .sigint], logger: logger
+                gracefulShutdownSignals: [.sigterm, .sigint],
+                logger: logger
             )
         )
         engine.whenAskedToStop { Task { await group.triggerGracefulShutdown() } }

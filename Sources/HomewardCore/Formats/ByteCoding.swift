@@ -49,7 +49,9 @@ public struct ByteWriter {
     public mutating func append(_ raw: [UInt8]) { bytes.append(contentsOf: raw) }
 }
 
-/// Bytes that cannot be what they should be. Carries where it was noticed, for the message of the refusal made from it.
+/// Bytes that cannot be what they should be.
+///
+/// Carries where it was noticed, for the message of the refusal made from it.
 public struct MalformedBytes: Error, Hashable, Sendable {
     public let what: String
 
@@ -95,15 +97,20 @@ public struct ByteReader {
         return text
     }
 
-    public mutating func takeValue<Value: ByteCodable>(_ type: Value.Type = Value.self) throws(MalformedBytes) -> Value {
+    public mutating func takeValue<Value: ByteCodable>(_ type: Value.Type = Value.self) throws(MalformedBytes) -> Value
+    {
         try Value(from: &self)
     }
 
-    public mutating func takeOptional<Value: ByteCodable>(_ type: Value.Type = Value.self) throws(MalformedBytes) -> Value? {
+    public mutating func takeOptional<Value: ByteCodable>(
+        _ type: Value.Type = Value.self
+    ) throws(MalformedBytes) -> Value? {
         try takeFlag() ? try Value(from: &self) : nil
     }
 
-    public mutating func takeArray<Value: ByteCodable>(_ type: Value.Type = Value.self) throws(MalformedBytes) -> [Value] {
+    public mutating func takeArray<Value: ByteCodable>(
+        _ type: Value.Type = Value.self
+    ) throws(MalformedBytes) -> [Value] {
         let count = Int(try take(UInt32.self))
         // Each element takes a byte or more, so a count beyond the bytes left is a lie; it must not size an allocation.
         guard count <= remaining else { throw MalformedBytes("\(count) elements in \(remaining) bytes") }

@@ -51,9 +51,19 @@ public struct Record: Hashable, Sendable {
     public var payloadBytes: UInt32
 
     public init(
-        kind: RecordKind, epoch: EpochID, id: UpdateID, position: LogPosition, volume: UInt32 = 0, offset: UInt64 = 0,
-        length: UInt64 = 0, dataCount: UInt64, cumulativeBytes: UInt64, durableID: UpdateID, wallTime: UInt64,
-        payloadCRC: UInt32 = 0, payloadBytes: UInt32 = 0
+        kind: RecordKind,
+        epoch: EpochID,
+        id: UpdateID,
+        position: LogPosition,
+        volume: UInt32 = 0,
+        offset: UInt64 = 0,
+        length: UInt64 = 0,
+        dataCount: UInt64,
+        cumulativeBytes: UInt64,
+        durableID: UpdateID,
+        wallTime: UInt64,
+        payloadCRC: UInt32 = 0,
+        payloadBytes: UInt32 = 0
     ) {
         self.kind = kind
         self.epoch = epoch
@@ -90,7 +100,9 @@ public struct Record: Hashable, Sendable {
     /// The position just behind the record.
     public var end: LogPosition { LogPosition(position.value + span) }
 
-    /// The 104 bytes before the payload. `rvgTag` keeps records of another RVG, whose log this file once was, apart.
+    /// The 104 bytes before the payload.
+    ///
+    /// `rvgTag` keeps records of another RVG, whose log this file once was, apart.
     public func encodeHeader(rvgTag: UInt64) -> [UInt8] {
         var writer = ByteWriter(reserving: Record.headerBytes)
         writer.put(Record.magic)
@@ -122,7 +134,11 @@ public struct Record: Hashable, Sendable {
         return try? decode(&reader, header, rvgTag)
     }
 
-    private static func decode(_ reader: inout ByteReader, _ header: [UInt8], _ rvgTag: UInt64) throws(MalformedBytes) -> Record {
+    private static func decode(
+        _ reader: inout ByteReader,
+        _ header: [UInt8],
+        _ rvgTag: UInt64
+    ) throws(MalformedBytes) -> Record {
         guard try reader.take(UInt32.self) == magic, try reader.take(UInt16.self) == version,
             let kind = RecordKind(rawValue: try reader.take()), try reader.take(UInt8.self) == 0,
             try reader.take(UInt64.self) == rvgTag
@@ -133,9 +149,18 @@ public struct Record: Hashable, Sendable {
         let volume = try reader.take(UInt32.self)
         let payloadCRC = try reader.take(UInt32.self)
         let record = Record(
-            kind: kind, epoch: epoch, id: id, position: position, volume: volume, offset: try reader.take(),
-            length: try reader.take(), dataCount: try reader.take(), cumulativeBytes: try reader.take(),
-            durableID: UpdateID(try reader.take()), wallTime: try reader.take(), payloadCRC: payloadCRC,
+            kind: kind,
+            epoch: epoch,
+            id: id,
+            position: position,
+            volume: volume,
+            offset: try reader.take(),
+            length: try reader.take(),
+            dataCount: try reader.take(),
+            cumulativeBytes: try reader.take(),
+            durableID: UpdateID(try reader.take()),
+            wallTime: try reader.take(),
+            payloadCRC: payloadCRC,
             payloadBytes: try reader.take()
         )
         guard try reader.take(UInt32.self) == checksum(Array(header[..<(headerBytes - 4)])),

@@ -29,7 +29,12 @@ public struct Checkpoint: Hashable, Sendable {
     public var full: Bool
 
     public init(
-        id: CheckpointID, name: String, start: UpdateID, end: UpdateID? = nil, targets: [Target] = [], full: Bool = false
+        id: CheckpointID,
+        name: String,
+        start: UpdateID,
+        end: UpdateID? = nil,
+        targets: [Target] = [],
+        full: Bool = false
     ) {
         self.id = id
         self.name = name
@@ -69,8 +74,12 @@ extension Checkpoint: ByteCodable {
 
     public init(from reader: inout ByteReader) throws(MalformedBytes) {
         self.init(
-            id: try reader.takeValue(), name: try reader.takeText(), start: try reader.takeValue(),
-            end: try reader.takeOptional(), targets: try reader.takeArray(), full: try reader.takeFlag()
+            id: try reader.takeValue(),
+            name: try reader.takeText(),
+            start: try reader.takeValue(),
+            end: try reader.takeOptional(),
+            targets: try reader.takeArray(),
+            full: try reader.takeFlag()
         )
     }
 }
@@ -116,8 +125,11 @@ extension Receipt: ByteCodable {
 
     public init(from reader: inout ByteReader) throws(MalformedBytes) {
         self.init(
-            checkpoint: try reader.takeValue(), primary: try reader.takeValue(), epoch: try reader.takeValue(),
-            start: try reader.takeValue(), end: try reader.takeValue()
+            checkpoint: try reader.takeValue(),
+            primary: try reader.takeValue(),
+            epoch: try reader.takeValue(),
+            start: try reader.takeValue(),
+            end: try reader.takeValue()
         )
     }
 }

@@ -60,7 +60,9 @@ public struct HeaderFormat: Hashable, Sendable {
         return try RVGHeader(from: &bodyReader)
     }
 
-    /// How far a synchronization has come on its target. It saves work and proves nothing.
+    /// How far a synchronization has come on its target.
+    ///
+    /// It saves work and proves nothing.
     public struct Cursor: Hashable, Sendable {
         public var job: CheckpointID
         public var volume: UInt32

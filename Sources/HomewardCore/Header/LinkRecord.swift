@@ -22,8 +22,14 @@ public struct LinkRecord: Hashable, Sendable {
     public var detachReason: String?
 
     public init(
-        peer: HostID, peerName: String, peerDiskGroup: String, peerRVG: String, settings: LinkSettings = LinkSettings(),
-        attachment: Attachment = .detached, paused: Bool = false, asynchronousSince: UpdateID? = nil,
+        peer: HostID,
+        peerName: String,
+        peerDiskGroup: String,
+        peerRVG: String,
+        settings: LinkSettings = LinkSettings(),
+        attachment: Attachment = .detached,
+        paused: Bool = false,
+        asynchronousSince: UpdateID? = nil,
         detachReason: String? = nil
     ) {
         self.peer = peer
@@ -86,9 +92,15 @@ extension LinkRecord: ByteCodable {
         let attach = try reader.takeOptional(AttachID.self)
         let cursor = try reader.takeValue(UpdateID.self)
         self.init(
-            peer: peer, peerName: name, peerDiskGroup: group, peerRVG: rvg, settings: settings,
-            attachment: attach.map { .attached($0, cursor: cursor) } ?? .detached, paused: try reader.takeFlag(),
-            asynchronousSince: try reader.takeOptional(), detachReason: try reader.takeOptional()
+            peer: peer,
+            peerName: name,
+            peerDiskGroup: group,
+            peerRVG: rvg,
+            settings: settings,
+            attachment: attach.map { .attached($0, cursor: cursor) } ?? .detached,
+            paused: try reader.takeFlag(),
+            asynchronousSince: try reader.takeOptional(),
+            detachReason: try reader.takeOptional()
         )
     }
 }
@@ -109,8 +121,12 @@ extension LinkSettings: ByteCodable {
             let latencyprot = LatencyProtection(rawValue: try reader.takeText())
         else { throw MalformedBytes("unknown link setting") }
         self.init(
-            synchronous: synchronous, srlprot: srlprot, latencyprot: latencyprot, latencyHighMark: try reader.take(),
-            latencyLowMark: try reader.take(), bandwidthLimit: try reader.takeOptional()
+            synchronous: synchronous,
+            srlprot: srlprot,
+            latencyprot: latencyprot,
+            latencyHighMark: try reader.take(),
+            latencyLowMark: try reader.take(),
+            bandwidthLimit: try reader.takeOptional()
         )
     }
 }

@@ -77,7 +77,9 @@ extension Pending: ByteCodable {
         switch try reader.take(UInt8.self) {
         case 1:
             self = .takeover(
-                try reader.takeValue(), by: try reader.takeValue(), epoch: try reader.takeValue(),
+                try reader.takeValue(),
+                by: try reader.takeValue(),
+                epoch: try reader.takeValue(),
                 firstID: try reader.takeValue()
             )
         case 2:
@@ -86,14 +88,17 @@ extension Pending: ByteCodable {
             let attach = try reader.takeOptional(UInt64.self)
             let cursor = try reader.takeValue(UpdateID.self)
             self = .makesec(
-                transaction, by: peer,
+                transaction,
+                by: peer,
                 linkBefore: attach.map { .attached(AttachID(rawValue: $0), cursor: cursor) } ?? .detached
             )
         case 3:
             self = .attach(try reader.takeValue(), by: try reader.takeValue())
         case 4:
             self = .migrate(
-                try reader.takeValue(), by: try reader.takeValue(), epoch: try reader.takeValue(),
+                try reader.takeValue(),
+                by: try reader.takeValue(),
+                epoch: try reader.takeValue(),
                 firstID: try reader.takeValue()
             )
         default:

@@ -1,7 +1,10 @@
 extension RVGHeader {
     /// The header of a new RVG on the host that is its first Primary (`createpri`): epoch 1 begins with id 1.
     public static func newPrimary(
-        rvg: RVGID, host: HostID, hostName: String, generator: inout SeededGenerator
+        rvg: RVGID,
+        host: HostID,
+        hostName: String,
+        generator: inout SeededGenerator
     ) -> RVGHeader {
         let id: EpochID = generator.name()
         let epoch = Epoch(number: 1, id: id, host: host, hostName: hostName, kind: .creation, reign: id, closes: [])

@@ -23,7 +23,13 @@ public struct Epoch: Hashable, Sendable, Codable {
     public var closes: [EpochID]
 
     public init(
-        number: UInt64, id: EpochID, host: HostID, hostName: String, kind: Kind, reign: EpochID, closes: [EpochID]
+        number: UInt64,
+        id: EpochID,
+        host: HostID,
+        hostName: String,
+        kind: Kind,
+        reign: EpochID,
+        closes: [EpochID]
     ) {
         self.number = number
         self.id = id
@@ -64,7 +70,12 @@ extension Epoch: ByteCodable {
         let name = try reader.takeText()
         guard let kind = Kind(rawValue: try reader.take()) else { throw MalformedBytes("unknown kind of epoch") }
         self.init(
-            number: number, id: id, host: host, hostName: name, kind: kind, reign: try reader.takeValue(),
+            number: number,
+            id: id,
+            host: host,
+            hostName: name,
+            kind: kind,
+            reign: try reader.takeValue(),
             closes: try reader.takeArray()
         )
     }

@@ -31,7 +31,9 @@ public struct History: Hashable, Sendable, Codable {
     /// The epoch that numbered `id`, when the history reaches so far back.
     public func epoch(of id: UpdateID) -> Epoch? { entries.last { $0.firstID <= id }?.epoch }
 
-    /// Opens an epoch at `firstID`. Entries at or above it, that no record ever filled, give way.
+    /// Opens an epoch at `firstID`.
+    ///
+    /// Entries at or above it, that no record ever filled, give way.
     public mutating func open(_ epoch: Epoch, at firstID: UpdateID, dataBefore: UInt64) {
         entries.removeAll { $0.firstID > firstID }
         entries.append(Entry(epoch: epoch, firstID: firstID, dataBefore: dataBefore))

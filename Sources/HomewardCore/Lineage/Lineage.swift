@@ -3,7 +3,9 @@
 /// Pure bookkeeping with the rules of architecture section 5; who is fenced or refused is asked of it, never stored.
 public struct Lineage: Hashable, Sendable, Codable {
     public var history: History
-    /// Epochs of other hosts' histories, as far as they are not in the own one. Sorted by id, so that equal sets are equal.
+    /// Epochs of other hosts' histories, as far as they are not in the own one.
+    ///
+    /// Sorted by id, so that equal sets are equal.
     public private(set) var heard: [Epoch]
     /// Epochs that their hosts gave up by makesec, or that never came to be.
     public private(set) var abandoned: [EpochID]
@@ -30,7 +32,9 @@ public struct Lineage: Hashable, Sendable, Codable {
 
     // MARK: Learning
 
-    /// Takes over what a peer knows. True when anything was new.
+    /// Takes over what a peer knows.
+    ///
+    /// True when anything was new.
     public mutating func learn(history peer: History, heard more: [Epoch], abandoned given: [EpochID]) -> Bool {
         let before = (heard, abandoned)
         for epoch in peer.entries.map(\.epoch) + more { note(epoch) }

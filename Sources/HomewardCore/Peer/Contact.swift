@@ -50,9 +50,23 @@ public struct Contact: Hashable, Sendable, Codable {
     public var takingOver: Bool
 
     public init(
-        rvg: RVGID, diskGroup: String, name: String, isPrimary: Bool, fenced: Bool, open: Bool, mayOpen: Bool,
-        lineage: Lineage, follows: HostID?, consistent: Bool, links: [Link], undecided: [UInt64], promised: [UInt64], receipt: Receipt?,
-        targetJob: CheckpointID?, jobs: [CheckpointID], takingOver: Bool
+        rvg: RVGID,
+        diskGroup: String,
+        name: String,
+        isPrimary: Bool,
+        fenced: Bool,
+        open: Bool,
+        mayOpen: Bool,
+        lineage: Lineage,
+        follows: HostID?,
+        consistent: Bool,
+        links: [Link],
+        undecided: [UInt64],
+        promised: [UInt64],
+        receipt: Receipt?,
+        targetJob: CheckpointID?,
+        jobs: [CheckpointID],
+        takingOver: Bool
     ) {
         self.rvg = rvg
         self.diskGroup = diskGroup

@@ -25,7 +25,8 @@ public enum Prepare: Hashable, Sendable, Codable {
 
     public var token: UInt64 {
         switch self {
-        case .takeover(let transaction, _, _, _, _), .makesec(let transaction, _, _, _), .migrate(let transaction, _, _):
+        case .takeover(let transaction, _, _, _, _), .makesec(let transaction, _, _, _),
+            .migrate(let transaction, _, _):
             transaction.rawValue
         case .attach(let offer): offer.attach.rawValue
         case .synchronize(let offer): offer.job.rawValue
@@ -57,9 +58,20 @@ public struct AttachOffer: Hashable, Sendable, Codable {
     public var sampleSeed: UInt64
 
     public init(
-        attach: AttachID, checkpoint: CheckpointID?, checkpointName: String?, madeByHand: Bool, start: UpdateID,
-        end: UpdateID?, historyAtStart: History, history: History, lastDataID: UpdateID, dataCount: UInt64,
-        cumulativeBytes: UInt64, volumes: [VolumeShape], sample: [SampledBlock], sampleSeed: UInt64
+        attach: AttachID,
+        checkpoint: CheckpointID?,
+        checkpointName: String?,
+        madeByHand: Bool,
+        start: UpdateID,
+        end: UpdateID?,
+        historyAtStart: History,
+        history: History,
+        lastDataID: UpdateID,
+        dataCount: UInt64,
+        cumulativeBytes: UInt64,
+        volumes: [VolumeShape],
+        sample: [SampledBlock],
+        sampleSeed: UInt64
     ) {
         self.attach = attach
         self.checkpoint = checkpoint
@@ -142,8 +154,16 @@ public struct SyncOffer: Hashable, Sendable, Codable {
     public var force: Bool
 
     public init(
-        job: CheckpointID, name: String, history: History, volumes: [VolumeShape], blockBytes: UInt64, extentBytes: UInt64,
-        seed: UInt64, verifyOnly: Bool, full: Bool, force: Bool
+        job: CheckpointID,
+        name: String,
+        history: History,
+        volumes: [VolumeShape],
+        blockBytes: UInt64,
+        extentBytes: UInt64,
+        seed: UInt64,
+        verifyOnly: Bool,
+        full: Bool,
+        force: Bool
     ) {
         self.job = job
         self.name = name

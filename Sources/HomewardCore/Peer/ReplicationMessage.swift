@@ -1,4 +1,6 @@
-/// What flows over the replication connection. Every message carries the attachment it belongs to.
+/// What flows over the replication connection.
+///
+/// Every message carries the attachment it belongs to.
 public enum ReplicationMessage: Hashable, Sendable {
     /// Primary: a session begins under this attachment.
     case start(AttachID, history: History, durable: UpdateID)
@@ -76,13 +78,19 @@ extension ReplicationMessage: ByteCodable {
         case 2: self = .report(attach, loggedEnd: try reader.takeValue())
         case 3:
             self = .records(
-                attach, epoch: try reader.takeValue(), durable: try reader.takeValue(), try reader.takeArray()
+                attach,
+                epoch: try reader.takeValue(),
+                durable: try reader.takeValue(),
+                try reader.takeArray()
             )
         case 4:
             self = .acknowledge(attach, received: try reader.takeValue(), logged: try reader.takeValue())
         case 5:
             self = .heartbeat(
-                attach, durable: try reader.takeValue(), end: try reader.takeValue(), wallTime: try reader.take()
+                attach,
+                durable: try reader.takeValue(),
+                end: try reader.takeValue(),
+                wallTime: try reader.take()
             )
         case 6: self = .notAttached(attach)
         default: throw MalformedBytes("unknown replication message \(kind)")

@@ -1,4 +1,6 @@
-/// What flows over the bulk connection: comparison and blocks of one synchronization. Each carries its job.
+/// What flows over the bulk connection: comparison and blocks of one synchronization.
+///
+/// Each carries its job.
 public enum SyncMessage: Hashable, Sendable {
     /// Source: the hashes of an extent's blocks, in order.
     case hashes(CheckpointID, volume: UInt32, offset: UInt64, [BlockHash])
@@ -52,7 +54,13 @@ extension SyncMessage: ByteCodable {
         }
     }
 
-    private func put(_ kind: UInt8, _ job: CheckpointID, _ volume: UInt32, _ offset: UInt64, into writer: inout ByteWriter) {
+    private func put(
+        _ kind: UInt8,
+        _ job: CheckpointID,
+        _ volume: UInt32,
+        _ offset: UInt64,
+        into writer: inout ByteWriter
+    ) {
         writer.put(kind)
         writer.put(job)
         writer.put(volume)
@@ -69,13 +77,20 @@ extension SyncMessage: ByteCodable {
         case 2: self = .differing(job, volume: volume, offset: offset, try reader.takeArray())
         case 3:
             self = .block(
-                job, volume: volume, offset: offset, length: try reader.take(), hash: try reader.takeValue(),
+                job,
+                volume: volume,
+                offset: offset,
+                length: try reader.take(),
+                hash: try reader.takeValue(),
                 bytes: try reader.takeBytes()
             )
         case 4: self = .written(job, volume: volume, offset: offset)
         case 5:
             self = .finished(
-                job, start: try reader.takeValue(), end: try reader.takeValue(), epoch: try reader.takeValue()
+                job,
+                start: try reader.takeValue(),
+                end: try reader.takeValue(),
+                epoch: try reader.takeValue()
             )
         case 6:
             guard let code = RefusalCode(rawValue: try reader.takeText()) else { throw MalformedBytes("unknown code") }

@@ -1,4 +1,6 @@
-/// What a step of the machines asks its driver to do at once. Everything whose order matters is pulled from a lane instead.
+/// What a step of the machines asks its driver to do at once.
+///
+/// Everything whose order matters is pulled from a lane instead.
 public struct Effects: Sendable {
     /// The lanes that have work now.
     public struct Lanes: OptionSet, Sendable {

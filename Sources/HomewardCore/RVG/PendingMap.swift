@@ -18,8 +18,9 @@ package struct PendingMap: Sendable {
         for key in keys(of: record) { chunks[key, default: []].append(record.id.value) }
     }
 
-    /// Records leave in the order in which they came. One that never came in is none of ours: it was logged while this
-    /// host was a Secondary.
+    /// Records leave in the order in which they came.
+    ///
+    /// One that never came in is none of ours: it was logged while this host was a Secondary.
     mutating func remove(_ record: Record) {
         var wasPending = false
         for key in keys(of: record) where chunks[key]?.first == record.id.value {

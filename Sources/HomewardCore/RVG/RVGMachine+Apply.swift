@@ -87,12 +87,14 @@ extension RVGMachine {
         for id in pendingWrites.candidates(volume: volume, offset: offset, length: length) {
             guard let record = record(UpdateID(id)), record.id <= written else { continue }
             let range = (record.offset..<record.offset + record.length).clamped(to: wanted)
-            guard !range.isEmpty, record.offset < wanted.upperBound, record.offset + record.length > wanted.lowerBound else {
+            guard !range.isEmpty, record.offset < wanted.upperBound, record.offset + record.length > wanted.lowerBound
+            else {
                 continue
             }
             let source: LogPosition? =
                 record.kind == .write
-                ? LogPosition(record.position.value + UInt64(Record.headerBytes) + range.lowerBound - record.offset) : nil
+                ? LogPosition(record.position.value + UInt64(Record.headerBytes) + range.lowerBound - record.offset)
+                : nil
             pieces.append(
                 OverlayPiece(offset: range.lowerBound, length: UInt64(range.count), source: source)
             )

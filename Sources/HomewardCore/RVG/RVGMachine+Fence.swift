@@ -36,7 +36,9 @@ extension RVGMachine {
 
     private func blocker(_ link: LinkRecord, now: Instant?) -> String? {
         guard let peer = peer(link.peer), let contact = peer.contact else {
-            if link.attachID != nil { return "\(link.peerName), a Secondary that could have taken over, does not answer" }
+            if link.attachID != nil {
+                return "\(link.peerName), a Secondary that could have taken over, does not answer"
+            }
             // Nobody has to be waited for who could not have taken over; but whoever is reachable is heard first.
             let graceIsOver = startedAt.flatMap { start in
                 now.map { $0.milliseconds(since: start) >= limits.returnGraceMilliseconds }
@@ -101,13 +103,20 @@ extension RVGMachine {
         gate = .opening(since: criticalGeneration)
     }
 
-    /// Opens an epoch at the end of the log. Its role record follows when the header is durable.
+    /// Opens an epoch at the end of the log.
+    ///
+    /// Its role record follows when the header is durable.
     package mutating func openEpoch(_ kind: Epoch.Kind, closing ended: [Epoch]) {
         let id: EpochID = random.name()
         let current = header.lineage.history.current
         let reign = kind == .uncleanStart ? current?.reign ?? id : id
         let epoch = Epoch(
-            number: header.lineage.nextNumber, id: id, host: header.host, hostName: hostName, kind: kind, reign: reign,
+            number: header.lineage.nextNumber,
+            id: id,
+            host: header.host,
+            hostName: hostName,
+            kind: kind,
+            reign: reign,
             closes: header.lineage.closure(of: ended)
         )
         header.lineage.history.open(epoch, at: end.next, dataBefore: dataCount)

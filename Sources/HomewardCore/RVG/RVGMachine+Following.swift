@@ -5,7 +5,12 @@ extension RVGMachine {
     /// The Primary begins a stream: its history becomes this host's, what that does not contain is cut, and the end of the
     /// log is told (architecture section 4, "At session start").
     package mutating func startReceived(
-        _ attach: AttachID, history: History, durable: UpdateID, from host: HostID, session: UInt64, now: Instant,
+        _ attach: AttachID,
+        history: History,
+        durable: UpdateID,
+        from host: HostID,
+        session: UInt64,
+        now: Instant,
         into effects: inout Effects
     ) {
         guard peer(host)?.session == session, failure == nil else { return }
@@ -32,9 +37,14 @@ extension RVGMachine {
     private mutating func carryOutStart(now: Instant, into effects: inout Effects) {
         guard let start = following.deferredStart, isLogIdle, applyInFlight == nil else { return }
         following.deferredStart = nil
-        guard let fork = header.lineage.history.fork(with: start.history) ?? (index.isEmpty ? History.Fork(
-            firstID: .never, dataBelow: 0
-        ) : nil) else { return }
+        guard
+            let fork = header.lineage.history.fork(with: start.history)
+                ?? (index.isEmpty
+                    ? History.Fork(
+                        firstID: .never,
+                        dataBelow: 0
+                    ) : nil)
+        else { return }
         if fork.firstID <= end {
             guard replayed < fork.firstID else {
                 // What is on the volumes cannot be taken back: this copy is not one of the Primary's history.
@@ -70,10 +80,18 @@ extension RVGMachine {
         following.sessionLost()
     }
 
-    /// Records of the Primary, in order. Their payloads are the driver's until they are written.
+    /// Records of the Primary, in order.
+    ///
+    /// Their payloads are the driver's until they are written.
     public mutating func recordsReceived(
-        _ attach: AttachID, epoch: EpochID, durable: UpdateID, _ records: [(record: Record, payload: PayloadReference)],
-        from host: HostID, session: UInt64, now: Instant, into effects: inout Effects
+        _ attach: AttachID,
+        epoch: EpochID,
+        durable: UpdateID,
+        _ records: [(record: Record, payload: PayloadReference)],
+        from host: HostID,
+        session: UInt64,
+        now: Instant,
+        into effects: inout Effects
     ) {
         guard peer(host)?.session == session else { return }
         guard following.session == session, following.attach == attach, isFollowing(host, under: attach),
@@ -92,7 +110,9 @@ extension RVGMachine {
                 continue
             }
             guard item.record.id == expected, header.lineage.history.epoch(of: expected)?.id == item.record.epoch else {
-                effects.note("\(objectName): record \(item.record.id) from \(label(of: host)) where \(expected) was expected")
+                effects.note(
+                    "\(objectName): record \(item.record.id) from \(label(of: host)) where \(expected) was expected"
+                )
                 break
             }
             following.held.append(item)
@@ -122,8 +142,14 @@ extension RVGMachine {
     }
 
     package mutating func heartbeatReceived(
-        _ attach: AttachID, durable: UpdateID, end primaryEnd: UpdateID, wallTime: UInt64, from host: HostID,
-        session: UInt64, now: Instant, into effects: inout Effects
+        _ attach: AttachID,
+        durable: UpdateID,
+        end primaryEnd: UpdateID,
+        wallTime: UInt64,
+        from host: HostID,
+        session: UInt64,
+        now: Instant,
+        into effects: inout Effects
     ) {
         guard following.session == session, following.attach == attach, isFollowing(host, under: attach),
             let position = peerIndex(host)
@@ -188,7 +214,8 @@ extension RVGMachine {
             header.lineage.closing(of: theirs, senderHistory: contact.lineage.history) == nil
         else { return }
         if let own = header.lineage.history.current {
-            let descends = contact.lineage.history.contains(own.id)
+            let descends =
+                contact.lineage.history.contains(own.id)
                 || contact.lineage.history.entries.contains { $0.epoch.closes.contains(own.reign) }
             guard descends else { return }
         }

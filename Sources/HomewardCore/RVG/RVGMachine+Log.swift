@@ -6,7 +6,8 @@ extension RVGMachine {
 
     /// Bytes of the ring that an append may take now.
     package var freeLogBytes: UInt64 {
-        let used = appendPosition.aligned(to: Record.syncAlignment).value - min(reusableTail.value, appendPosition.value)
+        let used =
+            appendPosition.aligned(to: Record.syncAlignment).value - min(reusableTail.value, appendPosition.value)
         return capacity > used ? capacity - used : 0
     }
 
@@ -16,17 +17,36 @@ extension RVGMachine {
         return freeLogBytes >= needed + (control ? 0 : limits.controlReserve)
     }
 
-    /// Gives a record its id and its place. The caller has checked the room.
+    /// Gives a record its id and its place.
+    ///
+    /// The caller has checked the room.
     @discardableResult
     package mutating func append(
-        kind: RecordKind, volume: UInt32 = 0, offset: UInt64 = 0, length: UInt64 = 0, payload: PayloadReference = .none,
-        payloadCRC: UInt32 = 0, wallTime: UInt64, now: Instant, into effects: inout Effects
+        kind: RecordKind,
+        volume: UInt32 = 0,
+        offset: UInt64 = 0,
+        length: UInt64 = 0,
+        payload: PayloadReference = .none,
+        payloadCRC: UInt32 = 0,
+        wallTime: UInt64,
+        now: Instant,
+        into effects: inout Effects
     ) -> UpdateID {
         guard let epoch = header.lineage.history.current else { preconditionFailure("an append before any epoch") }
         let record = Record(
-            kind: kind, epoch: epoch.id, id: end.next, position: placeForNext(), volume: volume, offset: offset,
-            length: length, dataCount: dataCount + (kind.isData ? 1 : 0), cumulativeBytes: cumulativeBytes + length,
-            durableID: durable, wallTime: wallTime, payloadCRC: payloadCRC, payloadBytes: UInt32(payload.count)
+            kind: kind,
+            epoch: epoch.id,
+            id: end.next,
+            position: placeForNext(),
+            volume: volume,
+            offset: offset,
+            length: length,
+            dataCount: dataCount + (kind.isData ? 1 : 0),
+            cumulativeBytes: cumulativeBytes + length,
+            durableID: durable,
+            wallTime: wallTime,
+            payloadCRC: payloadCRC,
+            payloadBytes: UInt32(payload.count)
         )
         enter(record, payload: payload, now: now, into: &effects)
         return record.id
@@ -41,7 +61,8 @@ extension RVGMachine {
         return appendPosition
     }
 
-    package mutating func enter(_ record: Record, payload: PayloadReference, now: Instant, into effects: inout Effects) {
+    package mutating func enter(_ record: Record, payload: PayloadReference, now: Instant, into effects: inout Effects)
+    {
         appendPosition = record.end
         end = record.id
         dataCount = record.dataCount
@@ -189,8 +210,15 @@ extension RVGMachine {
     }
 
     /// Starts over with an empty log that continues after `start`: nothing older is ever replayed over what lies on the
-    /// volumes. The header change is the caller's to note.
-    package mutating func rebaseLog(after start: UpdateID, dataCount count: UInt64, lastData: UpdateID, cumulative: UInt64) {
+    /// volumes.
+    ///
+    /// The header change is the caller's to note.
+    package mutating func rebaseLog(
+        after start: UpdateID,
+        dataCount count: UInt64,
+        lastData: UpdateID,
+        cumulative: UInt64
+    ) {
         precondition(!logWriteInFlight && logSyncInFlight == nil, "the log lane must be idle")
         index.removeAll()
         droppedPayloads.append(contentsOf: payloads.map(\.buffer))
@@ -225,7 +253,9 @@ extension RVGMachine {
     /// Whether nothing of the log is on its way to the device.
     package var isLogIdle: Bool { !logWriteInFlight && logSyncInFlight == nil }
 
-    /// Drops the records after `last`: they are of a history that this host gives up. Nothing of them was applied.
+    /// Drops the records after `last`: they are of a history that this host gives up.
+    ///
+    /// Nothing of them was applied.
     package mutating func cutLog(after last: UpdateID) {
         precondition(isLogIdle && replayed <= last, "records under way or applied cannot be cut")
         while let record = index.last, record.id > last {

@@ -11,15 +11,22 @@ extension RVGMachine {
     /// The label of a host, for messages.
     public func label(of host: HostID) -> String {
         if host == header.host { return hostName }
-        return peer(host)?.name ?? header.links.first { $0.peer == host }?.peerName ?? String(host.description.prefix(8))
+        return peer(host)?.name ?? header.links.first { $0.peer == host }?.peerName
+            ?? String(host.description.prefix(8))
     }
 
     /// A peer is connected: contact is exchanged first, before anything else is believed.
     public mutating func peerConnected(
-        _ host: HostID, name: String, session: UInt64, now: Instant, into effects: inout Effects
+        _ host: HostID,
+        name: String,
+        session: UInt64,
+        now: Instant,
+        into effects: inout Effects
     ) {
         if let position = peerIndex(host) {
-            if let old = peers[position].session { sessionEnded(host, session: old, reason: "replaced", now: now, into: &effects) }
+            if let old = peers[position].session {
+                sessionEnded(host, session: old, reason: "replaced", now: now, into: &effects)
+            }
             peers[position].name = name
             peers[position].session = session
         } else {
@@ -37,7 +44,11 @@ extension RVGMachine {
 
     /// The session with a peer ended; nothing of it counts any more but what is durable.
     public mutating func sessionEnded(
-        _ host: HostID, session: UInt64, reason: String, now: Instant, into effects: inout Effects
+        _ host: HostID,
+        session: UInt64,
+        reason: String,
+        now: Instant,
+        into effects: inout Effects
     ) {
         guard let position = peerIndex(host), peers[position].session == session else { return }
         peers[position].session = nil
@@ -54,7 +65,9 @@ extension RVGMachine {
 
     // MARK: Sending
 
-    /// Queues a message for a peer; it leaves when everything decided so far is durable. False: not connected.
+    /// Queues a message for a peer; it leaves when everything decided so far is durable.
+    ///
+    /// False: not connected.
     @discardableResult
     package mutating func send(_ message: PeerMessage, to host: HostID, _ effects: inout Effects) -> Bool {
         guard let session = peer(host)?.session else { return false }
@@ -89,13 +102,21 @@ extension RVGMachine {
 
     package func makeContact() -> Contact {
         Contact(
-            rvg: header.rvg, diskGroup: diskGroup, name: name, isPrimary: header.isPrimary,
+            rvg: header.rvg,
+            diskGroup: diskGroup,
+            name: name,
+            isPrimary: header.isPrimary,
             fenced: header.isPrimary && (header.fence != nil || gate != nil || failure != nil),
             open: header.isPrimary && header.fence == nil && gate == nil && failure == nil,
             mayOpen: header.isPrimary && header.fence == nil && failure == nil,
-            lineage: header.lineage, follows: header.follows, consistent: isImageConsistent,
-            links: header.links.map(Contact.Link.init), undecided: undecided, promised: header.pending.map(\.token),
-            receipt: header.receipt, targetJob: header.targetJob?.checkpoint,
+            lineage: header.lineage,
+            follows: header.follows,
+            consistent: isImageConsistent,
+            links: header.links.map(Contact.Link.init),
+            undecided: undecided,
+            promised: header.pending.map(\.token),
+            receipt: header.receipt,
+            targetJob: header.targetJob?.checkpoint,
             jobs: header.checkpoints.filter { !$0.madeByHand }.map(\.id),
             takingOver: takingOver || header.pending.contains { if case .takeover = $0 { true } else { false } }
         )
@@ -103,17 +124,27 @@ extension RVGMachine {
 
     // MARK: Contact received
 
-    /// Takes in what a peer says of itself. Architecture section 5, "On contact".
+    /// Takes in what a peer says of itself.
+    ///
+    /// Architecture section 5, "On contact".
     public mutating func contactReceived(
-        _ contact: Contact, from host: HostID, session: UInt64, now: Instant, into effects: inout Effects
+        _ contact: Contact,
+        from host: HostID,
+        session: UInt64,
+        now: Instant,
+        into effects: inout Effects
     ) {
-        guard let position = peerIndex(host), peers[position].session == session, contact.rvg == header.rvg else { return }
+        guard let position = peerIndex(host), peers[position].session == session, contact.rvg == header.rvg else {
+            return
+        }
         peers[position].contact = contact
         peers[position].lastContact = contact
         peers[position].lastHeard = now
 
         if header.lineage.learn(
-            history: contact.lineage.history, heard: contact.lineage.heard, abandoned: contact.lineage.abandoned
+            history: contact.lineage.history,
+            heard: contact.lineage.heard,
+            abandoned: contact.lineage.abandoned
         ) {
             headerChanged(&effects)
         }
@@ -144,7 +175,10 @@ extension RVGMachine {
             guard header.linkIndex(link.peer) == nil else { continue }
             header.links.append(
                 LinkRecord(
-                    peer: link.peer, peerName: link.peerName, peerDiskGroup: link.peerDiskGroup, peerRVG: link.peerRVG,
+                    peer: link.peer,
+                    peerName: link.peerName,
+                    peerDiskGroup: link.peerDiskGroup,
+                    peerRVG: link.peerRVG,
                     settings: link.settings
                 )
             )
@@ -167,7 +201,9 @@ extension RVGMachine {
         guard theirs != attach else { return }
         if header.isPrimary {
             // The peer let go of this attachment, or follows another: everything behind the cursor is for nobody.
-            header.links[position].detach(because: "\(contact.name) on \(label(of: host)) is not attached under it any more")
+            header.links[position].detach(
+                because: "\(contact.name) on \(label(of: host)) is not attached under it any more"
+            )
         } else {
             // Only a Primary's word counts: a contact from before a migrate may still be on its way.
             guard contact.isPrimary, !contact.undecided.contains(attach.rawValue),

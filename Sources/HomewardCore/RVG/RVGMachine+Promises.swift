@@ -4,7 +4,10 @@ import DequeModule
 extension RVGMachine {
     /// Ends the promises to a peer that its contact decides.
     package mutating func resolvePromises(
-        from host: HostID, _ contact: Contact, now: Instant, into effects: inout Effects
+        from host: HostID,
+        _ contact: Contact,
+        now: Instant,
+        into effects: inout Effects
     ) {
         for promise in header.pending where promise.peer == host && !contact.undecided.contains(promise.token) {
             switch promise {
@@ -45,7 +48,11 @@ extension RVGMachine {
 
     /// Step 22: the old Primary committed; this host holds everything it had.
     private mutating func becomePrimaryByMigrate(
-        from host: HostID, _ epoch: Epoch, at firstID: UpdateID, under attach: AttachID, now: Instant,
+        from host: HostID,
+        _ epoch: Epoch,
+        at firstID: UpdateID,
+        under attach: AttachID,
+        now: Instant,
         into effects: inout Effects
     ) {
         forgetStream()

@@ -38,13 +38,19 @@ extension RVGMachine {
 
     /// The Secondary told where its log ends: it is sent what follows, whatever this host's own cursor says.
     package mutating func reportReceived(
-        _ attach: AttachID, loggedEnd: UpdateID, from host: HostID, session: UInt64, now: Instant, into effects: inout Effects
+        _ attach: AttachID,
+        loggedEnd: UpdateID,
+        from host: HostID,
+        session: UInt64,
+        now: Instant,
+        into effects: inout Effects
     ) {
         guard let position = peerIndex(host), peers[position].session == session, let link = header.linkIndex(host),
             header.links[link].attachID == attach, peers[position].sending.phase == .starting
         else { return }
         guard loggedEnd <= end, loggedEnd.next >= header.tailID else {
-            let reason = loggedEnd > end
+            let reason =
+                loggedEnd > end
                 ? "it holds records up to \(loggedEnd), this Primary ends at \(end)"
                 : "it ends at \(loggedEnd), the log begins at \(header.tailID)"
             header.links[link].detach(because: reason)
@@ -62,19 +68,27 @@ extension RVGMachine {
 
     /// The next records for each Secondary that is ready for some, at most one batch each.
     public mutating func nextRecords(now: Instant, mayTake: (HostID) -> Bool = { _ in true }) -> [RecordDeparture] {
-        guard header.isPrimary, failure == nil, isSettledOnDisk, let epoch = header.lineage.history.current else { return [] }
+        guard header.isPrimary, failure == nil, isSettledOnDisk, let epoch = header.lineage.history.current else {
+            return []
+        }
         var departures: [RecordDeparture] = []
         for position in peers.indices where peers[position].sending.isStreaming && mayTake(peers[position].host) {
-            guard let session = peers[position].session, let attach = header.links.first(where: {
-                $0.peer == peers[position].host
-            })?.attachID else { continue }
+            guard let session = peers[position].session,
+                let attach = header.links.first(where: {
+                    $0.peer == peers[position].host
+                })?.attachID
+            else { continue }
             let records = takeRecords(position)
             guard !records.isEmpty else { continue }
             peers[position].sending.lastSent = now
             peers[position].sending.toldDurable = durable
             departures.append(
                 RecordDeparture(
-                    peer: peers[position].host, session: session, attach: attach, epoch: epoch.id, durable: durable,
+                    peer: peers[position].host,
+                    session: session,
+                    attach: attach,
+                    epoch: epoch.id,
+                    durable: durable,
                     records: records
                 )
             )
@@ -107,28 +121,40 @@ extension RVGMachine {
             let sending = peers[position].sending
             let due = sending.lastSent.map { now.milliseconds(since: $0) >= limits.heartbeatMilliseconds } ?? true
             guard due || (sending.toldDurable < durable && sending.next > written) else { continue }
-            guard let attach = header.links.first(where: { $0.peer == peers[position].host })?.attachID else { continue }
+            guard let attach = header.links.first(where: { $0.peer == peers[position].host })?.attachID else {
+                continue
+            }
             peers[position].sending.lastSent = now
             peers[position].sending.toldDurable = durable
             send(
-                .replication(.heartbeat(attach, durable: durable, end: end, wallTime: wallTime)), to: peers[position].host,
+                .replication(.heartbeat(attach, durable: durable, end: end, wallTime: wallTime)),
+                to: peers[position].host,
                 &effects
             )
         }
     }
 
     package mutating func acknowledgeReceived(
-        _ attach: AttachID, received: UpdateID, logged: UpdateID, from host: HostID, session: UInt64,
+        _ attach: AttachID,
+        received: UpdateID,
+        logged: UpdateID,
+        from host: HostID,
+        session: UInt64,
         into effects: inout Effects
     ) {
         guard let position = peerIndex(host), peers[position].session == session, peers[position].sending.isStreaming,
-            let link = header.linkIndex(host), header.links[link].attachID == attach, received <= end, logged <= received
+            let link = header.linkIndex(host), header.links[link].attachID == attach, received <= end,
+            logged <= received
         else { return }
         acknowledged(position, link: link, received: received, logged: logged, &effects)
     }
 
     private mutating func acknowledged(
-        _ position: Int, link: Int, received: UpdateID, logged: UpdateID, _ effects: inout Effects
+        _ position: Int,
+        link: Int,
+        received: UpdateID,
+        logged: UpdateID,
+        _ effects: inout Effects
     ) {
         peers[position].sending.received = max(peers[position].sending.received, received)
         peers[position].sending.logged = max(peers[position].sending.logged, logged)
@@ -158,7 +184,8 @@ extension RVGMachine {
         headerChanged(&effects)
         guard header.links[link].settings.synchronous == .fail else { return }
         let refused = refusal(
-            .linkDisconnected, "\(header.links[link].name) is synchronous=fail and was lost; the write is in the log",
+            .linkDisconnected,
+            "\(header.links[link].name) is synchronous=fail and was lost; the write is in the log",
             hint: "reconnect \(header.links[link].peerName), or set synchronous=override"
         )
         for token in waiters.drain() { effects.replies.append(.init(token: token, failure: .protection(refused))) }
@@ -166,7 +193,10 @@ extension RVGMachine {
 
     /// The other end says that it is not attached under this attachment.
     package mutating func notAttachedReceived(
-        _ attach: AttachID, from host: HostID, session: UInt64, into effects: inout Effects
+        _ attach: AttachID,
+        from host: HostID,
+        session: UInt64,
+        into effects: inout Effects
     ) {
         guard header.isPrimary, let link = header.linkIndex(host), header.links[link].attachID == attach,
             peer(host)?.session == session

@@ -22,8 +22,13 @@ public struct ApplicationWrite: Sendable {
     public var token: UInt64
 
     public init(
-        kind: RecordKind, volume: UInt32, offset: UInt64, length: UInt64, durably: Bool,
-        pieces: [(payload: PayloadReference, crc: UInt32)], token: UInt64
+        kind: RecordKind,
+        volume: UInt32,
+        offset: UInt64,
+        length: UInt64,
+        durably: Bool,
+        pieces: [(payload: PayloadReference, crc: UInt32)],
+        token: UInt64
     ) {
         self.kind = kind
         self.volume = volume
@@ -44,24 +49,31 @@ extension RVGMachine {
         if let failure { return failure }
         guard header.isPrimary else {
             return refusal(
-                .notPrimary, "the RVG is a Secondary on \(hostName)",
+                .notPrimary,
+                "the RVG is a Secondary on \(hostName)",
                 hint: "open the volume on the Primary, or read-only here"
             )
         }
         switch header.fence {
         case .closed(let epoch):
             return refusal(
-                .fenced, "\(epoch.hostName) took over (epoch \(epoch.number)); this Primary stays shut",
+                .fenced,
+                "\(epoch.hostName) took over (epoch \(epoch.number)); this Primary stays shut",
                 hint: "to follow it: vradmin -g \(diskGroup) makesec \(name) \(epoch.hostName), on \(hostName)"
             )
         case .damaged(let text):
-            return refusal(.logDamaged, text, hint: "take over on a Secondary: vradmin -g \(diskGroup) -N takeover \(name)")
+            return refusal(
+                .logDamaged,
+                text,
+                hint: "take over on a Secondary: vradmin -g \(diskGroup) -N takeover \(name)"
+            )
         case nil: break
         }
         if gate != nil {
             let waits = fenceBlockers().joined(separator: "; ")
             return refusal(
-                .fenced, "the returned Primary waits to hear that nobody took over: \(waits.isEmpty ? "opening" : waits)",
+                .fenced,
+                "the returned Primary waits to hear that nobody took over: \(waits.isEmpty ? "opening" : waits)",
                 hint: "start the hosts named, or, if they are gone: vxrvg -g \(diskGroup) -f start \(name)"
             )
         }
@@ -80,17 +92,21 @@ extension RVGMachine {
 
     /// Opens a session.
     /// - Throws: why it cannot be opened; nothing has changed then.
-    public mutating func openSession(id: UInt64, volume: UInt32, readOnly: Bool, holder: SessionHolder) throws(Refusal) {
+    public mutating func openSession(id: UInt64, volume: UInt32, readOnly: Bool, holder: SessionHolder) throws(Refusal)
+    {
         if let held = volumesHeldBy {
             throw refusal(
-                .operationInProgress, "\(held) holds the volumes", hint: "try again when it has ended: homeward status"
+                .operationInProgress,
+                "\(held) holds the volumes",
+                hint: "try again when it has ended: homeward status"
             )
         }
         if let closed = closedBecause {
             guard readOnly, !header.isPrimary, failure == nil else { throw closed }
             guard isImageConsistent else {
                 throw refusal(
-                    .inconsistent, "the Secondary on \(hostName) is inconsistent",
+                    .inconsistent,
+                    "the Secondary on \(hostName) is inconsistent",
                     hint: "synchronize it from the Primary: vradmin -g \(diskGroup) -c NAME syncrvg \(name) \(hostName)"
                 )
             }
@@ -127,14 +143,20 @@ extension RVGMachine {
 
     // MARK: Writes
 
-    /// Takes a write, or says why not. A write that is accepted has its place in the order of all writes of the RVG.
+    /// Takes a write, or says why not.
+    ///
+    /// A write that is accepted has its place in the order of all writes of the RVG.
     public mutating func admit(
-        _ write: ApplicationWrite, wallTime: UInt64, now: Instant, into effects: inout Effects
+        _ write: ApplicationWrite,
+        wallTime: UInt64,
+        now: Instant,
+        into effects: inout Effects
     ) -> Admission {
         if let closed = closedBecause { return .refused(.closed(closed)) }
         if intakeHeldBy != nil { return .wait }
         if let failure = protectionFailure() { return .refused(.protection(failure)) }
-        let span = write.pieces.isEmpty
+        let span =
+            write.pieces.isEmpty
             ? Record.span(payloadBytes: 0)
             : write.pieces.reduce(0) { $0 + Record.span(payloadBytes: UInt64($1.payload.count)) }
         guard pendingWrites.bytes + write.length <= limits.pendingBytes || pendingWrites.bytes == 0 else {
@@ -147,15 +169,27 @@ extension RVGMachine {
 
         if write.pieces.isEmpty {
             append(
-                kind: write.kind, volume: write.volume, offset: write.offset, length: write.length, wallTime: wallTime,
-                now: now, into: &effects
+                kind: write.kind,
+                volume: write.volume,
+                offset: write.offset,
+                length: write.length,
+                wallTime: wallTime,
+                now: now,
+                into: &effects
             )
         } else {
             var offset = write.offset
             for piece in write.pieces {
                 append(
-                    kind: .write, volume: write.volume, offset: offset, length: UInt64(piece.payload.count),
-                    payload: piece.payload, payloadCRC: piece.crc, wallTime: wallTime, now: now, into: &effects
+                    kind: .write,
+                    volume: write.volume,
+                    offset: offset,
+                    length: UInt64(piece.payload.count),
+                    payload: piece.payload,
+                    payloadCRC: piece.crc,
+                    wallTime: wallTime,
+                    now: now,
+                    into: &effects
                 )
                 offset += UInt64(piece.payload.count)
             }
@@ -209,7 +243,8 @@ extension RVGMachine {
         for link in header.links where link.attachID != nil && link.settings.synchronous == .fail {
             guard let peer = peer(link.peer), peer.sending.isStreaming, !link.paused else {
                 return refusal(
-                    .linkDisconnected, "\(link.name) is synchronous=fail and not connected",
+                    .linkDisconnected,
+                    "\(link.name) is synchronous=fail and not connected",
                     hint: "vradmin -g \(diskGroup) set \(name) \(link.peerName) synchronous=override"
                 )
             }
@@ -217,7 +252,9 @@ extension RVGMachine {
         return nil
     }
 
-    /// Makes room in the log by the rules: what is applied is freed, checkpoints die oldest first, then `srlprot` decides.
+    /// Makes room in the log by the rules: what is applied is freed, checkpoints die oldest first, then `srlprot`
+    /// decides.
+    ///
     /// Nil: there is room.
     private mutating func makeRoom(for span: UInt64, now: Instant, into effects: inout Effects) -> Admission? {
         let needed = span + Record.syncAlignment + limits.controlReserve
@@ -265,8 +302,10 @@ extension RVGMachine {
             return .refused(
                 .protection(
                     refusal(
-                        .logFull, "the log is full of records that \(link.name) needs (srlprot=fail, not connected)",
-                        hint: "reconnect \(link.peerName), or: vradmin -g \(diskGroup) -f stoprep \(name) \(link.peerName)"
+                        .logFull,
+                        "the log is full of records that \(link.name) needs (srlprot=fail, not connected)",
+                        hint:
+                            "reconnect \(link.peerName), or: vradmin -g \(diskGroup) -f stoprep \(name) \(link.peerName)"
                     )
                 )
             )
@@ -284,7 +323,9 @@ extension RVGMachine {
 
     /// Kills the oldest checkpoint so that its log can be used; whoever uses it is told.
     private mutating func dropOldestCheckpoint(_ effects: inout Effects) -> Bool {
-        guard let oldest = header.checkpoints.min(by: { $0.start < $1.start }), oldest.start <= neededFrom else { return false }
+        guard let oldest = header.checkpoints.min(by: { $0.start < $1.start }), oldest.start <= neededFrom else {
+            return false
+        }
         header.checkpoints.removeAll { $0.id == oldest.id }
         overflowed.append(OverflowedCheckpoint(checkpoint: oldest, bytesNeeded: logBytes(from: oldest.start)))
         if overflowed.count > Checkpoint.countLimit { overflowed.removeFirst() }
@@ -295,7 +336,9 @@ extension RVGMachine {
         return true
     }
 
-    /// `latencyprot`: holds writers back between the high and the low mark. Nil: nothing holds them.
+    /// Holds writers back between the high and the low mark, as `latencyprot` says.
+    ///
+    /// Nil: nothing holds them.
     private mutating func latencyVerdict() -> Admission? {
         var over = false
         for link in header.links where link.settings.latencyprot != .off {
@@ -312,7 +355,8 @@ extension RVGMachine {
                         refusal(
                             .linkDisconnected,
                             "\(waiting) updates wait for \(link.name) (latencyprot=fail, high mark \(mark)), not connected",
-                            hint: "reconnect \(link.peerName), or: vradmin -g \(diskGroup) set \(name) \(link.peerName) "
+                            hint:
+                                "reconnect \(link.peerName), or: vradmin -g \(diskGroup) set \(name) \(link.peerName) "
                                 + "latencyprot=override"
                         )
                     )

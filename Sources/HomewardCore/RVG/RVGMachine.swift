@@ -1,6 +1,8 @@
 import DequeModule
 
-/// One RVG on one host: log, positions, links, checkpoints, fence. Decides and never acts.
+/// One RVG on one host: log, positions, links, checkpoints, fence.
+///
+/// Decides and never acts.
 ///
 /// Passive: its owner steps it under the RVG's lock with what happened and with the time, and drains its lanes. It holds no
 /// file, socket, clock or thread; the real host and the simulator drive the same code. Inputs that report the end of work
@@ -80,7 +82,9 @@ public struct RVGMachine: Sendable {
     package var stalledForLatency = false
 
     // MARK: Role
-    /// Why a Primary is not open. Nil on an open Primary; meaningless on a Secondary.
+    /// Why a Primary is not open.
+    ///
+    /// Nil on an open Primary; meaningless on a Secondary.
     package var gate: Gate? = .starting
     package var startedAt: Instant?
     /// A device failed: nothing goes on until a restart has recovered.
@@ -122,13 +126,18 @@ public struct RVGMachine: Sendable {
         public var bytesNeeded: UInt64
     }
 
-    /// - Parameters:
-    ///   - recovered: What ``LogRecovery`` read.
-    ///   - volumes: In the order that records name them.
-    ///   - seed: Chance for epochs, attachments and operations.
+    /// Takes up where the log that ``LogRecovery`` read ends.
+    ///
+    /// `volumes` are in the order that records name them; `seed` is the chance for epochs, attachments and operations.
     public init(
-        recovered: RecoveredLog, capacity: UInt64, volumes: [VolumeShape], hostName: String, diskGroup: String,
-        name: String, limits: Limits, seed: UInt64
+        recovered: RecoveredLog,
+        capacity: UInt64,
+        volumes: [VolumeShape],
+        hostName: String,
+        diskGroup: String,
+        name: String,
+        limits: Limits,
+        seed: UInt64
     ) {
         self.limits = limits
         self.capacity = capacity

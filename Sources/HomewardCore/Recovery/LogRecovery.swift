@@ -6,7 +6,9 @@ public struct RecoveredLog: Sendable {
     public var records: [Record]
     /// Where the next record may begin.
     public var appendPosition: LogPosition
-    /// Damage: a record that was durable cannot be read. Nothing was cut.
+    /// Damage: a record that was durable cannot be read.
+    ///
+    /// Nothing was cut.
     public var damage: String?
 }
 
@@ -47,14 +49,19 @@ public struct LogRecovery {
         if proven > lastKept {
             let place = ring.place(of: scan.stop)
             return RecoveredLog(
-                header: header, records: scan.records, appendPosition: scan.end,
+                header: header,
+                records: scan.records,
+                appendPosition: scan.end,
                 damage: "\(ring.device.name), byte \(place): record \(lastKept.next) was durable (up to \(proven)) and "
                     + "cannot be read"
             )
         }
         try rewrite(scan.records, after: scan.provenInside, tag: tag)
         return RecoveredLog(
-            header: header, records: scan.records, appendPosition: scan.end.aligned(to: Record.syncAlignment), damage: nil
+            header: header,
+            records: scan.records,
+            appendPosition: scan.end.aligned(to: Record.syncAlignment),
+            damage: nil
         )
     }
 
@@ -76,7 +83,9 @@ public struct LogRecovery {
 
     private func unreadable(_ what: String) -> Refusal {
         Refusal(
-            .badFormat, ring.device.name, what,
+            .badFormat,
+            ring.device.name,
+            what,
             hint: "keep the file; remove the RVG with vradmin -f delpri and add the host again with addsec and syncrvg"
         )
     }
@@ -111,7 +120,11 @@ public struct LogRecovery {
     }
 
     private func readRecord(
-        at position: LogPosition, expected: UpdateID, header: RVGHeader, tag: UInt64, limit: UInt64
+        at position: LogPosition,
+        expected: UpdateID,
+        header: RVGHeader,
+        tag: UInt64,
+        limit: UInt64
     ) throws(Refusal) -> Record? {
         guard position.value + UInt64(Record.headerBytes) <= limit else { return nil }
         let bytes = try ring.bytes(at: position, count: Record.headerBytes)
@@ -120,7 +133,8 @@ public struct LogRecovery {
         else { return nil }
         guard record.payloadBytes > 0 else { return record }
         let payload = try ring.bytes(
-            at: LogPosition(position.value + UInt64(Record.headerBytes)), count: Int(record.payloadBytes)
+            at: LogPosition(position.value + UInt64(Record.headerBytes)),
+            count: Int(record.payloadBytes)
         )
         return checksum(payload) == record.payloadCRC ? record : nil
     }

@@ -1,4 +1,6 @@
-/// The ring of records on a log device: endless positions in, places in the file out. Stateless but for its bounds.
+/// The ring of records on a log device: endless positions in, places in the file out.
+///
+/// Stateless but for its bounds.
 public struct LogRing: Sendable {
     public let device: any BlockDevice
     /// Where the ring begins on the device.

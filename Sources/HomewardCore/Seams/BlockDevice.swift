@@ -1,4 +1,6 @@
-/// Storage of a fixed size: a volume or a log. Implemented by files, block devices and simulated disks.
+/// Storage of a fixed size: a volume or a log.
+///
+/// Implemented by files, block devices and simulated disks.
 ///
 /// Calls may come from several threads at once; ranges that overlap while one of them is written are the caller's concern.
 /// What was written survives the death of the process; it survives that of the host only after ``synchronize()``.
@@ -27,7 +29,10 @@ extension BlockDevice {
         var failure: Refusal?
         let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
             do throws(Refusal) {
-                try read(at: offset, into: UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[..<count]))
+                try read(
+                    at: offset,
+                    into: UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[..<count])
+                )
                 initialized = count
             } catch {
                 failure = error

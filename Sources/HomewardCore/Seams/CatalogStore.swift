@@ -1,5 +1,7 @@
-/// Where a host keeps its names, sizes, addresses and settings. Never on the write path, and never the judge of anything
-/// that recovery decides: that stands in the header of each log.
+/// Where a host keeps its names, sizes, addresses and settings.
+///
+/// Never on the write path, and never the judge of anything that recovery decides: that stands in the header of each
+/// log.
 public protocol CatalogStore: AnyObject, Sendable {
     /// What is stored; a catalog that was never written is made with a fresh identity.
     func load() throws(Refusal) -> Catalog
@@ -18,7 +20,10 @@ public struct Catalog: Hashable, Sendable {
     public var blockedPeers: [String]
 
     public init(
-        host: HostID, diskGroups: [DiskGroup] = [], volumes: [Volume] = [], rvgs: [ReplicatedVolumeGroup] = [],
+        host: HostID,
+        diskGroups: [DiskGroup] = [],
+        volumes: [Volume] = [],
+        rvgs: [ReplicatedVolumeGroup] = [],
         blockedPeers: [String] = []
     ) {
         self.host = host

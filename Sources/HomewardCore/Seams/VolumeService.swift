@@ -88,7 +88,9 @@ public enum VolumeFailure: Error, Hashable, Sendable {
     case shuttingDown
 }
 
-/// One open session. All calls come from the session's own thread; replies may come from any thread.
+/// One open session.
+///
+/// All calls come from the session's own thread; replies may come from any thread.
 public protocol VolumeSession: AnyObject, Sendable {
     var size: UInt64 { get }
     var isReadOnly: Bool { get }
@@ -101,7 +103,10 @@ public protocol VolumeSession: AnyObject, Sendable {
     ///
     /// A plain write is replied to when it is in the log file (it survives the death of the daemon, and in synchronous
     /// mode the loss of this host); a flush, and a write with `forceUnitAccess`, when durable.
-    func submit(_ requests: [VolumeRequest], reply: @escaping @Sendable (_ tag: UInt64, _ failure: VolumeFailure?) -> Void)
+    func submit(
+        _ requests: [VolumeRequest],
+        reply: @escaping @Sendable (_ tag: UInt64, _ failure: VolumeFailure?) -> Void
+    )
 
     /// Ends the session. Requests not yet replied to are replied to first.
     func close()

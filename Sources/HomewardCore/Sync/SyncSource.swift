@@ -39,11 +39,14 @@ public struct SyncSource: Sendable {
     public private(set) var differing: [UInt64]
     public private(set) var sent: [UInt64]
 
-    /// - Parameters:
-    ///   - volume: Where to begin: the target's cursor.
-    ///   - offset: Within that volume; a multiple of the extent.
+    /// Begins at `offset` of `volume`, which is where the target's cursor stands: a multiple of the extent.
     public init(
-        job: CheckpointID, volumes: [VolumeShape], limits: Limits, verifyOnly: Bool, from volume: UInt32, offset: UInt64
+        job: CheckpointID,
+        volumes: [VolumeShape],
+        limits: Limits,
+        verifyOnly: Bool,
+        from volume: UInt32,
+        offset: UInt64
     ) {
         self.job = job
         self.volumes = volumes
@@ -84,7 +87,8 @@ public struct SyncSource: Sendable {
                 let offset = extent.offset + index * blockBytes
                 blocksReading += 1
                 return .read(
-                    volume: extent.volume, offset: offset,
+                    volume: extent.volume,
+                    offset: offset,
                     length: min(blockBytes, extent.offset + extent.length - offset)
                 )
             }

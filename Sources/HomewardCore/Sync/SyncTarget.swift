@@ -32,8 +32,13 @@ public struct SyncTarget: Sendable {
     private var doneAhead: [Extent] = []
 
     public init(
-        job: CheckpointID, volumes: [VolumeShape], blockBytes: UInt64, extentBytes: UInt64, verifyOnly: Bool,
-        from volume: UInt32, offset: UInt64
+        job: CheckpointID,
+        volumes: [VolumeShape],
+        blockBytes: UInt64,
+        extentBytes: UInt64,
+        verifyOnly: Bool,
+        from volume: UInt32,
+        offset: UInt64
     ) {
         self.job = job
         self.volumes = volumes
@@ -43,9 +48,13 @@ public struct SyncTarget: Sendable {
         doneThrough = HeaderFormat.Cursor(job: job, volume: volume, offset: offset)
     }
 
-    /// Hashes of an extent arrived. False: they fit no extent of these volumes.
+    /// Hashes of an extent arrived.
+    ///
+    /// False: they fit no extent of these volumes.
     public mutating func hashesReceived(volume: UInt32, offset: UInt64, _ hashes: [BlockHash]) -> Bool {
-        guard Int(volume) < volumes.count, offset < volumes[Int(volume)].size, offset % extentBytes == 0 else { return false }
+        guard Int(volume) < volumes.count, offset < volumes[Int(volume)].size, offset % extentBytes == 0 else {
+            return false
+        }
         let length = min(extentBytes, volumes[Int(volume)].size - offset)
         guard UInt64(hashes.count) == (length + blockBytes - 1) / blockBytes,
             !extents.contains(where: { $0.volume == volume && $0.offset == offset })
@@ -66,9 +75,15 @@ public struct SyncTarget: Sendable {
         return .differing(job, volume: volume, offset: offset, differing)
     }
 
-    /// A block arrived. False: nobody asked for it.
+    /// A block arrived.
+    ///
+    /// False: nobody asked for it.
     public mutating func blockReceived(
-        volume: UInt32, offset: UInt64, length: UInt64, hash: BlockHash, bytes: [UInt8]
+        volume: UInt32,
+        offset: UInt64,
+        length: UInt64,
+        hash: BlockHash,
+        bytes: [UInt8]
     ) -> Bool {
         guard let (position, index) = place(volume, offset), extents[position].missing?.contains(index) == true,
             length == min(blockBytes, extents[position].length - index * blockBytes),
@@ -124,9 +139,11 @@ public struct SyncTarget: Sendable {
     }
 
     private func place(_ volume: UInt32, _ offset: UInt64) -> (extent: Int, block: UInt64)? {
-        guard let position = extents.firstIndex(where: {
-            $0.volume == volume && $0.offset <= offset && offset < $0.offset + $0.length
-        }) else { return nil }
+        guard
+            let position = extents.firstIndex(where: {
+                $0.volume == volume && $0.offset <= offset && offset < $0.offset + $0.length
+            })
+        else { return nil }
         let inside = offset - extents[position].offset
         return inside % blockBytes == 0 ? (position, inside / blockBytes) : nil
     }

@@ -1,4 +1,6 @@
-/// A bandwidth limit: bytes may go as long as no debt is left from those before. Pure; the time is given.
+/// A bandwidth limit: bytes may go as long as no debt is left from those before.
+///
+/// Pure; the time is given.
 public struct TokenBucket: Sendable {
     public var bytesPerSecond: UInt64
     /// Nanoseconds until which the link is taken.

@@ -1,4 +1,6 @@
-/// Sizes and times that the machines go by. The commands impose VVR's minima; tests and the simulator use small ones.
+/// Sizes and times that the machines go by.
+///
+/// The commands impose VVR's minima; tests and the simulator use small ones.
 public struct Limits: Hashable, Sendable {
     /// Room for one copy of the header.
     public var headerCopyBytes: UInt64 = 256 << 10

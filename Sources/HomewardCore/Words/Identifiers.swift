@@ -1,4 +1,6 @@
-/// A random 128-bit identity. Names are labels that people may change; identities never change and are never reused.
+/// A random 128-bit identity.
+///
+/// Names are labels that people may change; identities never change and are never reused.
 public struct Identity: Hashable, Comparable, Sendable, Codable, CustomStringConvertible {
     public let high: UInt64
     public let low: UInt64
@@ -27,7 +29,9 @@ public struct Identity: Hashable, Comparable, Sendable, Codable, CustomStringCon
     public init(from decoder: any Decoder) throws {
         let text = try decoder.singleValueContainer().decode(String.self)
         guard let identity = Identity(text) else {
-            throw DecodingError.dataCorrupted(.init(codingPath: decoder.codingPath, debugDescription: "not an identity"))
+            throw DecodingError.dataCorrupted(
+                .init(codingPath: decoder.codingPath, debugDescription: "not an identity")
+            )
         }
         self = identity
     }
@@ -48,7 +52,9 @@ public typealias HostID = Identity
 /// Identity of a replicated volume group: the same on every host of the RDS.
 public typealias RVGID = Identity
 
-/// The number of a record in its lineage. Ids of one lineage are contiguous; the first record has id 1.
+/// The number of a record in its lineage.
+///
+/// Ids of one lineage are contiguous; the first record has id 1.
 ///
 /// Prints as VVR does: the two 32-bit halves, `high.low`.
 public struct UpdateID: Hashable, Comparable, Sendable, Codable, CustomStringConvertible {
@@ -98,7 +104,9 @@ public struct LogPosition: Hashable, Comparable, Sendable, Codable {
     }
 }
 
-/// Nanoseconds of a monotonic clock. Only differences have a meaning, and only on one host.
+/// Nanoseconds of a monotonic clock.
+///
+/// Only differences have a meaning, and only on one host.
 public struct Instant: Hashable, Comparable, Sendable {
     public var nanoseconds: UInt64
 

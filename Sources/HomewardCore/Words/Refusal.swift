@@ -1,9 +1,13 @@
-/// Why something was not done. An expected answer, not a defect: the request was understood, and nothing was changed.
+/// Why something was not done.
+///
+/// An expected answer, not a defect: the request was understood, and nothing was changed.
 ///
 /// The same fields reach everybody: `--json` and HTTP as `{"error": {…}}`, Lua as a table, people as ``description``.
 /// A broken invariant traps; it is never a `Refusal`.
 public struct Refusal: Error, Hashable, Sendable, Codable, CustomStringConvertible {
-    /// Stable; scripts match on it. All codes stand in ``RefusalCode``.
+    /// Stable; scripts match on it.
+    ///
+    /// All codes stand in ``RefusalCode``.
     public let code: RefusalCode
     /// What is wrong, with the values that make it wrong.
     public let message: String

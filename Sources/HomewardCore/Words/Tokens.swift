@@ -1,5 +1,6 @@
 /// A random 64-bit name of something that one host makes and others refer to; zero is never one.
-public protocol RandomName: RawRepresentable, Hashable, Comparable, Sendable, Codable, ByteCodable, CustomStringConvertible
+public protocol RandomName: RawRepresentable, Hashable, Comparable, Sendable, Codable, ByteCodable,
+    CustomStringConvertible
 where RawValue == UInt64 {
     init(rawValue: UInt64)
 }

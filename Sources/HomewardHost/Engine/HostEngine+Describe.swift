@@ -15,11 +15,16 @@ extension HostEngine {
         let catalog = state.withLock { $0.catalog }
         let record = catalog.rvgs.first { $0.id == runtime.id }
         let volumes = (record?.volumes ?? []).compactMap { name in
-            catalog.volumes.first { $0.diskGroup == runtime.diskGroup && $0.name == name }.map { describe($0, in: catalog) }
+            catalog.volumes.first { $0.diskGroup == runtime.diskGroup && $0.name == name }.map {
+                describe($0, in: catalog)
+            }
         }
         return runtime.state.withLock { state in
             state.node.describe(
-                now: HostClock.now, volumes: volumes, log: record?.log ?? "", logSize: runtime.log.size
+                now: HostClock.now,
+                volumes: volumes,
+                log: record?.log ?? "",
+                logSize: runtime.log.size
             )
         }
     }
@@ -67,7 +72,10 @@ extension HostEngine {
             }
         }
         return RDSDescription(
-            rvg: runtime.name, id: runtime.id, primary: primaries.count > 1 ? nil : primary?.host, members: members,
+            rvg: runtime.name,
+            id: runtime.id,
+            primary: primaries.count > 1 ? nil : primary?.host,
+            members: members,
             links: (primaries.count == 1 ? primary : own.role == "primary" ? own : nil)?.links ?? own.links,
             configErrors: all.sorted { $0.host < $1.host }
         )
@@ -76,7 +84,9 @@ extension HostEngine {
     private func member(_ link: LinkRecord, _ runtime: RVGRuntime, _ last: LastContact?) async -> MemberDescription {
         let asked = await withTaskGroup(of: MemberDescription?.self) { tasks in
             tasks.addTask { [self] in
-                guard case .member(var member)? = try? await call(link.peerName, .describeMember(runtime.id)) else { return nil }
+                guard case .member(var member)? = try? await call(link.peerName, .describeMember(runtime.id)) else {
+                    return nil
+                }
                 member.isLocal = false
                 return member
             }
@@ -89,10 +99,24 @@ extension HostEngine {
         }
         if let asked { return asked }
         return MemberDescription(
-            host: link.peerName, isLocal: false, reachable: false, age: last?.age, diskGroup: link.peerDiskGroup,
-            rvg: link.peerRVG, role: last.map { $0.contact.isPrimary ? "primary" : "secondary" } ?? "none",
-            state: "unknown", reason: "does not answer", volumes: [], log: "", logSize: 0, logUsed: 0, endID: .zero,
-            consistent: last?.contact.consistent ?? false, follows: nil, links: [], activity: []
+            host: link.peerName,
+            isLocal: false,
+            reachable: false,
+            age: last?.age,
+            diskGroup: link.peerDiskGroup,
+            rvg: link.peerRVG,
+            role: last.map { $0.contact.isPrimary ? "primary" : "secondary" } ?? "none",
+            state: "unknown",
+            reason: "does not answer",
+            volumes: [],
+            log: "",
+            logSize: 0,
+            logUsed: 0,
+            endID: .zero,
+            consistent: last?.contact.consistent ?? false,
+            follows: nil,
+            links: [],
+            activity: []
         )
     }
 
@@ -105,22 +129,36 @@ extension HostEngine {
             let errors = runtime.state.withLock { $0.node.configErrors() }
             sets.append(
                 RDSDescription(
-                    rvg: runtime.name, id: runtime.id, primary: own.role == "primary" ? own.host : own.follows,
-                    members: [own], links: own.links, configErrors: errors
+                    rvg: runtime.name,
+                    id: runtime.id,
+                    primary: own.role == "primary" ? own.host : own.follows,
+                    members: [own],
+                    links: own.links,
+                    configErrors: errors
                 )
             )
         }
         return HostDescription(
-            name: settings.name, id: id, version: HostEngine.version, process: getpid(),
-            directory: directory.path, controlSocket: directory.controlSocketPath, dataSocket: directory.dataSocketPath,
+            name: settings.name,
+            id: id,
+            version: HostEngine.version,
+            process: getpid(),
+            directory: directory.path,
+            controlSocket: directory.controlSocketPath,
+            dataSocket: directory.dataSocketPath,
             listen: network.localAddress ?? settings.listen,
             peers: status.sorted { $0.name < $1.name }.map { peer in
                 HostDescription.PeerDescription(
-                    name: peer.name, address: settings.peers[peer.name] ?? peer.address, connected: peer.connected,
-                    blocked: peer.blocked, reason: peer.lastReason
+                    name: peer.name,
+                    address: settings.peers[peer.name] ?? peer.address,
+                    connected: peer.connected,
+                    blocked: peer.blocked,
+                    reason: peer.lastReason
                 )
             },
-            diskGroups: catalog.diskGroups.map(\.name).sorted(), rvgs: sets, settled: isSettled
+            diskGroups: catalog.diskGroups.map(\.name).sorted(),
+            rvgs: sets,
+            settled: isSettled
         )
     }
 

@@ -4,7 +4,8 @@ import HomewardCore
 /// `vxrlink`: what is asked of one RLINK, by its own name, on the host where it is typed.
 extension HostEngine {
     func answerLink(
-        _ request: Request, progress: @escaping @Sendable (Progress) -> Void
+        _ request: Request,
+        progress: @escaping @Sendable (Progress) -> Void
     ) async throws -> Answer {
         switch request {
         case .linkStatus(let reference):
@@ -17,7 +18,9 @@ extension HostEngine {
             }
             guard let updates else {
                 throw refusal(
-                    .notSecondary, link.name, "updates is asked on a Secondary; \(settings.name) is the Primary",
+                    .notSecondary,
+                    link.name,
+                    "updates is asked on a Secondary; \(settings.name) is the Primary",
                     hint: "type it on \(link.peerName); here: vxrlink -g \(runtime.diskGroup) status \(link.name)"
                 )
             }
@@ -34,7 +37,10 @@ extension HostEngine {
             let (runtime, link) = try find(reference)
             guard runtime.state.withLock({ $0.node.machine.header.isPrimary }) else {
                 throw refusal(
-                    .notPrimary, link.name, "checkpoints of an RLINK are listed on the Primary", hint: "type it on the Primary"
+                    .notPrimary,
+                    link.name,
+                    "checkpoints of an RLINK are listed on the Primary",
+                    hint: "type it on the Primary"
                 )
             }
             // Secondary checkpoints are made by `vxrlink -c NAME pause`, which this release does not have: there are none.
@@ -44,7 +50,9 @@ extension HostEngine {
     }
 
     private func pause(
-        _ reference: RLinkReference, _ paused: Bool, _ progress: @escaping @Sendable (Progress) -> Void
+        _ reference: RLinkReference,
+        _ paused: Bool,
+        _ progress: @escaping @Sendable (Progress) -> Void
     ) async throws -> Answer {
         let (runtime, link) = try find(reference)
         return try await finish(runtime, .setPaused(link.peer, paused), progress)
@@ -62,8 +70,10 @@ extension HostEngine {
         }
         guard let first = found.first else {
             throw refusal(
-                .unknownRLink, reference.rlink,
-                "\(settings.name) has no such RLINK" + (known.isEmpty ? "" : "; it has \(known.sorted().joined(separator: ", "))"),
+                .unknownRLink,
+                reference.rlink,
+                "\(settings.name) has no such RLINK"
+                    + (known.isEmpty ? "" : "; it has \(known.sorted().joined(separator: ", "))"),
                 hint: "vxrvg -g DG getrlinks RVG"
             )
         }

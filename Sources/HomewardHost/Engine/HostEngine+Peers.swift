@@ -73,7 +73,9 @@ extension HostEngine: PeerEvents {
             finish(
                 .failure(
                     refusal(
-                        .hostUnreachable, session.peer, "was lost before it had answered: \(reason)",
+                        .hostUnreachable,
+                        session.peer,
+                        "was lost before it had answered: \(reason)",
                         hint: "see `homeward status` there; repeat the command: what was done is not done twice"
                     )
                 )
@@ -108,25 +110,32 @@ extension HostEngine: PeerEvents {
 
     // MARK: Calls
 
-    private func send(_ kind: FrameKind, _ body: some Codable & Sendable, call: UInt64, to session: PeerSession) -> Bool {
+    private func send(_ kind: FrameKind, _ body: some Codable & Sendable, call: UInt64, to session: PeerSession) -> Bool
+    {
         guard let payload = try? PeerFrames.json(CallFrame(call: call, body: body)) else { return false }
         return network.send(session, channel: kind.channel, kind: kind.rawValue, payload: payload)
     }
 
     /// Asks a peer and waits for its answer; cancelling cancels there too.
     func call(
-        _ peer: String, _ call: PeerCall, progress: @escaping @Sendable (Progress) -> Void = { _ in }
+        _ peer: String,
+        _ call: PeerCall,
+        progress: @escaping @Sendable (Progress) -> Void = { _ in }
     ) async throws -> PeerReply {
         guard settings.peers[peer] != nil else {
             throw refusal(
-                .unknownHost, peer, "is not among the peers of \(settings.name)",
+                .unknownHost,
+                peer,
+                "is not among the peers of \(settings.name)",
                 hint: "known: \(settings.peers.keys.sorted().joined(separator: ", ")); add it to peers in host.lua"
             )
         }
         guard let session = state.withLock({ $0.peers[peer]?.session }) else {
             let reason = network.status().first { $0.name == peer }?.lastReason
             throw refusal(
-                .hostUnreachable, peer, "does not answer" + (reason.map { ": \($0)" } ?? ""),
+                .hostUnreachable,
+                peer,
+                "does not answer" + (reason.map { ": \($0)" } ?? ""),
                 hint: "start homeward on \(peer) or mend the network, then repeat the command"
             )
         }
@@ -188,7 +197,8 @@ extension HostEngine: PeerEvents {
     }
 
     private func answer(
-        _ call: PeerCall, progress: @escaping @Sendable (Progress) -> Void
+        _ call: PeerCall,
+        progress: @escaping @Sendable (Progress) -> Void
     ) async throws -> PeerReply {
         switch call {
         case .perform(let request): return .answer(try await performHere(request, relayed: true, progress: progress))

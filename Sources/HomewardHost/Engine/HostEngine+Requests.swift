@@ -4,14 +4,18 @@ import HomewardWire
 
 extension HostEngine: RequestHandler {
     public func perform(
-        _ request: Request, on host: String?, progress: @escaping @Sendable (Progress) -> Void
+        _ request: Request,
+        on host: String?,
+        progress: @escaping @Sendable (Progress) -> Void
     ) async throws -> Answer {
         if let host, host != settings.name { return try await relay(request, to: host, progress: progress) }
         return try await performHere(request, relayed: false, progress: progress)
     }
 
     private func relay(
-        _ request: Request, to host: String, progress: @escaping @Sendable (Progress) -> Void
+        _ request: Request,
+        to host: String,
+        progress: @escaping @Sendable (Progress) -> Void
     ) async throws -> Answer {
         guard case .answer(let answer) = try await call(host, .perform(request), progress: progress) else {
             throw refusal(.strangePeer, host, "answered something else", hint: "compare the versions of both hosts")
@@ -21,7 +25,9 @@ extension HostEngine: RequestHandler {
 
     /// Carries a request out on this host, or passes it to the Primary that decides it.
     func performHere(
-        _ request: Request, relayed: Bool, progress: @escaping @Sendable (Progress) -> Void
+        _ request: Request,
+        relayed: Bool,
+        progress: @escaping @Sendable (Progress) -> Void
     ) async throws -> Answer {
         do {
             return try await answer(request, relayed: relayed, progress: progress)
@@ -32,7 +38,9 @@ extension HostEngine: RequestHandler {
     }
 
     private func answer(
-        _ request: Request, relayed: Bool, progress: @escaping @Sendable (Progress) -> Void
+        _ request: Request,
+        relayed: Bool,
+        progress: @escaping @Sendable (Progress) -> Void
     ) async throws -> Answer {
         switch request {
         case .createDiskGroup(let name): return .done(try createDiskGroup(name))
@@ -56,16 +64,19 @@ extension HostEngine: RequestHandler {
         case .makeSecondary(let reference, let primary, let force):
             let runtime = try find(reference)
             return try await finish(runtime, .makeSecondary(try host(primary, runtime), force: force), progress)
-        case .checkStart(let reference, let name): return try await finish(try find(reference), .checkStart(name), progress)
+        case .checkStart(let reference, let name):
+            return try await finish(try find(reference), .checkStart(name), progress)
         case .checkEnd(let reference): return try await finish(try find(reference), .checkEnd, progress)
         case .checkDelete(let reference, let name):
             return try await finish(try find(reference), .checkDelete(name), progress)
         case .listCheckpoints(let reference):
             let runtime = try find(reference)
             return .checkpoints(runtime.state.withLock { $0.node.checkpoints() })
-        case .startRVG(let reference, let force): return try await finish(try find(reference), .start(force: force), progress)
+        case .startRVG(let reference, let force):
+            return try await finish(try find(reference), .start(force: force), progress)
         case .stopRVG(let reference): return try await finish(try find(reference), .stop, progress)
-        case .deletePrimary(let reference, let force): return .done(try await deletePrimary(try find(reference), force: force))
+        case .deletePrimary(let reference, let force):
+            return .done(try await deletePrimary(try find(reference), force: force))
         case .addSecondary(let reference, _, _, _, _), .deleteSecondary(let reference, _),
             .startReplication(let reference, _, _, _), .stopReplication(let reference, _, _, _),
             .pauseReplication(let reference, _), .resumeReplication(let reference, _),
@@ -78,11 +89,16 @@ extension HostEngine: RequestHandler {
     // MARK: What the Primary decides
 
     private func answerAsPrimary(
-        _ request: Request, _ reference: RVGReference, relayed: Bool, progress: @escaping @Sendable (Progress) -> Void
+        _ request: Request,
+        _ reference: RVGReference,
+        relayed: Bool,
+        progress: @escaping @Sendable (Progress) -> Void
     ) async throws -> Answer {
         if case .addSecondary(_, _, let secondary, _, _) = request, secondary == settings.name {
             throw refusal(
-                .usage, secondary, "addsec is not typed on the host that is added",
+                .usage,
+                secondary,
+                "addsec is not typed on the host that is added",
                 hint: "type it on the Primary, or on another host of the RDS"
             )
         }
@@ -94,7 +110,9 @@ extension HostEngine: RequestHandler {
         let name = runtime.state.withLock { $0.node.machine.label(of: primary) }
         guard !relayed else {
             throw refusal(
-                .notPrimary, "\(runtime.diskGroup)/\(runtime.name)", "\(name) is the Primary, not \(settings.name)",
+                .notPrimary,
+                "\(runtime.diskGroup)/\(runtime.name)",
+                "\(name) is the Primary, not \(settings.name)",
                 hint: "repeat the command: the role moved meanwhile"
             )
         }
@@ -103,13 +121,21 @@ extension HostEngine: RequestHandler {
 
     /// The Primary may have other names for disk group and RVG.
     private func rename(_ request: Request, _ runtime: RVGRuntime, on primary: HostID) -> Request {
-        guard let link = runtime.state.withLock({ state in
-            state.node.machine.header.links.first { $0.peer == primary }
-        }) else { return request }
+        guard
+            let link = runtime.state.withLock({ state in
+                state.node.machine.header.links.first { $0.peer == primary }
+            })
+        else { return request }
         let there = RVGReference(diskGroup: link.peerDiskGroup, rvg: link.peerRVG)
         return switch request {
         case .addSecondary(_, let primary, let secondary, let group, let attributes):
-            .addSecondary(there, primary: primary, secondary: secondary, secondaryDiskGroup: group, attributes: attributes)
+            .addSecondary(
+                there,
+                primary: primary,
+                secondary: secondary,
+                secondaryDiskGroup: group,
+                attributes: attributes
+            )
         case .deleteSecondary(_, let secondary): .deleteSecondary(there, secondary: secondary)
         case .startReplication(_, let secondary, let how, let consent):
             .startReplication(there, secondary: secondary, how: how, consent: consent)
@@ -119,7 +145,12 @@ extension HostEngine: RequestHandler {
         case .resumeReplication(_, let secondary): .resumeReplication(there, secondary: secondary)
         case .synchronize(_, let secondaries, let checkpoint, let full, let force, let consent):
             .synchronize(
-                there, secondaries: secondaries, checkpoint: checkpoint, full: full, force: force, consent: consent
+                there,
+                secondaries: secondaries,
+                checkpoint: checkpoint,
+                full: full,
+                force: force,
+                consent: consent
             )
         case .verify(_, let secondaries, let consent): .verify(there, secondaries: secondaries, consent: consent)
         case .migrate(_, let to, let consent): .migrate(there, to: to, consent: consent)
@@ -130,7 +161,9 @@ extension HostEngine: RequestHandler {
     }
 
     private func answerHere(
-        _ request: Request, _ runtime: RVGRuntime, progress: @escaping @Sendable (Progress) -> Void
+        _ request: Request,
+        _ runtime: RVGRuntime,
+        progress: @escaping @Sendable (Progress) -> Void
     ) async throws -> Answer {
         switch request {
         case .addSecondary(_, let primary, let secondary, let group, let attributes):
@@ -150,13 +183,16 @@ extension HostEngine: RequestHandler {
         case .synchronize(_, let secondaries, let checkpoint, let full, let force, let consent):
             let peers = try secondaries.map { name throws(Refusal) in try secondaryHost(name, runtime) }
             return try await finish(
-                runtime, .synchronize(peers, checkpoint: checkpoint, full: full, force: force, consent: consent), progress
+                runtime,
+                .synchronize(peers, checkpoint: checkpoint, full: full, force: force, consent: consent),
+                progress
             )
         case .verify(_, let secondaries, let consent):
             let peers = try secondaries.map { name throws(Refusal) in try secondaryHost(name, runtime) }
             guard consent else {
                 throw refusal(
-                    .needsConsent, "\(runtime.diskGroup)/\(runtime.name)",
+                    .needsConsent,
+                    "\(runtime.diskGroup)/\(runtime.name)",
                     "The comparison has a meaning only while nothing is written. Is the application stopped?",
                     hint: "answer y, or repeat with -s"
                 )
@@ -166,7 +202,8 @@ extension HostEngine: RequestHandler {
             let peer = try secondaryHost(to, runtime)
             guard consent else {
                 throw refusal(
-                    .needsConsent, "\(runtime.diskGroup)/\(runtime.name)",
+                    .needsConsent,
+                    "\(runtime.diskGroup)/\(runtime.name)",
                     "The Primary role moves to \(to ?? "the Secondary"). Are the applications stopped?",
                     hint: "answer y, or repeat with -s"
                 )
@@ -182,14 +219,17 @@ extension HostEngine: RequestHandler {
     private func stopQuestion(_ runtime: RVGRuntime, _ peer: HostID) -> Refusal {
         let name = runtime.state.withLock { $0.node.machine.label(of: peer) }
         return refusal(
-            .needsConsent, "\(runtime.diskGroup)/\(runtime.name)",
+            .needsConsent,
+            "\(runtime.diskGroup)/\(runtime.name)",
             "Replication to \(name) loses its position; to start it again \(name) must be synchronized. Go on?",
             hint: "answer y, or repeat with -s"
         )
     }
 
     func finish(
-        _ runtime: RVGRuntime, _ request: RVGRequest, _ progress: @escaping @Sendable (Progress) -> Void
+        _ runtime: RVGRuntime,
+        _ request: RVGRequest,
+        _ progress: @escaping @Sendable (Progress) -> Void
     ) async throws -> Answer {
         switch try await runtime.perform(request, progress: progress) {
         case .done(let outcome): return .done(outcome)
@@ -211,20 +251,25 @@ extension HostEngine: RequestHandler {
         guard let record = fitting.first else {
             let known = catalog.rvgs.map { "\($0.diskGroup)/\($0.name)" }.sorted().joined(separator: ", ")
             throw refusal(
-                .unknownRVG, [reference.diskGroup, reference.rvg].compactMap(\.self).joined(separator: "/"),
+                .unknownRVG,
+                [reference.diskGroup, reference.rvg].compactMap(\.self).joined(separator: "/"),
                 "\(settings.name) has no such RVG" + (known.isEmpty ? "" : "; it has \(known)"),
                 hint: "vradmin printrvg; to make one: vradmin -g DG createpri RVG VOL,… LOG"
             )
         }
         guard fitting.count == 1 else {
             throw refusal(
-                .ambiguous, reference.rvg, "is in disk groups \(fitting.map(\.diskGroup).sorted().joined(separator: ", "))",
+                .ambiguous,
+                reference.rvg,
+                "is in disk groups \(fitting.map(\.diskGroup).sorted().joined(separator: ", "))",
                 hint: "name one with -g"
             )
         }
         guard let runtime = open[record.id] else {
             throw refusal(
-                .ioError, "\(record.diskGroup)/\(record.name)", "the RVG could not be opened when the daemon started",
+                .ioError,
+                "\(record.diskGroup)/\(record.name)",
+                "the RVG could not be opened when the daemon started",
                 hint: "see the daemon's log for the reason, mend it, and start the daemon again"
             )
         }
@@ -238,7 +283,9 @@ extension HostEngine: RequestHandler {
             guard let link = links.first(where: { $0.peerName == name }) else {
                 let known = links.map(\.peerName).sorted().joined(separator: ", ")
                 throw refusal(
-                    .unknownSecondary, name, "is not in the RDS" + (known.isEmpty ? "" : "; it has \(known)"),
+                    .unknownSecondary,
+                    name,
+                    "is not in the RDS" + (known.isEmpty ? "" : "; it has \(known)"),
                     hint: "vradmin -g \(runtime.diskGroup) printrvg \(runtime.name)"
                 )
             }
@@ -246,8 +293,10 @@ extension HostEngine: RequestHandler {
         }
         guard let only = links.first, links.count == 1 else {
             throw refusal(
-                links.isEmpty ? .unknownSecondary : .ambiguous, "\(runtime.diskGroup)/\(runtime.name)",
-                links.isEmpty ? "the RDS has no Secondary"
+                links.isEmpty ? .unknownSecondary : .ambiguous,
+                "\(runtime.diskGroup)/\(runtime.name)",
+                links.isEmpty
+                    ? "the RDS has no Secondary"
                     : "the RDS has several Secondaries: \(links.map(\.peerName).sorted().joined(separator: ", "))",
                 hint: "name the Secondary"
             )
@@ -258,10 +307,14 @@ extension HostEngine: RequestHandler {
     private func host(_ name: String, _ runtime: RVGRuntime) throws(Refusal) -> HostID {
         if let link = runtime.state.withLock({ state in
             state.node.machine.header.links.first { $0.peerName == name }
-        }) { return link.peer }
+        }) {
+            return link.peer
+        }
         guard name != settings.name, settings.peers[name] != nil, let peer = state.withLock({ $0.peers[name] }) else {
             throw refusal(
-                .unknownHost, name, name == settings.name ? "is this host itself" : "is not a host of this RDS that answers",
+                .unknownHost,
+                name,
+                name == settings.name ? "is this host itself" : "is not a host of this RDS that answers",
                 hint: "name it as printed by: vradmin -g \(runtime.diskGroup) -l printrvg \(runtime.name)"
             )
         }
@@ -294,6 +347,9 @@ extension HostEngine: RequestHandler {
             if blocked { catalog.blockedPeers.append(peer) }
         }
         network.setBlocked(peer, blocked)
-        return Outcome(already: already, summary: "connections with \(peer) are \(blocked ? "cut and refused" : "allowed")")
+        return Outcome(
+            already: already,
+            summary: "connections with \(peer) are \(blocked ? "cut and refused" : "allowed")"
+        )
     }
 }

@@ -7,7 +7,10 @@ extension HostEngine {
     // MARK: createpri
 
     func createPrimary(
-        _ group: String?, _ name: String, _ volumes: [String], _ log: String
+        _ group: String?,
+        _ name: String,
+        _ volumes: [String],
+        _ log: String
     ) async throws -> Outcome {
         try HostEngine.checkName(name, "RVG", settings.name)
         let catalog = state.withLock { $0.catalog }
@@ -15,21 +18,33 @@ extension HostEngine {
         if let known = catalog.rvgs.first(where: { $0.diskGroup == group && $0.name == name }) {
             guard known.volumes == volumes, known.log == log else {
                 throw refusal(
-                    .nameInUse, "\(group)/\(name)", "exists with volumes \(known.volumes.joined(separator: ",")) and log \(known.log)",
+                    .nameInUse,
+                    "\(group)/\(name)",
+                    "exists with volumes \(known.volumes.joined(separator: ",")) and log \(known.log)",
                     hint: "choose another name, or: vradmin -g \(group) delpri \(name)"
                 )
             }
-            let isPrimary = try find(RVGReference(diskGroup: group, rvg: name)).state.withLock { $0.node.machine.header.isPrimary }
+            let isPrimary = try find(RVGReference(diskGroup: group, rvg: name)).state.withLock {
+                $0.node.machine.header.isPrimary
+            }
             guard isPrimary else {
-                throw refusal(.nameInUse, "\(group)/\(name)", "exists as a Secondary", hint: "vradmin -g \(group) printrvg \(name)")
+                throw refusal(
+                    .nameInUse,
+                    "\(group)/\(name)",
+                    "exists as a Secondary",
+                    hint: "vradmin -g \(group) printrvg \(name)"
+                )
             }
             return Outcome(already: true, summary: "RVG \(group)/\(name) exists")
         }
         try requireUsable(group, volumes, log: log, catalog)
         var generator = SeededGenerator(seed: .random(in: 1...UInt64.max))
         let record = Catalog.ReplicatedVolumeGroup(
-            id: Identity(high: .random(in: 1...UInt64.max), low: .random(in: 1...UInt64.max)), diskGroup: group, name: name,
-            volumes: volumes, log: log
+            id: Identity(high: .random(in: 1...UInt64.max), low: .random(in: 1...UInt64.max)),
+            diskGroup: group,
+            name: name,
+            volumes: volumes,
+            log: log
         )
         let header = RVGHeader.newPrimary(rvg: record.id, host: id, hostName: settings.name, generator: &generator)
         try make(record, header)
@@ -56,18 +71,26 @@ extension HostEngine {
         }
         guard let only = catalog.diskGroups.first, catalog.diskGroups.count == 1 else {
             throw refusal(
-                .ambiguous, settings.name, "has \(catalog.diskGroups.count) disk groups", hint: "name one with -g"
+                .ambiguous,
+                settings.name,
+                "has \(catalog.diskGroups.count) disk groups",
+                hint: "name one with -g"
             )
         }
         return only.name
     }
 
     private func requireUsable(
-        _ group: String, _ volumes: [String], log: String, _ catalog: Catalog
+        _ group: String,
+        _ volumes: [String],
+        log: String,
+        _ catalog: Catalog
     ) throws(Refusal) {
         guard !volumes.isEmpty, Set(volumes).count == volumes.count, !volumes.contains(log) else {
             throw refusal(
-                .usage, group, "an RVG has one or more different data volumes, and a log that is none of them",
+                .usage,
+                group,
+                "an RVG has one or more different data volumes, and a log that is none of them",
                 hint: "vradmin -g DG createpri RVG VOL,VOL… LOG"
             )
         }
@@ -75,11 +98,15 @@ extension HostEngine {
             let key = HostEngine.key(group, name)
             guard catalog.volumes.contains(where: { $0.diskGroup == group && $0.name == name }) else {
                 throw refusal(
-                    .unknownVolume, key, "\(settings.name) has no such volume",
+                    .unknownVolume,
+                    key,
+                    "\(settings.name) has no such volume",
                     hint: "homeward vol create \(key) --file PATH --size 64M"
                 )
             }
-            if let user = catalog.rvgs.first(where: { $0.diskGroup == group && ($0.log == name || $0.volumes.contains(name)) }) {
+            if let user = catalog.rvgs.first(where: {
+                $0.diskGroup == group && ($0.log == name || $0.volumes.contains(name))
+            }) {
                 throw refusal(.volumeInUse, key, "belongs to RVG \(user.name)", hint: "choose another volume")
             }
             if let open = state.withLock({ state in
@@ -91,7 +118,9 @@ extension HostEngine {
         let size = try device(group, log).size
         guard size >= settings.minimumLog else {
             throw refusal(
-                .logTooSmall, HostEngine.key(group, log), "has \(size) bytes; a log needs \(settings.minimumLog) or more",
+                .logTooSmall,
+                HostEngine.key(group, log),
+                "has \(size) bytes; a log needs \(settings.minimumLog) or more",
                 hint: "make a larger volume for the log, for instance --size 128M"
             )
         }
@@ -100,11 +129,17 @@ extension HostEngine {
     // MARK: addsec
 
     func addSecondary(
-        _ runtime: RVGRuntime, _ primary: String, _ secondary: String, _ group: String?, _ attributes: [Attribute]
+        _ runtime: RVGRuntime,
+        _ primary: String,
+        _ secondary: String,
+        _ group: String?,
+        _ attributes: [Attribute]
     ) async throws -> Outcome {
         guard primary == settings.name else {
             throw refusal(
-                .notPrimary, primary, "\(settings.name) is the Primary of \(runtime.diskGroup)/\(runtime.name)",
+                .notPrimary,
+                primary,
+                "\(settings.name) is the Primary of \(runtime.diskGroup)/\(runtime.name)",
                 hint: "vradmin -g \(runtime.diskGroup) addsec \(runtime.name) \(settings.name) \(secondary)"
             )
         }
@@ -118,18 +153,38 @@ extension HostEngine {
         if header.linkIndex(peer.host) != nil {
             return Outcome(already: true, summary: "\(secondary) is in the RDS already")
         }
-        let own = LinkRecord(peer: id, peerName: settings.name, peerDiskGroup: runtime.diskGroup, peerRVG: runtime.name, settings: link)
+        let own = LinkRecord(
+            peer: id,
+            peerName: settings.name,
+            peerDiskGroup: runtime.diskGroup,
+            peerRVG: runtime.name,
+            settings: link
+        )
         let logName = state.withLock { state in state.catalog.rvgs.first { $0.id == runtime.id }?.log } ?? ""
         let offer = SecondaryOffer(
-            rvg: runtime.id, name: runtime.name, diskGroup: group ?? runtime.diskGroup, volumes: machine.volumes,
-            log: logName, logSize: runtime.log.size, primary: id,
+            rvg: runtime.id,
+            name: runtime.name,
+            diskGroup: group ?? runtime.diskGroup,
+            volumes: machine.volumes,
+            log: logName,
+            logSize: runtime.log.size,
+            primary: id,
             members: [Contact.Link(own)] + header.links.map(Contact.Link.init)
         )
         guard case .created(let theirGroup) = try await call(secondary, .createSecondary(offer)) else {
-            throw refusal(.strangePeer, secondary, "answered something else", hint: "compare the versions of both hosts")
+            throw refusal(
+                .strangePeer,
+                secondary,
+                "answered something else",
+                hint: "compare the versions of both hosts"
+            )
         }
         let record = LinkRecord(
-            peer: peer.host, peerName: secondary, peerDiskGroup: theirGroup, peerRVG: runtime.name, settings: link
+            peer: peer.host,
+            peerName: secondary,
+            peerDiskGroup: theirGroup,
+            peerRVG: runtime.name,
+            settings: link
         )
         guard case .done(var outcome) = try await finish(runtime, .addLink(record), { _ in }) else {
             preconditionFailure("adding a link ends as done")
@@ -145,7 +200,9 @@ extension HostEngine {
         let group = try resolveGroup(offer.diskGroup, catalog)
         if catalog.rvgs.contains(where: { $0.diskGroup == group && $0.name == offer.name }) {
             throw refusal(
-                .nameInUse, "\(group)/\(offer.name)", "another RVG of that name is on \(settings.name)",
+                .nameInUse,
+                "\(group)/\(offer.name)",
+                "another RVG of that name is on \(settings.name)",
                 hint: "remove it there: vradmin -g \(group) -f delpri \(offer.name)"
             )
         }
@@ -154,20 +211,29 @@ extension HostEngine {
             let size = try device(group, shape.name).size
             guard size == shape.size else {
                 throw refusal(
-                    .volumeMismatch, HostEngine.key(group, shape.name),
-                    "has \(size) bytes on \(settings.name) and \(shape.size) on the Primary", hint: "make the volumes equally long"
+                    .volumeMismatch,
+                    HostEngine.key(group, shape.name),
+                    "has \(size) bytes on \(settings.name) and \(shape.size) on the Primary",
+                    hint: "make the volumes equally long"
                 )
             }
         }
         let links = offer.members.map {
             LinkRecord(
-                peer: $0.peer, peerName: $0.peerName, peerDiskGroup: $0.peerDiskGroup, peerRVG: $0.peerRVG,
+                peer: $0.peer,
+                peerName: $0.peerName,
+                peerDiskGroup: $0.peerDiskGroup,
+                peerRVG: $0.peerRVG,
                 settings: $0.settings
             )
         }
         let header = RVGHeader.newSecondary(rvg: offer.rvg, host: id, of: offer.primary, members: links)
         let record = Catalog.ReplicatedVolumeGroup(
-            id: offer.rvg, diskGroup: group, name: offer.name, volumes: offer.volumes.map(\.name), log: offer.log
+            id: offer.rvg,
+            diskGroup: group,
+            name: offer.name,
+            volumes: offer.volumes.map(\.name),
+            log: offer.log
         )
         try make(record, header)
         return group
@@ -198,21 +264,28 @@ extension HostEngine {
         if machine.header.isPrimary, let link = machine.header.links.first {
             guard force else {
                 throw refusal(
-                    .limitReached, object, "the RDS still has \(machine.header.links.count) Secondaries, \(link.peerName) among them",
+                    .limitReached,
+                    object,
+                    "the RDS still has \(machine.header.links.count) Secondaries, \(link.peerName) among them",
                     hint: "vradmin -g \(runtime.diskGroup) delsec \(runtime.name) \(link.peerName)"
                 )
             }
         }
         if !machine.header.isPrimary, !force {
             throw refusal(
-                .notPrimary, object, "is a Secondary on \(settings.name)",
+                .notPrimary,
+                object,
+                "is a Secondary on \(settings.name)",
                 hint: "on the Primary: vradmin -g \(runtime.diskGroup) delsec \(runtime.name) \(settings.name); "
                     + "if that host is gone: delpri -f here"
             )
         }
         if !machine.header.stopped, machine.isOpen, !force {
             throw refusal(
-                .volumeInUse, object, "is started", hint: "vxrvg -g \(runtime.diskGroup) stop \(runtime.name)"
+                .volumeInUse,
+                object,
+                "is started",
+                hint: "vxrvg -g \(runtime.diskGroup) stop \(runtime.name)"
             )
         }
         try await forget(runtime.id)
@@ -226,7 +299,9 @@ extension HostEngine {
             state.node.machine.sessions.first?.holder
         }) {
             throw refusal(
-                .volumeOpen, "\(runtime.diskGroup)/\(runtime.name)", "a volume is open by \(holder.label)",
+                .volumeOpen,
+                "\(runtime.diskGroup)/\(runtime.name)",
+                "a volume is open by \(holder.label)",
                 hint: "close that session first"
             )
         }
@@ -239,7 +314,9 @@ extension HostEngine {
     // MARK: set
 
     func set(
-        _ runtime: RVGRuntime, _ secondary: String?, _ attributes: [Attribute],
+        _ runtime: RVGRuntime,
+        _ secondary: String?,
+        _ attributes: [Attribute],
         _ progress: @escaping @Sendable (Progress) -> Void
     ) async throws -> Answer {
         let links = runtime.state.withLock { $0.node.machine.header.links }
@@ -259,7 +336,9 @@ extension HostEngine {
         for attribute in attributes {
             let value = attribute.value
             let bad = refusal(
-                .badAttribute, object, "\(attribute.name)=\(value) is not possible",
+                .badAttribute,
+                object,
+                "\(attribute.name)=\(value) is not possible",
                 hint: "synchronous=off|override|fail srlprot=override|off|fail latencyprot=off|override|fail "
                     + "latency_high_mark=N latency_low_mark=N bandwidth_limit=none|30mbps"
             )
@@ -271,7 +350,9 @@ extension HostEngine {
                 guard let known = LinkSettings.LogProtection(rawValue: value) else { throw bad }
                 guard known != .dcm, known != .autodcm else {
                     throw refusal(
-                        .notBuiltYet, object, "srlprot=\(value) needs the DCM, which this release does not have",
+                        .notBuiltYet,
+                        object,
+                        "srlprot=\(value) needs the DCM, which this release does not have",
                         hint: "srlprot=override"
                     )
                 }
@@ -289,14 +370,18 @@ extension HostEngine {
                 settings.bandwidthLimit = try bandwidth(value, bad)
             case "protocol", "packet_size", "compression", "prlink", "srlink":
                 throw refusal(
-                    .notBuiltYet, object, "attribute \(attribute.name) is not there yet", hint: "leave it out"
+                    .notBuiltYet,
+                    object,
+                    "attribute \(attribute.name) is not there yet",
+                    hint: "leave it out"
                 )
             default: throw bad
             }
         }
         guard settings.latencyLowMark < settings.latencyHighMark else {
             throw refusal(
-                .badAttribute, object,
+                .badAttribute,
+                object,
                 "latency_low_mark \(settings.latencyLowMark) is not below latency_high_mark \(settings.latencyHighMark)",
                 hint: "choose a low mark below the high mark"
             )
@@ -304,7 +389,9 @@ extension HostEngine {
         return settings
     }
 
-    /// `none`, or a number with a unit of bits a second: `30mbps`, `500kbps`, `1gbps`, `8000bps`. In bytes a second.
+    /// Reads `none`, or a number with a unit of bits a second: `30mbps`, `500kbps`, `1gbps`, `8000bps`.
+    ///
+    /// Gives bytes a second.
     private func bandwidth(_ text: String, _ bad: Refusal) throws(Refusal) -> UInt64? {
         if text == "none" { return nil }
         let units: [(String, UInt64)] = [("gbps", 1_000_000_000), ("mbps", 1_000_000), ("kbps", 1_000), ("bps", 1)]

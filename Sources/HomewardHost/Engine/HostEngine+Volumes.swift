@@ -1,7 +1,7 @@
+import Crypto
 import HomewardAdministration
 import HomewardCore
 import HomewardStorage
-import Crypto
 
 extension HostEngine: VolumeService {
     public func exports() -> [VolumeExport] {
@@ -10,7 +10,9 @@ extension HostEngine: VolumeService {
             guard let role = role(of: volume, in: catalog), !role.isLog else { return nil }
             let writable = role.runtime.map { runtime in runtime.state.withLock { $0.node.machine.isOpen } } ?? true
             return VolumeExport(
-                name: HostEngine.key(volume.diskGroup, volume.name), size: volume.size, writable: writable
+                name: HostEngine.key(volume.diskGroup, volume.name),
+                size: volume.size,
+                writable: writable
             )
         }.sorted { $0.name < $1.name }
     }
@@ -38,13 +40,18 @@ extension HostEngine: VolumeService {
             let role = role(of: volume, in: catalog)
         else {
             throw refusal(
-                .unknownVolume, export, "\(settings.name) has no such volume",
+                .unknownVolume,
+                export,
+                "\(settings.name) has no such volume",
                 hint: "exports are named DG/VOLUME: homeward vol list"
             )
         }
         guard !role.isLog else {
             throw refusal(
-                .volumeInUse, export, "is the log of RVG \(role.rvg ?? "")", hint: "open a data volume: homeward vol list"
+                .volumeInUse,
+                export,
+                "is the log of RVG \(role.rvg ?? "")",
+                hint: "open a data volume: homeward vol list"
             )
         }
         let device = try device(volume.diskGroup, volume.name)
@@ -60,7 +67,10 @@ extension HostEngine: VolumeService {
         }
         guard role.rvg == nil else {
             throw refusal(
-                .ioError, export, "the RVG \(role.rvg ?? "") could not be opened", hint: "see the daemon's log for the reason"
+                .ioError,
+                export,
+                "the RVG \(role.rvg ?? "") could not be opened",
+                hint: "see the daemon's log for the reason"
             )
         }
         state.withLock { $0.plainSessions[number] = PlainHolder(volume: export, holder: holder) }
@@ -86,13 +96,17 @@ extension HostEngine: VolumeService {
     /// Names that fit VVR's limit, a path and a command line.
     static func checkName(_ name: String, _ what: String, _ host: String) throws(Refusal) {
         let allowed = name.utf8.allSatisfy { byte in
-            (48...57).contains(byte) || (65...90).contains(byte) || (97...122).contains(byte) || byte == 95 || byte == 45
+            (48...57).contains(byte) || (65...90).contains(byte) || (97...122).contains(byte) || byte == 95
+                || byte == 45
                 || byte == 46
         }
         guard !name.isEmpty, name.utf8.count <= 31, allowed, !name.hasPrefix("-"), !name.hasPrefix(".") else {
             throw Refusal(
-                .badName, name, "a \(what) is named by 1 to 31 letters, digits, _ - . and does not begin with - or .",
-                hint: "choose another name", host: host
+                .badName,
+                name,
+                "a \(what) is named by 1 to 31 letters, digits, _ - . and does not begin with - or .",
+                hint: "choose another name",
+                host: host
             )
         }
     }
@@ -108,7 +122,11 @@ extension HostEngine: VolumeService {
     }
 
     func createVolume(
-        _ diskGroup: String, _ name: String, path: String, isDevice: Bool, size: UInt64?
+        _ diskGroup: String,
+        _ name: String,
+        path: String,
+        isDevice: Bool,
+        size: UInt64?
     ) throws(Refusal) -> Outcome {
         try HostEngine.checkName(name, "volume", settings.name)
         let catalog = state.withLock { $0.catalog }
@@ -119,7 +137,9 @@ extension HostEngine: VolumeService {
         if let known = catalog.volumes.first(where: { $0.diskGroup == diskGroup && $0.name == name }) {
             guard known.path == path, size == nil || size == known.size else {
                 throw refusal(
-                    .nameInUse, HostEngine.key(diskGroup, name), "exists at \(known.path) with \(known.size) bytes",
+                    .nameInUse,
+                    HostEngine.key(diskGroup, name),
+                    "exists at \(known.path) with \(known.size) bytes",
                     hint: "choose another name"
                 )
             }
@@ -127,7 +147,10 @@ extension HostEngine: VolumeService {
         }
         if let size, size == 0 || size % 512 != 0 {
             throw refusal(
-                .badSize, HostEngine.key(diskGroup, name), "\(size) bytes is not a multiple of 512", hint: "for instance 64M"
+                .badSize,
+                HostEngine.key(diskGroup, name),
+                "\(size) bytes is not a multiple of 512",
+                hint: "for instance 64M"
             )
         }
         let device: FileDevice
@@ -138,12 +161,19 @@ extension HostEngine: VolumeService {
         }
         guard device.isBlockDevice == isDevice else {
             throw refusal(
-                .badFormat, path, isDevice ? "is not a block device" : "is a block device",
+                .badFormat,
+                path,
+                isDevice ? "is not a block device" : "is a block device",
                 hint: "use \(isDevice ? "--file" : "--device")"
             )
         }
         guard device.size > 0, device.size % 512 == 0 else {
-            throw refusal(.badSize, path, "has \(device.size) bytes, not a multiple of 512", hint: "for instance --size 64M")
+            throw refusal(
+                .badSize,
+                path,
+                "has \(device.size) bytes, not a multiple of 512",
+                hint: "for instance --size 64M"
+            )
         }
         try changeCatalog { catalog in
             catalog.volumes.append(
@@ -157,7 +187,9 @@ extension HostEngine: VolumeService {
     func unknownDiskGroup(_ name: String) -> Refusal {
         let known = state.withLock { $0.catalog.diskGroups.map(\.name).sorted().joined(separator: ", ") }
         return refusal(
-            .unknownDiskGroup, name, "\(settings.name) has no such disk group" + (known.isEmpty ? "" : "; it has \(known)"),
+            .unknownDiskGroup,
+            name,
+            "\(settings.name) has no such disk group" + (known.isEmpty ? "" : "; it has \(known)"),
             hint: "homeward dg create \(name)"
         )
     }
@@ -167,8 +199,10 @@ extension HostEngine: VolumeService {
         if let diskGroup, !catalog.diskGroups.contains(where: { $0.name == diskGroup }) {
             throw unknownDiskGroup(diskGroup)
         }
-        return catalog.volumes.filter { diskGroup == nil || $0.diskGroup == diskGroup }.map { describe($0, in: catalog) }
-            .sorted { ($0.diskGroup, $0.name) < ($1.diskGroup, $1.name) }
+        return catalog.volumes.filter { diskGroup == nil || $0.diskGroup == diskGroup }.map {
+            describe($0, in: catalog)
+        }
+        .sorted { ($0.diskGroup, $0.name) < ($1.diskGroup, $1.name) }
     }
 
     func describe(_ volume: Catalog.Volume, in catalog: Catalog) -> VolumeDescription {
@@ -181,8 +215,14 @@ extension HostEngine: VolumeService {
             holders += runtime.state.withLock { $0.node.machine.openSessions(volume: index) }
         }
         return VolumeDescription(
-            diskGroup: volume.diskGroup, name: volume.name, size: volume.size, path: volume.path,
-            isDevice: volume.isDevice, rvg: role?.rvg, isLog: role?.isLog ?? false, openBy: holders
+            diskGroup: volume.diskGroup,
+            name: volume.name,
+            size: volume.size,
+            path: volume.path,
+            isDevice: volume.isDevice,
+            rvg: role?.rvg,
+            isLog: role?.isLog ?? false,
+            openBy: holders
         )
     }
 
@@ -196,12 +236,20 @@ extension HostEngine: VolumeService {
         else { throw unknownDiskGroup(diskGroup) }
         guard let runtime = role.runtime else {
             return VolumeSum(
-                host: settings.name, volume: key, size: volume.size, sha256: try HostEngine.hash(device), position: nil
+                host: settings.name,
+                volume: key,
+                size: volume.size,
+                sha256: try HostEngine.hash(device),
+                position: nil
             )
         }
         return try runtime.atPosition { position throws(Refusal) in
             VolumeSum(
-                host: settings.name, volume: key, size: volume.size, sha256: try HostEngine.hash(device), position: position
+                host: settings.name,
+                volume: key,
+                size: volume.size,
+                sha256: try HostEngine.hash(device),
+                position: position
             )
         }
     }

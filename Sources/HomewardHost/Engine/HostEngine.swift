@@ -19,7 +19,11 @@ public struct HostSettings: Sendable {
     public var minimumLog: UInt64
 
     public init(
-        name: String, directory: String, listen: String, peers: [String: String], limits: Limits = Limits(),
+        name: String,
+        directory: String,
+        listen: String,
+        peers: [String: String],
+        limits: Limits = Limits(),
         minimumLog: UInt64 = 110 << 20
     ) {
         self.name = name
@@ -32,7 +36,9 @@ public struct HostSettings: Sendable {
 }
 
 /// One host, whole: its catalog, volumes, RVGs and peers, behind requests (``RequestHandler``) and sessions
-/// (``VolumeService``). The daemon runs one; tests run several in one process.
+/// (``VolumeService``).
+///
+/// The daemon runs one; tests run several in one process.
 public final class HostEngine: Sendable {
     struct State {
         var catalog: Catalog
@@ -70,7 +76,9 @@ public final class HostEngine: Sendable {
     private let ticker = Monitor<LaneThread?>(nil)
     private let onShutDown = Monitor<(@Sendable () -> Void)?>(nil)
 
-    /// Takes the directory's lock and reads the catalog. Nothing is opened or bound before ``start()``.
+    /// Takes the directory's lock and reads the catalog.
+    ///
+    /// Nothing is opened or bound before ``start()``.
     /// - Throws: `host-directory-locked`, `socket-path-too-long`, `bad-format`, `io-error`.
     public init(settings: HostSettings, logger: Logger) throws(Refusal) {
         self.settings = settings
@@ -81,8 +89,12 @@ public final class HostEngine: Sendable {
         let catalog = try store.load()
         id = catalog.host
         network = PeerNetwork(
-            identity: catalog.host, name: settings.name, listen: settings.listen, peers: settings.peers,
-            blocked: catalog.blockedPeers, logger: logger
+            identity: catalog.host,
+            name: settings.name,
+            listen: settings.listen,
+            peers: settings.peers,
+            blocked: catalog.blockedPeers,
+            logger: logger
         )
         pool = TaskPool(threads: max(2, sysconf(Int32(_SC_NPROCESSORS_ONLN))) + 1)
         state = Monitor(State(catalog: catalog))
@@ -120,8 +132,15 @@ public final class HostEngine: Sendable {
     func open(_ record: Catalog.ReplicatedVolumeGroup) throws(Refusal) {
         let devices = try record.volumes.map { name throws(Refusal) in try device(record.diskGroup, name) }
         let runtime = try RVGRuntime(
-            record: record, hostName: settings.name, devices: devices, log: try device(record.diskGroup, record.log),
-            limits: settings.limits, salvageFolder: directory.salvagePath, network: network, pool: pool, logger: logger
+            record: record,
+            hostName: settings.name,
+            devices: devices,
+            log: try device(record.diskGroup, record.log),
+            limits: settings.limits,
+            salvageFolder: directory.salvagePath,
+            network: network,
+            pool: pool,
+            logger: logger
         )
         runtime.start()
         let peers = state.withLock { state in
@@ -134,7 +153,9 @@ public final class HostEngine: Sendable {
     func device(_ diskGroup: String, _ name: String) throws(Refusal) -> any BlockDevice {
         guard let device = state.withLock({ $0.devices[HostEngine.key(diskGroup, name)] }) else {
             throw refusal(
-                .unknownVolume, HostEngine.key(diskGroup, name), "there is no such volume, or it could not be opened",
+                .unknownVolume,
+                HostEngine.key(diskGroup, name),
+                "there is no such volume, or it could not be opened",
                 hint: "homeward vol list; see the daemon's log for the reason"
             )
         }
@@ -170,8 +191,9 @@ public final class HostEngine: Sendable {
         body?()
     }
 
-    /// Ends in order: everything logged is applied, the headers say "clean", then threads and sockets go. The data door
-    /// must have closed its sessions before.
+    /// Ends in order: everything logged is applied, the headers say "clean", then threads and sockets go.
+    ///
+    /// The data door must have closed its sessions before.
     public func stop() async {
         state.withLock { $0.stopping = true }
         for runtime in runtimes { await runtime.shutDown(withinMilliseconds: 8_000) }
@@ -205,7 +227,9 @@ extension RVGRuntime {
         }
     }
 
-    /// Begins a request; `answer` comes once, from any thread. The token cancels it.
+    /// Begins a request; `answer` comes once, from any thread.
+    ///
+    /// The token cancels it.
     @discardableResult
     func ask(_ request: RVGRequest, answer: @escaping @Sendable (Result<RVGAnswer, Refusal>) -> Void) -> UInt64 {
         step { state, effects in

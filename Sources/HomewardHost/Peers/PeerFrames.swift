@@ -2,7 +2,9 @@ import Foundation
 import HomewardCore
 import HomewardWire
 
-/// Kinds of frames between hosts. The first 16 bytes of an RVG's frame name the RVG.
+/// Kinds of frames between hosts.
+///
+/// The first 16 bytes of an RVG's frame name the RVG.
 enum FrameKind: UInt8 {
     case contact = 1
     case prepare = 2

@@ -68,7 +68,11 @@ extension RVGRuntime {
     }
 
     private func compare(
-        _ range: BlockRange, _ blockBytes: UInt64, _ hashes: [BlockHash], _ seed: UInt64, all: Bool
+        _ range: BlockRange,
+        _ blockBytes: UInt64,
+        _ hashes: [BlockHash],
+        _ seed: UInt64,
+        all: Bool
     ) throws(Refusal) -> [UInt64] {
         if all { return Array(0..<UInt64(hashes.count)) }
         let scratch = ScratchBuffer(count: Int(blockBytes))
@@ -76,7 +80,9 @@ extension RVGRuntime {
         for (index, expected) in hashes.enumerated() {
             let offset = range.offset + UInt64(index) * blockBytes
             let block = BlockRange(
-                volume: range.volume, offset: offset, length: min(blockBytes, range.offset + range.length - offset)
+                volume: range.volume,
+                offset: offset,
+                length: min(blockBytes, range.offset + range.length - offset)
             )
             if try hash(block, seed: seed, scratch) != expected { differing.append(UInt64(index)) }
         }
@@ -125,7 +131,8 @@ extension RVGRuntime {
         let scratch = ScratchBuffer(count: Int(range.length))
         guard try self.hash(range, seed: seed, scratch) == hash else {
             throw Refusal(
-                .ioError, device.name,
+                .ioError,
+                device.name,
                 "the block at byte \(range.offset) reads back differently from what was written",
                 hint: "check the device, then repeat syncrvg"
             )
@@ -143,11 +150,14 @@ extension RVGRuntime {
             bytes += record.encodeHeader(rvgTag: id.low)
             guard record.payloadBytes > 0 else { continue }
             let payload = try ring.bytes(
-                at: LogPosition(record.position.value + UInt64(Record.headerBytes)), count: Int(record.payloadBytes)
+                at: LogPosition(record.position.value + UInt64(Record.headerBytes)),
+                count: Int(record.payloadBytes)
             )
             guard checksum(payload) == record.payloadCRC else {
                 throw Refusal(
-                    .logDamaged, log.name, "record \(record.id) to be salvaged does not match its checksum",
+                    .logDamaged,
+                    log.name,
+                    "record \(record.id) to be salvaged does not match its checksum",
                     hint: "copy the log volume away before anything else"
                 )
             }

@@ -4,7 +4,10 @@ import HomewardCore
 /// The application's reads and writes, and whoever reads a volume at one position.
 extension RVGRuntime {
     func openSession(
-        volume: UInt32, readOnly: Bool, holder: SessionHolder, id: UInt64
+        volume: UInt32,
+        readOnly: Bool,
+        holder: SessionHolder,
+        id: UInt64
     ) throws(Refusal) -> RVGSession {
         let refused = step { state, _ -> Refusal? in
             do throws(Refusal) {
@@ -16,7 +19,11 @@ extension RVGRuntime {
         }
         if let refused { throw refused }
         return RVGSession(
-            runtime: self, id: id, volume: volume, size: devices[Int(volume)].size, readOnly: readOnly
+            runtime: self,
+            id: id,
+            volume: volume,
+            size: devices[Int(volume)].size,
+            readOnly: readOnly
         )
     }
 
@@ -56,8 +63,12 @@ extension RVGRuntime {
     }
 
     private func admit(
-        _ request: VolumeRequest, _ volume: UInt32, _ pieces: [(Range<Int>, UInt32)], _ token: UInt64,
-        _ state: inout State, _ effects: inout NodeEffects
+        _ request: VolumeRequest,
+        _ volume: UInt32,
+        _ pieces: [(Range<Int>, UInt32)],
+        _ token: UInt64,
+        _ state: inout State,
+        _ effects: inout NodeEffects
     ) -> Admission {
         if request.kind == .flush {
             // The reply may be due within this very step, so it must be known before.
@@ -65,11 +76,15 @@ extension RVGRuntime {
         }
         let key = RVGRuntime.payloadKey(token: token)
         let write = ApplicationWrite(
-            kind: RVGRuntime.recordKind(request.kind), volume: volume, offset: request.offset, length: request.length,
+            kind: RVGRuntime.recordKind(request.kind),
+            volume: volume,
+            offset: request.offset,
+            length: request.length,
             durably: request.forceUnitAccess,
             pieces: pieces.map {
                 (PayloadReference(buffer: key, offset: $0.0.lowerBound, count: $0.0.count), $0.1)
-            }, token: token
+            },
+            token: token
         )
         let admission = state.node.admit(write, wallTime: HostClock.wall, now: HostClock.now, into: &effects)
         if admission == .accepted, !pieces.isEmpty {
@@ -151,7 +166,8 @@ extension RVGRuntime {
         while !state.withLock({ $0.node.machine.isApplierIdle }) { waitForRoom() }
         guard let position = state.withLock({ $0.node.machine.imagePosition }) else {
             throw Refusal(
-                .inconsistent, "\(diskGroup)/\(name)",
+                .inconsistent,
+                "\(diskGroup)/\(name)",
                 "the volumes show no position: a synchronization is unfinished, or no Primary was met since the start",
                 hint: "vradmin -g \(diskGroup) -l repstatus \(name)"
             )

@@ -5,7 +5,9 @@ import HomewardStorage
 import HomewardWire
 import Logging
 
-/// One RVG on this host, running: drives its node with threads, devices and connections. Decides nothing.
+/// One RVG on this host, running: drives its node with threads, devices and connections.
+///
+/// Decides nothing.
 ///
 /// Lanes: the log is written by whichever thread finds it idle; fdatasyncs of the log, the header, the volumes and what goes
 /// to peers have a thread each. The lock is held for steps only, never across a call to a device or a socket.
@@ -50,8 +52,15 @@ final class RVGRuntime: Sendable {
 
     /// Recovers the log and makes the machine; nothing runs before ``start()``.
     init(
-        record: Catalog.ReplicatedVolumeGroup, hostName: String, devices: [any BlockDevice], log: any BlockDevice,
-        limits: Limits, salvageFolder: String, network: PeerNetwork, pool: TaskPool, logger: Logger
+        record: Catalog.ReplicatedVolumeGroup,
+        hostName: String,
+        devices: [any BlockDevice],
+        log: any BlockDevice,
+        limits: Limits,
+        salvageFolder: String,
+        network: PeerNetwork,
+        pool: TaskPool,
+        logger: Logger
     ) throws(Refusal) {
         id = record.id
         diskGroup = record.diskGroup
@@ -70,8 +79,14 @@ final class RVGRuntime: Sendable {
         if let damage = recovered.damage { logger.error("log damaged", metadata: ["what": "\(damage)"]) }
         let shapes = zip(record.volumes, devices).map { VolumeShape(name: $0, size: $1.size) }
         let machine = RVGMachine(
-            recovered: recovered, capacity: ring.capacity, volumes: shapes, hostName: hostName, diskGroup: record.diskGroup,
-            name: record.name, limits: limits, seed: UInt64.random(in: 1...UInt64.max)
+            recovered: recovered,
+            capacity: ring.capacity,
+            volumes: shapes,
+            hostName: hostName,
+            diskGroup: record.diskGroup,
+            name: record.name,
+            limits: limits,
+            seed: UInt64.random(in: 1...UInt64.max)
         )
         state = Monitor(State(node: RVGNode(machine: machine)))
     }
@@ -86,7 +101,9 @@ final class RVGRuntime: Sendable {
         lanes.withLock { $0 = made }
     }
 
-    /// Ends the threads; what was promised is on disk or will be recovered. Sessions must be closed before.
+    /// Ends the threads; what was promised is on disk or will be recovered.
+    ///
+    /// Sessions must be closed before.
     func stop() {
         state.withLock { $0.stopped = true }
         state.wakeAll()
@@ -191,7 +208,9 @@ final class RVGRuntime: Sendable {
                     guard item.payload.count > 0, let base = state.payloads[item.payload.buffer] else {
                         return UnsafeRawBufferPointer(start: nil, count: 0)
                     }
-                    return UnsafeRawBufferPointer(rebasing: base[item.payload.offset..<item.payload.offset + item.payload.count])
+                    return UnsafeRawBufferPointer(
+                        rebasing: base[item.payload.offset..<item.payload.offset + item.payload.count]
+                    )
                 }
                 return (batch, pointers)
             }
@@ -232,14 +251,19 @@ final class RVGRuntime: Sendable {
     }
 
     private func writeRun(
-        _ batch: LogBatch, _ headers: [[UInt8]], _ payloads: [UnsafeRawBufferPointer], _ run: ClosedRange<Int>
+        _ batch: LogBatch,
+        _ headers: [[UInt8]],
+        _ payloads: [UnsafeRawBufferPointer],
+        _ run: ClosedRange<Int>
     ) throws(Refusal) {
         // Headers are copied side by side so that one pointer serves them all while the pieces are written.
         let scratch = ScratchBuffer(count: run.count * Record.headerBytes + Int(Record.alignment))
         var pieces: [UnsafeRawBufferPointer] = []
         pieces.reserveCapacity(run.count * 3)
         let zeroes = UnsafeRawBufferPointer(
-            rebasing: scratch.bytes[(run.count * Record.headerBytes)..<(run.count * Record.headerBytes + Int(Record.alignment))]
+            rebasing: scratch.bytes[
+                (run.count * Record.headerBytes)..<(run.count * Record.headerBytes + Int(Record.alignment))
+            ]
         )
         UnsafeMutableRawBufferPointer(mutating: zeroes).initializeMemory(as: UInt8.self, repeating: 0)
         for (slot, index) in run.enumerated() {
@@ -329,7 +353,9 @@ final class RVGRuntime: Sendable {
 
     private func damaged(_ record: Record) -> Refusal {
         Refusal(
-            .logDamaged, log.name, "record \(record.id) at byte \(ring.place(of: record.position)) does not match its checksum",
+            .logDamaged,
+            log.name,
+            "record \(record.id) at byte \(ring.place(of: record.position)) does not match its checksum",
             hint: "check the device; take over on a Secondary if this host is the Primary"
         )
     }
@@ -367,14 +393,21 @@ final class RVGRuntime: Sendable {
         sent.reserveCapacity(departure.records.count)
         do {
             for record in departure.records {
-                let payload = record.payloadBytes == 0 ? [] : try ring.bytes(
-                    at: LogPosition(record.position.value + UInt64(Record.headerBytes)), count: Int(record.payloadBytes)
-                )
+                let payload =
+                    record.payloadBytes == 0
+                    ? []
+                    : try ring.bytes(
+                        at: LogPosition(record.position.value + UInt64(Record.headerBytes)),
+                        count: Int(record.payloadBytes)
+                    )
                 guard checksum(payload) == record.payloadCRC || payload.isEmpty else { return failed(damaged(record)) }
                 sent.append(SentRecord(record: record, payload: payload))
             }
             let message = ReplicationMessage.records(
-                departure.attach, epoch: departure.epoch, durable: departure.durable, sent
+                departure.attach,
+                epoch: departure.epoch,
+                durable: departure.durable,
+                sent
             )
             let (kind, payload) = try PeerFrames.encode(.replication(message), rvg: id)
             spend(payload.count, on: departure.peer)
@@ -390,7 +423,10 @@ final class RVGRuntime: Sendable {
     func spend(_ bytes: Int, on peer: HostID) {
         state.withLock { state in
             let limit = state.node.machine.header.links.first { $0.peer == peer }?.settings.bandwidthLimit
-            guard let limit else { return state.buckets[peer] = nil }
+            guard let limit else {
+                state.buckets[peer] = nil
+                return
+            }
             var bucket = state.buckets[peer] ?? TokenBucket(bytesPerSecond: limit, now: HostClock.now)
             bucket.bytesPerSecond = limit
             bucket.spend(UInt64(bytes), now: HostClock.now)
@@ -413,7 +449,12 @@ final class RVGRuntime: Sendable {
         step { state, effects in
             state.sessions[session.number] = nil
             state.node.sessionEnded(
-                host, session: session.number, reason: reason, now: HostClock.now, wallTime: HostClock.wall, into: &effects
+                host,
+                session: session.number,
+                reason: reason,
+                now: HostClock.now,
+                wallTime: HostClock.wall,
+                into: &effects
             )
         }
     }
@@ -423,7 +464,12 @@ final class RVGRuntime: Sendable {
             var kept: [(UInt64, UnsafeMutableRawBufferPointer)] = []
             var next = state.nextPayload
             state.node.received(
-                message, from: host, session: session.number, now: HostClock.now, wallTime: HostClock.wall, into: &effects
+                message,
+                from: host,
+                session: session.number,
+                now: HostClock.now,
+                wallTime: HostClock.wall,
+                into: &effects
             ) { bytes in
                 let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 8)
                 copy.copyBytes(from: bytes)

@@ -26,7 +26,8 @@ final class RVGSession: VolumeSession {
     }
 
     func submit(
-        _ requests: [VolumeRequest], reply: @escaping @Sendable (UInt64, VolumeFailure?) -> Void
+        _ requests: [VolumeRequest],
+        reply: @escaping @Sendable (UInt64, VolumeFailure?) -> Void
     ) {
         open.withLock { $0 += requests.count }
         for request in requests {
@@ -80,7 +81,8 @@ final class PlainSession: VolumeSession {
     }
 
     func submit(
-        _ requests: [VolumeRequest], reply: @escaping @Sendable (UInt64, VolumeFailure?) -> Void
+        _ requests: [VolumeRequest],
+        reply: @escaping @Sendable (UInt64, VolumeFailure?) -> Void
     ) {
         for request in requests {
             do throws(VolumeFailure) {

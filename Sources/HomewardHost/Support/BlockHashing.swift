@@ -10,7 +10,9 @@ enum BlockHashing {
 
     static func isZero(_ bytes: UnsafeRawBufferPointer) -> Bool {
         let words = bytes.count / 8
-        for index in 0..<words where bytes.loadUnaligned(fromByteOffset: index * 8, as: UInt64.self) != 0 { return false }
+        for index in 0..<words where bytes.loadUnaligned(fromByteOffset: index * 8, as: UInt64.self) != 0 {
+            return false
+        }
         for index in words * 8..<bytes.count where bytes[index] != 0 { return false }
         return true
     }

@@ -14,7 +14,9 @@ final class Monitor<Value>: @unchecked Sendable {
 
     init(_ value: Value) { self.value = value }
 
-    /// Runs `body` alone. Calls out of it must not come back here.
+    /// Runs `body` alone.
+    ///
+    /// Calls out of it must not come back here.
     func withLock<Result, Failure: Error>(_ body: (inout Value) throws(Failure) -> Result) throws(Failure) -> Result {
         homeward_monitor_lock(monitor.raw)
         defer { homeward_monitor_unlock(monitor.raw) }
@@ -45,7 +47,11 @@ final class LaneThread: Sendable {
     private let state = Monitor(State())
     private let work: @Sendable () -> UInt64
 
-    /// - Parameter work: Does everything that can be done now and returns the milliseconds after which to look again.
+    /// Starts the thread.
+    ///
+    /// - Parameters:
+    ///   - name: At most 15 bytes, for tools that list threads.
+    ///   - work: Does everything that can be done now and returns the milliseconds after which to look again.
     init(name: String, _ work: @escaping @Sendable () -> UInt64) {
         self.work = work
         startThread(name: name) { [self] in run() }
@@ -96,9 +102,14 @@ private final class ThreadBody: Sendable {
 /// Starts a detached thread; the process cannot go on without it.
 func startThread(name: String, _ body: @escaping @Sendable () -> Void) {
     let context = Unmanaged.passRetained(ThreadBody(body)).toOpaque()
-    let code = homeward_thread_start(name, 512 << 10, { raw in
-        guard let raw else { return }
-        Unmanaged<ThreadBody>.fromOpaque(raw).takeRetainedValue().run()
-    }, context)
+    let code = homeward_thread_start(
+        name,
+        512 << 10,
+        { raw in
+            guard let raw else { return }
+            Unmanaged<ThreadBody>.fromOpaque(raw).takeRetainedValue().run()
+        },
+        context
+    )
     precondition(code == 0, "a thread could not be started: errno \(-code)")
 }
