@@ -106,7 +106,6 @@ extension RVGMachine {
             diskGroup: diskGroup,
             name: name,
             isPrimary: header.isPrimary,
-            fenced: header.isPrimary && (header.fence != nil || gate != nil || failure != nil),
             open: header.isPrimary && header.fence == nil && gate == nil && failure == nil,
             mayOpen: header.isPrimary && header.fence == nil && failure == nil,
             lineage: header.lineage,
@@ -118,7 +117,7 @@ extension RVGMachine {
             receipt: header.receipt,
             targetJob: header.targetJob?.checkpoint,
             jobs: header.checkpoints.filter { !$0.madeByHand }.map(\.id),
-            takingOver: takingOver || header.pending.contains { if case .takeover = $0 { true } else { false } }
+            takingOver: isTakeoverUndecided
         )
     }
 

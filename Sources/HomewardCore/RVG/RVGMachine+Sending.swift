@@ -18,7 +18,7 @@ extension RVGMachine {
             let position = peerIndex(host), let contact = peers[position].contact,
             let link = header.links.first(where: { $0.peer == host }), let attach = link.attachID, !link.paused,
             contact.attach(to: header.host) == attach, contact.follows == header.host, !contact.isPrimary,
-            peers[position].sending.phase == .idle
+            !contact.takingOver, peers[position].sending.phase == .idle
         else { return }
         peers[position].sending = Sending()
         peers[position].sending.phase = .starting
@@ -27,6 +27,20 @@ extension RVGMachine {
 
     package mutating func startStreams(_ effects: inout Effects) {
         for host in peers.map(\.host) { startStream(to: host, &effects) }
+    }
+
+    /// Begins again where a Secondary has not reported: it may have had a reason not to answer that is over now.
+    ///
+    /// Safe to repeat: nothing is sent before the report, and starts and records keep their order.
+    package mutating func retryStarts(now: Instant, _ effects: inout Effects) {
+        for position in peers.indices where peers[position].sending.phase == .starting {
+            guard let begun = peers[position].sending.begunAt else {
+                peers[position].sending.begunAt = now
+                continue
+            }
+            if now.milliseconds(since: begun) >= 1_000 { peers[position].sending = Sending() }
+        }
+        startStreams(&effects)
     }
 
     /// Stops sending to a peer, in this session.
