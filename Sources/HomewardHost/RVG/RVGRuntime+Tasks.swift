@@ -3,6 +3,7 @@ import Glibc
 import HomewardAdministration
 import HomewardCore
 import HomewardStorage
+import HomewardThreads
 
 /// Work that operations and synchronizations ask for: on the pool's threads, without the lock.
 extension RVGRuntime {
