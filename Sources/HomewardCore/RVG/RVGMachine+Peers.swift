@@ -86,6 +86,7 @@ extension RVGMachine {
     /// Everything that may leave now but records, in order for each peer.
     public mutating func nextMessages(now: Instant, into effects: inout Effects) -> [Departure] {
         if contactDirty { refreshContacts(&effects) }
+        tellDurable(now: now, &effects)
         return outbox.take(persisted: persistedGeneration).map {
             Departure(peer: $0.peer, session: $0.session, message: $0.message)
         }

@@ -128,24 +128,47 @@ extension RVGMachine {
         return records
     }
 
-    /// Heartbeats: when the durable id moved and no record carried it, and else a few times a second.
+    /// A few times a second, whatever else goes.
     package mutating func sendHeartbeats(now: Instant, wallTime: UInt64, _ effects: inout Effects) {
+        lastWallTime = wallTime
         guard header.isPrimary else { return }
         for position in peers.indices where peers[position].sending.isStreaming {
-            let sending = peers[position].sending
-            let due = sending.lastSent.map { now.milliseconds(since: $0) >= limits.heartbeatMilliseconds } ?? true
-            guard due || (sending.toldDurable < durable && sending.next > written) else { continue }
-            guard let attach = header.links.first(where: { $0.peer == peers[position].host })?.attachID else {
-                continue
-            }
-            peers[position].sending.lastSent = now
-            peers[position].sending.toldDurable = durable
-            send(
-                .replication(.heartbeat(attach, durable: durable, end: end, wallTime: wallTime)),
-                to: peers[position].host,
-                &effects
-            )
+            let last = peers[position].sending.lastSent
+            guard last.map({ now.milliseconds(since: $0) >= limits.heartbeatMilliseconds }) ?? true else { continue }
+            sendHeartbeat(position, now: now, &effects)
         }
+        for link in header.links.indices { returnToSynchronousMode(link, &effects) }
+    }
+
+    /// Tells Secondaries at once that more is durable here, when no record is left to carry it: they make it durable too,
+    /// and a synchronous flush waits for that.
+    package mutating func tellDurable(now: Instant, _ effects: inout Effects) {
+        guard header.isPrimary else { return }
+        for position in peers.indices where peers[position].sending.isStreaming {
+            guard peers[position].sending.toldDurable < durable, peers[position].sending.next > written else { continue }
+            sendHeartbeat(position, now: now, &effects)
+        }
+    }
+
+    private mutating func sendHeartbeat(_ position: Int, now: Instant, _ effects: inout Effects) {
+        let host = peers[position].host
+        guard let attach = header.links.first(where: { $0.peer == host })?.attachID else { return }
+        peers[position].sending.lastSent = now
+        peers[position].sending.toldDurable = durable
+        send(
+            .replication(.heartbeat(attach, durable: durable, end: end, wallTime: lastWallTime)),
+            to: host,
+            &effects
+        )
+    }
+
+    /// A link that left synchronous mode, or never was in it, enters it when nothing is outstanding.
+    private mutating func returnToSynchronousMode(_ link: Int, _ effects: inout Effects) {
+        guard header.links[link].asynchronousSince != nil, header.links[link].settings.synchronous != .off,
+            let sending = peer(header.links[link].peer)?.sending, sending.isStreaming, sending.logged == end
+        else { return }
+        header.links[link].asynchronousSince = nil
+        headerChanged(&effects)
     }
 
     package mutating func acknowledgeReceived(
@@ -180,12 +203,7 @@ extension RVGMachine {
             headerDrifted(&effects)
             advanceTail(&effects)
         }
-        if header.links[link].asynchronousSince != nil, header.links[link].settings.synchronous != .off,
-            peers[position].sending.logged == end
-        {
-            header.links[link].asynchronousSince = nil
-            headerChanged(&effects)
-        }
+        returnToSynchronousMode(link, &effects)
         releaseReplies(&effects)
         effects.admissionChanged = true
         effects.wake.insert(.peers)

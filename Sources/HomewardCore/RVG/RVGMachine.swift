@@ -99,6 +99,8 @@ public struct RVGMachine: Sendable {
     package var contactDirty = true
     package var following = Following()
     package var random: SeededGenerator
+    /// The wall clock at the last tick: only ever shown.
+    package var lastWallTime: UInt64 = 0
     /// Pins of operations and jobs under way: the log is kept from these ids on.
     package var pins: [UpdateID] = []
     /// Tokens of operations that this host decides and has not decided; told in ``Contact/undecided``.
