@@ -154,6 +154,7 @@ let package = Package(
             dependencies: ["HomewardCLI", "HomewardCore", "HomewardAdministration"],
             swiftSettings: strict
         ),
+        .testTarget(name: "ReadmeTests", dependencies: ["HomewardCLI", "HomewardCore"], swiftSettings: strict),
         .testTarget(
             name: "LabTests",
             dependencies: ["HomewardCLI", "HomewardCore", "HomewardAdministration"],
