@@ -37,6 +37,7 @@ let package = Package(
         .target(name: "CLuaShim", dependencies: ["CLua"]),
         .target(name: "CChecksum"),
         .target(name: "CPlatform"),
+        .target(name: "HomewardThreads", dependencies: ["CPlatform"], swiftSettings: strict),
         .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
 
         // MARK: Decisions
@@ -56,7 +57,7 @@ let package = Package(
         .target(
             name: "HomewardWire",
             dependencies: [
-                "HomewardCore", "CPlatform",
+                "HomewardCore", "HomewardThreads",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),
@@ -65,13 +66,17 @@ let package = Package(
         ),
         .target(
             name: "HomewardNBD",
-            dependencies: ["HomewardCore", "CPlatform", .product(name: "Logging", package: "swift-log")],
+            dependencies: [
+                "HomewardCore", "HomewardThreads", "CPlatform", .product(name: "Logging", package: "swift-log"),
+            ],
             swiftSettings: strict
         ),
         .target(
             name: "HomewardHost",
             dependencies: [
-                "HomewardCore", "HomewardAdministration", "HomewardStorage", "HomewardWire", "CPlatform", "CXXHash",
+                "HomewardCore", "HomewardAdministration", "HomewardStorage", "HomewardWire", "HomewardThreads",
+                "CPlatform",
+                "CXXHash",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),

@@ -1,4 +1,5 @@
 import HomewardCore
+import HomewardThreads
 import NIOCore
 
 /// Frames that wait to be written on one connection: filled by any thread, emptied by the connection's event loop.
@@ -15,7 +16,7 @@ final class Outbox: Sendable {
         var ended = false
     }
 
-    private let gate = Gate(Contents())
+    private let gate = Monitor(Contents())
 
     enum Addition {
         /// The event loop must be asked to drain.
@@ -94,7 +95,7 @@ final class Inbox: Sendable {
         var ended = false
     }
 
-    private let gate = Gate(Contents())
+    private let gate = Monitor(Contents())
 
     /// Adds frames.
     ///

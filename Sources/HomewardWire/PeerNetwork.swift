@@ -1,4 +1,5 @@
 import HomewardCore
+import HomewardThreads
 import Logging
 import NIOCore
 import NIOPosix
@@ -17,7 +18,7 @@ public final class PeerNetwork: Sendable {
     let timing: Connection.Timing
     let logger: Logger
     let group: MultiThreadedEventLoopGroup
-    let state: Gate<NetworkState>
+    let state: Monitor<NetworkState>
     private let listen: String
     private let addresses: [String: String]
 
@@ -78,7 +79,7 @@ public final class PeerNetwork: Sendable {
             )
             state.peers[peer]?.blocked = blocked.contains(peer)
         }
-        self.state = Gate(state)
+        self.state = Monitor(state)
     }
 
     // MARK: Life

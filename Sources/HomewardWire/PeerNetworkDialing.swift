@@ -1,4 +1,5 @@
 import HomewardCore
+import HomewardThreads
 import Logging
 import NIOCore
 import NIOPosix

@@ -1,4 +1,5 @@
 import HomewardCore
+import HomewardThreads
 import NIOCore
 
 /// One life of the three connections with a peer, with a thread for each that hands its frames to the owner.
@@ -21,7 +22,7 @@ final class Session: Sendable {
         var threads = 0
     }
 
-    private let life = Gate(Life())
+    private let life = Monitor(Life())
 
     init(id: PeerSession, hello: PeerHello, connections: [Connection]) {
         precondition(connections.count == PeerChannel.allCases.count)
@@ -89,7 +90,7 @@ final class Session: Sendable {
                 }
                 self.leave(events, finished)
             }
-            if !started {
+            if started != 0 {
                 end("the system gives no thread for it", discarding: true)
                 if channel == .control { life.change { $0.released = true } }
                 leave(events, finished)

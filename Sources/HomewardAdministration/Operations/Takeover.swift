@@ -221,6 +221,7 @@ extension RVGNode {
         into effects: inout NodeEffects
     ) {
         state.fork = machine.end
+        state.notes += abandonedReigns.map { "the updates of \($0) are not part of this host's data and are abandoned" }
         if machine.handedEpoch == nil {
             let given = machine.header.lineage.history.entries.map(\.epoch.id)
             machine.header.lineage.revive(given)
@@ -236,6 +237,14 @@ extension RVGNode {
         effects.core.wake.insert(.apply)
         state.phase = .opening
         operation = .takeover(state)
+    }
+
+    /// Reigns of the Primary followed that this host's data do not contain: it was to be synchronized and was not yet.
+    private var abandonedReigns: [String] {
+        guard let followed = machine.header.follows else { return [] }
+        return machine.header.lineage.heard.filter { epoch in
+            epoch.host == followed && epoch.isClaim && !machine.header.lineage.abandoned.contains(epoch.id)
+        }.map { "\($0.hostName) since epoch \($0.number)" }
     }
 
     private func report(_ state: TakeoverOperation) -> TakeoverReport {

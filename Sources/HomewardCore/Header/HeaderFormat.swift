@@ -7,10 +7,10 @@
 /// A copy: magic 4, version 2, zero 2, body length 4, CRC of body 4, CRC of these sixteen bytes 4, body. Copies alternate
 /// by generation, so that a torn write leaves the other whole.
 public struct HeaderFormat: Hashable, Sendable {
-    /// Room for one copy; 256 KiB holds the largest lineage, 32 links and 46 checkpoints.
+    /// Room for one copy; 512 KiB holds the largest lineage, 32 links and 46 checkpoints.
     public let copyBytes: UInt64
 
-    public init(copyBytes: UInt64 = 256 << 10) { self.copyBytes = copyBytes }
+    public init(copyBytes: UInt64 = 512 << 10) { self.copyBytes = copyBytes }
 
     public static let magic: UInt32 = 0x4844_5748  // "HWDH"
     public static let version: UInt16 = 1

@@ -26,8 +26,6 @@ public struct Contact: Hashable, Sendable, Codable {
     public var diskGroup: String
     public var name: String
     public var isPrimary: Bool
-    /// A Primary that does not take writes; or a Secondary that cannot serve.
-    public var fenced: Bool
     /// An open Primary: enabled, or stopped only by command.
     public var open: Bool
     /// A Primary that is open, or that may open by itself once it knows enough.
@@ -54,7 +52,6 @@ public struct Contact: Hashable, Sendable, Codable {
         diskGroup: String,
         name: String,
         isPrimary: Bool,
-        fenced: Bool,
         open: Bool,
         mayOpen: Bool,
         lineage: Lineage,
@@ -72,7 +69,6 @@ public struct Contact: Hashable, Sendable, Codable {
         self.diskGroup = diskGroup
         self.name = name
         self.isPrimary = isPrimary
-        self.fenced = fenced
         self.open = open
         self.mayOpen = mayOpen
         self.lineage = lineage

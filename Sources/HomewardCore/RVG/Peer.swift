@@ -43,6 +43,8 @@ package struct Sending: Sendable {
     /// Data acknowledgement.
     package var logged: UpdateID = .zero
     package var lastSent: Instant?
+    /// When the start was first seen to be unanswered.
+    package var begunAt: Instant?
     package var toldDurable: UpdateID = .zero
 
     package init() {}

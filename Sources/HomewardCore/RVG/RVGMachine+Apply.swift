@@ -37,6 +37,7 @@ extension RVGMachine {
         for record in batch.records { pendingWrites.remove(record) }
         effects.wake.insert([.apply, .volumeSync])
         effects.admissionChanged = true
+        secondaryProgressed(now: now, into: &effects)
         progressed(now: now, into: &effects)
     }
 

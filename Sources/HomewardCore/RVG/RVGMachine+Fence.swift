@@ -8,7 +8,7 @@ extension RVGMachine {
         sendHeartbeats(now: now, wallTime: wallTime, &effects)
         if wantsAttention(now: now) { effects.wake.insert([.logSync, .header]) }
         liftFenceIfKnown(now: now, into: &effects)
-        startStreams(&effects)
+        retryStarts(now: now, &effects)
     }
 
     private func wantsAttention(now: Instant) -> Bool {

@@ -14,6 +14,8 @@ extension RVGMachine {
         into effects: inout Effects
     ) {
         guard peer(host)?.session == session, failure == nil else { return }
+        // A takeover that is not decided changes nothing yet: the Primary begins again until it is.
+        if isTakeoverUndecided { return }
         guard isFollowing(host, under: attach), let sender = history.current,
             header.lineage.closing(of: sender, senderHistory: history) == nil
         else {
@@ -28,9 +30,8 @@ extension RVGMachine {
 
     /// Whether this host follows `host` under `attach`, with nothing in doubt.
     package func isFollowing(_ host: HostID, under attach: AttachID) -> Bool {
-        header.follows == host && !takingOver && header.targetJob == nil
+        header.follows == host && !isTakeoverUndecided && header.targetJob == nil
             && header.links.first { $0.peer == host }?.attachID == attach
-            && !header.pending.contains { if case .takeover = $0 { true } else { false } }
     }
 
     /// Carries a start out once nothing of the log is on its way to the device.
@@ -66,10 +67,10 @@ extension RVGMachine {
         following.provenDurable = start.durable
         following.ackedReceived = end
         following.ackedLogged = self.durable
+        confirmAttachment(start.attach, &effects)
         if let host = header.follows {
             send(.replication(.report(start.attach, loggedEnd: self.durable)), to: host, &effects)
         }
-        noteReceipt(voidedBy: start.attach, &effects)
         effects.wake.insert(.apply)
         progressed(now: now, into: &effects)
     }
@@ -128,7 +129,7 @@ extension RVGMachine {
         while let item = following.held.first {
             guard hasRoom(payloadBytes: UInt64(item.record.payloadBytes), control: true) else {
                 stalledForRoom = true
-                roomWanted = headerDirty
+                roomWanted = true
                 durableWanted = max(durableWanted, end)
                 effects.wake.insert([.logSync, .apply, .volumeSync, .header])
                 return
@@ -180,11 +181,21 @@ extension RVGMachine {
         effects.wake.insert(.apply)
     }
 
-    /// The first record under an attachment voids the receipt that it was made with.
-    private mutating func noteReceipt(voidedBy attach: AttachID, _ effects: inout Effects) {
-        guard header.receipt != nil, !header.pending.contains(where: { $0.token == attach.rawValue }) else { return }
+    /// A Primary that begins a stream has committed its attachment, whatever its contact says that is still on its way.
+    ///
+    /// The receipt that it was made with is void before the report leaves, and so before the first record arrives: the
+    /// volumes are no longer the copy alone.
+    private mutating func confirmAttachment(_ attach: AttachID, _ effects: inout Effects) {
+        let pending = header.pending.contains { $0.token == attach.rawValue }
+        guard header.receipt != nil || pending else { return }
+        header.pending.removeAll { $0.token == attach.rawValue }
         header.receipt = nil
         headerChanged(&effects)
+    }
+
+    /// Another host, or this one, may be about to take over; until that is decided no Primary is followed or refused.
+    package var isTakeoverUndecided: Bool {
+        takingOver || header.pending.contains { if case .takeover = $0 { true } else { false } }
     }
 
     /// Positions moved: the image may have reached one of the Primary's.

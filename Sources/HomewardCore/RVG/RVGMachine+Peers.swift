@@ -86,6 +86,7 @@ extension RVGMachine {
     /// Everything that may leave now but records, in order for each peer.
     public mutating func nextMessages(now: Instant, into effects: inout Effects) -> [Departure] {
         if contactDirty { refreshContacts(&effects) }
+        tellDurable(now: now, &effects)
         return outbox.take(persisted: persistedGeneration).map {
             Departure(peer: $0.peer, session: $0.session, message: $0.message)
         }
@@ -106,7 +107,6 @@ extension RVGMachine {
             diskGroup: diskGroup,
             name: name,
             isPrimary: header.isPrimary,
-            fenced: header.isPrimary && (header.fence != nil || gate != nil || failure != nil),
             open: header.isPrimary && header.fence == nil && gate == nil && failure == nil,
             mayOpen: header.isPrimary && header.fence == nil && failure == nil,
             lineage: header.lineage,
@@ -118,7 +118,7 @@ extension RVGMachine {
             receipt: header.receipt,
             targetJob: header.targetJob?.checkpoint,
             jobs: header.checkpoints.filter { !$0.madeByHand }.map(\.id),
-            takingOver: takingOver || header.pending.contains { if case .takeover = $0 { true } else { false } }
+            takingOver: isTakeoverUndecided
         )
     }
 

@@ -18,7 +18,7 @@ extension RVGMachine {
             let position = peerIndex(host), let contact = peers[position].contact,
             let link = header.links.first(where: { $0.peer == host }), let attach = link.attachID, !link.paused,
             contact.attach(to: header.host) == attach, contact.follows == header.host, !contact.isPrimary,
-            peers[position].sending.phase == .idle
+            !contact.takingOver, peers[position].sending.phase == .idle
         else { return }
         peers[position].sending = Sending()
         peers[position].sending.phase = .starting
@@ -27,6 +27,20 @@ extension RVGMachine {
 
     package mutating func startStreams(_ effects: inout Effects) {
         for host in peers.map(\.host) { startStream(to: host, &effects) }
+    }
+
+    /// Begins again where a Secondary has not reported: it may have had a reason not to answer that is over now.
+    ///
+    /// Safe to repeat: nothing is sent before the report, and starts and records keep their order.
+    package mutating func retryStarts(now: Instant, _ effects: inout Effects) {
+        for position in peers.indices where peers[position].sending.phase == .starting {
+            guard let begun = peers[position].sending.begunAt else {
+                peers[position].sending.begunAt = now
+                continue
+            }
+            if now.milliseconds(since: begun) >= 1_000 { peers[position].sending = Sending() }
+        }
+        startStreams(&effects)
     }
 
     /// Stops sending to a peer, in this session.
@@ -114,24 +128,47 @@ extension RVGMachine {
         return records
     }
 
-    /// Heartbeats: when the durable id moved and no record carried it, and else a few times a second.
+    /// A few times a second, whatever else goes.
     package mutating func sendHeartbeats(now: Instant, wallTime: UInt64, _ effects: inout Effects) {
+        lastWallTime = wallTime
         guard header.isPrimary else { return }
         for position in peers.indices where peers[position].sending.isStreaming {
-            let sending = peers[position].sending
-            let due = sending.lastSent.map { now.milliseconds(since: $0) >= limits.heartbeatMilliseconds } ?? true
-            guard due || (sending.toldDurable < durable && sending.next > written) else { continue }
-            guard let attach = header.links.first(where: { $0.peer == peers[position].host })?.attachID else {
-                continue
-            }
-            peers[position].sending.lastSent = now
-            peers[position].sending.toldDurable = durable
-            send(
-                .replication(.heartbeat(attach, durable: durable, end: end, wallTime: wallTime)),
-                to: peers[position].host,
-                &effects
-            )
+            let last = peers[position].sending.lastSent
+            guard last.map({ now.milliseconds(since: $0) >= limits.heartbeatMilliseconds }) ?? true else { continue }
+            sendHeartbeat(position, now: now, &effects)
         }
+        for link in header.links.indices { returnToSynchronousMode(link, &effects) }
+    }
+
+    /// Tells Secondaries at once that more is durable here, when no record is left to carry it: they make it durable too,
+    /// and a synchronous flush waits for that.
+    package mutating func tellDurable(now: Instant, _ effects: inout Effects) {
+        guard header.isPrimary else { return }
+        for position in peers.indices where peers[position].sending.isStreaming {
+            guard peers[position].sending.toldDurable < durable, peers[position].sending.next > written else { continue }
+            sendHeartbeat(position, now: now, &effects)
+        }
+    }
+
+    private mutating func sendHeartbeat(_ position: Int, now: Instant, _ effects: inout Effects) {
+        let host = peers[position].host
+        guard let attach = header.links.first(where: { $0.peer == host })?.attachID else { return }
+        peers[position].sending.lastSent = now
+        peers[position].sending.toldDurable = durable
+        send(
+            .replication(.heartbeat(attach, durable: durable, end: end, wallTime: lastWallTime)),
+            to: host,
+            &effects
+        )
+    }
+
+    /// A link that left synchronous mode, or never was in it, enters it when nothing is outstanding.
+    private mutating func returnToSynchronousMode(_ link: Int, _ effects: inout Effects) {
+        guard header.links[link].asynchronousSince != nil, header.links[link].settings.synchronous != .off,
+            let sending = peer(header.links[link].peer)?.sending, sending.isStreaming, sending.logged == end
+        else { return }
+        header.links[link].asynchronousSince = nil
+        headerChanged(&effects)
     }
 
     package mutating func acknowledgeReceived(
@@ -166,12 +203,7 @@ extension RVGMachine {
             headerDrifted(&effects)
             advanceTail(&effects)
         }
-        if header.links[link].asynchronousSince != nil, header.links[link].settings.synchronous != .off,
-            peers[position].sending.logged == end
-        {
-            header.links[link].asynchronousSince = nil
-            headerChanged(&effects)
-        }
+        returnToSynchronousMode(link, &effects)
         releaseReplies(&effects)
         effects.admissionChanged = true
         effects.wake.insert(.peers)

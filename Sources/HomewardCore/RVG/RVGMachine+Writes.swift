@@ -84,7 +84,9 @@ extension RVGMachine {
     }
 
     /// An open Primary takes writes.
-    public var isOpen: Bool { closedBecause == nil }
+    public var isOpen: Bool {
+        failure == nil && header.isPrimary && header.fence == nil && gate == nil && !header.stopped
+    }
 
     package func refusal(_ code: RefusalCode, _ message: String, hint: String) -> Refusal {
         Refusal(code, objectName, message, hint: hint, host: hostName)

@@ -30,6 +30,8 @@ public struct RVGMachine: Sendable {
     /// The newest header on disk.
     public package(set) var persistedGeneration: UInt64
     package var headerInFlight: RVGHeader?
+    /// What the newest header on disk says.
+    package var persistedHeader: RVGHeader
     package var headerDirty = false
     package var lastHeaderWrite = Instant(nanoseconds: 0)
     /// The tail of the newest header on disk: what lies before may be overwritten.
@@ -97,6 +99,8 @@ public struct RVGMachine: Sendable {
     package var contactDirty = true
     package var following = Following()
     package var random: SeededGenerator
+    /// The wall clock at the last tick: only ever shown.
+    package var lastWallTime: UInt64 = 0
     /// Pins of operations and jobs under way: the log is kept from these ids on.
     package var pins: [UpdateID] = []
     /// Tokens of operations that this host decides and has not decided; told in ``Contact/undecided``.
@@ -147,6 +151,7 @@ public struct RVGMachine: Sendable {
         self.name = name
         self.random = SeededGenerator(seed: seed)
         header = recovered.header
+        persistedHeader = recovered.header
         criticalGeneration = recovered.header.generation
         persistedGeneration = recovered.header.generation
         reusableTail = recovered.header.tail
@@ -208,8 +213,10 @@ public struct RVGMachine: Sendable {
 
     /// The header is durable.
     public mutating func headerWritten(now: Instant, into effects: inout Effects) {
+        guard failure == nil else { return }
         guard let written = headerInFlight else { preconditionFailure("no header was being written") }
         headerInFlight = nil
+        persistedHeader = written
         lastHeaderWrite = now
         persistedGeneration = written.generation
         if written.tail > reusableTail || index.isEmpty { reusableTail = written.tail }
@@ -217,6 +224,7 @@ public struct RVGMachine: Sendable {
         effects.admissionChanged = true
         effects.wake.insert([.peers, .header])
         releaseReplies(&effects)
+        secondaryProgressed(now: now, into: &effects)
         continueOpening(now: now, into: &effects)
     }
 
@@ -237,6 +245,13 @@ public struct RVGMachine: Sendable {
         logWriteInFlight = false
         logSyncInFlight = nil
         headerInFlight = nil
+        headerDirty = false
+        // What never reached the disk was never told to anybody: peers hear what stands there, and that this host is out.
+        header = persistedHeader
+        criticalGeneration = persistedGeneration
+        outbox.entries.removeAll()
+        for position in peers.indices { peers[position].sending = Sending() }
+        effects.wake.insert(.peers)
         effects.note("\(objectName) failed and stays shut until the daemon is restarted: \(refusal.message)")
         for token in waiters.drain() { effects.replies.append(.init(token: token, failure: .device(refusal))) }
         effects.admissionChanged = true

@@ -3,7 +3,7 @@
 /// The commands impose VVR's minima; tests and the simulator use small ones.
 public struct Limits: Hashable, Sendable {
     /// Room for one copy of the header.
-    public var headerCopyBytes: UInt64 = 256 << 10
+    public var headerCopyBytes: UInt64 = 512 << 10
     /// Log that only marks and role records may take.
     public var controlReserve: UInt64 = 64 << 10
     /// Bytes not durable at which the log is synchronized without anybody waiting.

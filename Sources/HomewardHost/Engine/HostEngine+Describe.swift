@@ -3,6 +3,7 @@ import Glibc
 import HomewardAdministration
 import HomewardCore
 import HomewardStorage
+import HomewardThreads
 import HomewardWire
 
 /// What this host tells of itself and of its RDSs.

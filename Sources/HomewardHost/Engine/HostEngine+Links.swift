@@ -1,5 +1,6 @@
 import HomewardAdministration
 import HomewardCore
+import HomewardThreads
 
 /// `vxrlink`: what is asked of one RLINK, by its own name, on the host where it is typed.
 extension HostEngine {

@@ -1,5 +1,6 @@
 import HomewardAdministration
 import HomewardCore
+import HomewardThreads
 import HomewardWire
 
 /// Making and unmaking RVGs and their RDSs.

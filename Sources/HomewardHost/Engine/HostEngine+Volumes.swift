@@ -2,6 +2,7 @@ import Crypto
 import HomewardAdministration
 import HomewardCore
 import HomewardStorage
+import HomewardThreads
 
 extension HostEngine: VolumeService {
     public func exports() -> [VolumeExport] {

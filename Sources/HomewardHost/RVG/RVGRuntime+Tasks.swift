@@ -3,6 +3,7 @@ import Glibc
 import HomewardAdministration
 import HomewardCore
 import HomewardStorage
+import HomewardThreads
 
 /// Work that operations and synchronizations ask for: on the pool's threads, without the lock.
 extension RVGRuntime {
@@ -43,28 +44,11 @@ extension RVGRuntime {
 
     private func hash(_ ranges: [BlockRange], seed: UInt64) throws(Refusal) -> [BlockHash] {
         guard let longest = ranges.map(\.length).max() else { return [] }
-        let scratch = ScratchBuffer(count: Int(longest))
+        var hasher = RangeHasher(devices: devices, seed: seed, longest: longest)
         var hashes: [BlockHash] = []
         hashes.reserveCapacity(ranges.count)
-        for range in ranges { hashes.append(try hash(range, seed: seed, scratch)) }
+        for range in ranges { hashes.append(try hasher.hash(range)) }
         return hashes
-    }
-
-    private func hash(_ range: BlockRange, seed: UInt64, _ scratch: ScratchBuffer) throws(Refusal) -> BlockHash {
-        let bytes = try load(range, scratch)
-        return BlockHashing.hash(bytes, seed: seed)
-    }
-
-    /// The range's bytes; holes are not read.
-    private func load(_ range: BlockRange, _ scratch: ScratchBuffer) throws(Refusal) -> UnsafeRawBufferPointer {
-        let place = UnsafeMutableRawBufferPointer(rebasing: scratch.bytes[..<Int(range.length)])
-        let device = devices[Int(range.volume)]
-        if device.isHole(at: range.offset, length: range.length) {
-            place.initializeMemory(as: UInt8.self, repeating: 0)
-        } else {
-            try device.read(at: range.offset, into: place)
-        }
-        return UnsafeRawBufferPointer(place)
     }
 
     private func compare(
@@ -75,7 +59,7 @@ extension RVGRuntime {
         all: Bool
     ) throws(Refusal) -> [UInt64] {
         if all { return Array(0..<UInt64(hashes.count)) }
-        let scratch = ScratchBuffer(count: Int(blockBytes))
+        var hasher = RangeHasher(devices: devices, seed: seed, longest: blockBytes)
         var differing: [UInt64] = []
         for (index, expected) in hashes.enumerated() {
             let offset = range.offset + UInt64(index) * blockBytes
@@ -84,7 +68,7 @@ extension RVGRuntime {
                 offset: offset,
                 length: min(blockBytes, range.offset + range.length - offset)
             )
-            if try hash(block, seed: seed, scratch) != expected { differing.append(UInt64(index)) }
+            if try hasher.hash(block) != expected { differing.append(UInt64(index)) }
         }
         return differing
     }
@@ -93,8 +77,8 @@ extension RVGRuntime {
 
     private func read(_ range: BlockRange, seed: UInt64) throws(Refusal) -> TaskResult {
         pace(range.length)
-        let scratch = ScratchBuffer(count: Int(range.length))
-        let bytes = try load(range, scratch)
+        let hasher = RangeHasher(devices: devices, seed: seed, longest: range.length)
+        let bytes = try hasher.load(range)
         let hash = BlockHashing.hash(bytes, seed: seed)
         return .block(bytes: BlockHashing.isZero(bytes) ? [] : Array(bytes), hash: hash)
     }
@@ -128,8 +112,8 @@ extension RVGRuntime {
             try device.write(at: range.offset, bytes: bytes)
         }
         // The target proves what it wrote.
-        let scratch = ScratchBuffer(count: Int(range.length))
-        guard try self.hash(range, seed: seed, scratch) == hash else {
+        var hasher = RangeHasher(devices: devices, seed: seed, longest: range.length)
+        guard try hasher.hash(range) == hash else {
             throw Refusal(
                 .ioError,
                 device.name,

@@ -1,5 +1,6 @@
 import HomewardAdministration
 import HomewardCore
+import HomewardThreads
 
 /// The application's reads and writes, and whoever reads a volume at one position.
 extension RVGRuntime {

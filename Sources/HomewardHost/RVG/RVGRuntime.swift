@@ -2,6 +2,7 @@ import CPlatform
 import HomewardAdministration
 import HomewardCore
 import HomewardStorage
+import HomewardThreads
 import HomewardWire
 import Logging
 

@@ -1,4 +1,5 @@
 import HomewardCore
+import HomewardThreads
 import Synchronization
 
 /// One open session on a volume of an RVG: the application's way in.

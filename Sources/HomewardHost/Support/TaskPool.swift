@@ -1,4 +1,5 @@
 import DequeModule
+import HomewardThreads
 
 /// A few threads for work that takes long and holds no lock: hashing, comparing, copying.
 final class TaskPool: Sendable {

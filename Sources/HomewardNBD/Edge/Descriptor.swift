@@ -46,28 +46,6 @@ func sendBytes(_ descriptor: Int32, _ bytes: [UInt8]) -> Bool {
     bytes.withUnsafeBytes { homeward_send_all(descriptor, $0.baseAddress, $0.count) } == 0
 }
 
-/// Starts a detached thread.
-///
-/// 0, or -errno.
-func startThread(_ name: String, _ body: @escaping @Sendable () -> Void) -> Int32 {
-    final class Box {
-        let body: @Sendable () -> Void
-        init(_ body: @escaping @Sendable () -> Void) { self.body = body }
-    }
-    let box = Unmanaged.passRetained(Box(body))
-    let code = homeward_thread_start(
-        name,
-        1 << 20,
-        { context in
-            guard let context else { return }
-            Unmanaged<Box>.fromOpaque(context).takeRetainedValue().body()
-        },
-        box.toOpaque()
-    )
-    if code != 0 { box.release() }
-    return code
-}
-
 /// The name of a process as `ps` shows it; nil when it is gone.
 func processName(_ process: Int32) -> String? {
     let descriptor = homeward_open("/proc/\(process)/comm", O_RDONLY, 0)

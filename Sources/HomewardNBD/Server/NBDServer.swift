@@ -1,6 +1,7 @@
 import CPlatform
 import Glibc
 import HomewardCore
+import HomewardThreads
 import Logging
 
 /// The data door of a host: NBD (fixed newstyle, simple replies) on a Unix socket.

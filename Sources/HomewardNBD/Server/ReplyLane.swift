@@ -1,6 +1,7 @@
 import CPlatform
 import Glibc
 import HomewardCore
+import HomewardThreads
 import Logging
 
 /// Replies of one connection: which requests wait for one, and who sends.

@@ -1,40 +1,4 @@
-import CPlatform
-
-/// A value behind a mutex with a condition: what Swift's `Mutex` lacks for drainers that must wait.
-///
-/// `@unchecked Sendable`: every access to the value goes through the mutex.
-final class Monitor<Value>: @unchecked Sendable {
-    private var value: Value
-    private let monitor = Pointer()
-
-    private final class Pointer {
-        let raw = homeward_monitor_create()
-        deinit { homeward_monitor_destroy(raw) }
-    }
-
-    init(_ value: Value) { self.value = value }
-
-    /// Runs `body` alone.
-    ///
-    /// Calls out of it must not come back here.
-    func withLock<Result, Failure: Error>(_ body: (inout Value) throws(Failure) -> Result) throws(Failure) -> Result {
-        homeward_monitor_lock(monitor.raw)
-        defer { homeward_monitor_unlock(monitor.raw) }
-        return try body(&value)
-    }
-
-    /// Runs `body` until it gives a value; in between waits for ``wakeAll()``, at most `milliseconds` at a time.
-    func wait<Result>(everyMilliseconds milliseconds: UInt64, until body: (inout Value) -> Result?) -> Result {
-        homeward_monitor_lock(monitor.raw)
-        defer { homeward_monitor_unlock(monitor.raw) }
-        while true {
-            if let result = body(&value) { return result }
-            _ = homeward_monitor_wait(monitor.raw, milliseconds * 1_000_000)
-        }
-    }
-
-    func wakeAll() { homeward_monitor_wake_all(monitor.raw) }
-}
+import HomewardThreads
 
 /// A thread that does a lane's work whenever it is told to, or when the time it asked for has passed.
 final class LaneThread: Sendable {
@@ -94,22 +58,8 @@ final class LaneThread: Sendable {
     }
 }
 
-private final class ThreadBody: Sendable {
-    let run: @Sendable () -> Void
-    init(_ run: @escaping @Sendable () -> Void) { self.run = run }
-}
-
-/// Starts a detached thread; the process cannot go on without it.
+/// Starts a thread that the process cannot go on without.
 func startThread(name: String, _ body: @escaping @Sendable () -> Void) {
-    let context = Unmanaged.passRetained(ThreadBody(body)).toOpaque()
-    let code = homeward_thread_start(
-        name,
-        512 << 10,
-        { raw in
-            guard let raw else { return }
-            Unmanaged<ThreadBody>.fromOpaque(raw).takeRetainedValue().run()
-        },
-        context
-    )
+    let code = startThread(name, body)
     precondition(code == 0, "a thread could not be started: errno \(-code)")
 }
