@@ -210,8 +210,11 @@ final class Model {
             (0..<size).reduce(0) { $0 | UInt64(byte(position + $1)) << (8 * $1) }
         }
         while next <= written {
+            // What a torn write left behind is of an epoch that has ended, or a page boundary before the real one.
+            let epoch = header.lineage.history.epoch(of: UpdateID(next))?.id.rawValue
             let isHere = { (place: UInt64) in
                 number(place, 4) == 0x4352_5748 && number(place + 24, 8) == next && number(place + 32, 8) == place
+                    && number(place + 16, 8) == epoch
             }
             if !isHere(position) { position = (position + 4095) / 4096 * 4096 }
             guard isHere(position) else { return nil }

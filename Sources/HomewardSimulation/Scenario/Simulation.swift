@@ -202,7 +202,8 @@ private final class Stage {
                 return world.found("\(host.name) shows no image at the end")
             }
             if numbers != model.expected(line, line.count) {
-                return world.found("\(host.name) ends with another image than the Primary's \(line.count) writes")
+                let counts = "\(life.node.machine.dataCount), the Primary took \(line.count)"
+                return world.found("\(host.name) ends with another image: it holds \(counts) writes")
             }
             let machine = life.node.machine
             if machine.imagePosition != machine.end {

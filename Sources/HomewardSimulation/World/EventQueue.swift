@@ -23,8 +23,9 @@ struct EventQueue {
         }
     }
 
-    mutating func next() -> (time: UInt64, action: () -> Void)? {
-        guard !heap.isEmpty else { return nil }
+    /// The next event, if it is not after `end`.
+    mutating func next(until end: UInt64) -> (time: UInt64, action: () -> Void)? {
+        guard let earliest = heap.first, earliest.time <= end else { return nil }
         heap.swapAt(0, heap.count - 1)
         let first = heap.removeLast()
         var parent = 0

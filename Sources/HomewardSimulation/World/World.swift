@@ -47,8 +47,7 @@ final class World {
 
     /// Runs until `end`, a finding, or the limit of events.
     func run(until end: UInt64, eventLimit: Int) {
-        while finding == nil, !stopped, let event = queue.next() {
-            guard event.time <= end else { return }
+        while finding == nil, !stopped, let event = queue.next(until: end) {
             now = event.time
             events += 1
             event.action()
