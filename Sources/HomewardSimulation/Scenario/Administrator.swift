@@ -13,6 +13,7 @@ final class Administrator {
     private var waiting: (life: Life, since: UInt64, verb: String)?
     private var nothingOpenSince: UInt64?
     private var refusals = 0
+    private var isSetUp = false
     private var nextName = 1
     private(set) var verbs = 0
 
@@ -52,6 +53,7 @@ final class Administrator {
             return findPrimary()
         }
         nothingOpenSince = nil
+        if !isSetUp { return setUp(life) }
         if resolveOldPrimaries(life) { return }
         if joinSecondaries(life) { return }
         if primary.index != home { goHome(life) }
@@ -77,6 +79,22 @@ final class Administrator {
                 expectUnchanged(before, verb)
             }
             then(result)
+        }
+    }
+
+    /// Replication is started before the application is.
+    private func setUp(_ primary: Life) {
+        let detached = primary.node.machine.header.links.first { $0.attachID == nil && primary.node.machine.peer($0.peer)?.contact != nil }
+        guard world.now < 1_500_000_000, world.disasters == 0, primary.node.machine.dataCount == 0 else {
+            isSetUp = true
+            application.isWanted = true
+            return
+        }
+        if let detached {
+            ask(primary, "startrep -f \(detached.peerName)", .startReplication(detached.peer, how: .identical, consent: true))
+        } else if primary.node.machine.header.links.allSatisfy({ $0.attachID != nil }) {
+            isSetUp = true
+            application.isWanted = true
         }
     }
 
@@ -145,7 +163,9 @@ final class Administrator {
             // Its job goes on by itself.
             return false
         }
-        if world.chance(15) || machine.dataCount == 0 {
+        // Said to be identical only where it is so: before the first write, or where lineage decides.
+        let hasHistory = host.life?.node.machine.header.lineage.history.current != nil
+        if machine.dataCount == 0 && !application.isWanted || hasHistory && world.chance(15) {
             ask(primary, "startrep -f \(host.name)", .startReplication(host.id, how: .identical, consent: true))
             return true
         }

@@ -6,7 +6,7 @@ final class Application {
     private let world: World
     private let model: Model
     private let volumeSectors: Int
-    var isWanted = true
+    var isWanted = false
     /// Mean time between requests.
     var pace: UInt64
     private var session: (life: Life, number: UInt64)?
