@@ -103,10 +103,10 @@ extension HostEngine: RequestHandler {
             )
         }
         let runtime = try find(reference)
-        let primary = runtime.state.withLock { $0.node.machine.decidingPrimary }
-        guard let primary, primary != id else {
-            return try await answerHere(request, runtime, progress: progress)
+        guard let primary = runtime.state.withLock({ $0.node.machine.decidingPrimary }) else {
+            throw noPrimary(runtime)
         }
+        guard primary != id else { return try await answerHere(request, runtime, progress: progress) }
         let name = runtime.state.withLock { $0.node.machine.label(of: primary) }
         guard !relayed else {
             throw refusal(
@@ -117,6 +117,20 @@ extension HostEngine: RequestHandler {
             )
         }
         return try await relay(rename(request, runtime, on: primary), to: name, progress: progress)
+    }
+
+    private func noPrimary(_ runtime: RVGRuntime) -> Refusal {
+        let followed = runtime.state.withLock { state in
+            state.node.machine.header.follows.map { state.node.machine.label(of: $0) }
+        }
+        return refusal(
+            .hostUnreachable,
+            "\(runtime.diskGroup)/\(runtime.name)",
+            "\(settings.name) is a Secondary, and "
+                + (followed.map { "its Primary \($0) does not answer as one" } ?? "no Primary answers"),
+            hint: "start homeward on \(followed ?? "the Primary"); if it is gone, here: "
+                + "vradmin -g \(runtime.diskGroup) -N takeover \(runtime.name)"
+        )
     }
 
     /// The Primary may have other names for disk group and RVG.
@@ -199,6 +213,9 @@ extension HostEngine: RequestHandler {
             }
             return try await finish(runtime, .verify(peers), progress)
         case .migrate(_, let to, let consent):
+            if to == settings.name, runtime.state.withLock({ $0.node.machine.isOpen }) {
+                return .done(Outcome(already: true, summary: "\(settings.name) is the Primary already"))
+            }
             let peer = try secondaryHost(to, runtime)
             guard consent else {
                 throw refusal(

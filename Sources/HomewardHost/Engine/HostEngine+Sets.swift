@@ -189,6 +189,13 @@ extension HostEngine {
         guard case .done(var outcome) = try await finish(runtime, .addLink(record), { _ in }) else {
             preconditionFailure("adding a link ends as done")
         }
+        // Whoever adds a Secondary starts replication to it next, and that needs that the two RVGs have met.
+        let deadline = HostClock.now.advanced(byMilliseconds: settings.limits.operationMilliseconds)
+        while HostClock.now < deadline,
+            runtime.state.withLock({ $0.node.machine.peer(peer.host)?.contact == nil && $0.node.machine.failure == nil })
+        {
+            try await HostClock.sleep(milliseconds: 10)
+        }
         outcome.notes.append("it holds no copy yet: syncrvg -c and startrep -c, or startrep -f if both are identical")
         return outcome
     }
