@@ -260,6 +260,13 @@ public struct RVGNode: Sendable {
         machine.sessionEnded(host, session: session, reason: reason, now: now, into: &effects.core)
         participants.removeAll { $0.peer == host }
         for job in jobs.indices { jobs[job].sessionLost(with: host) }
+        // What was hashed and read for that session is nothing that the next one asks for.
+        tasks.removeAll {
+            switch $0.purpose {
+            case .sourceHash(_, let target, _), .sourceRead(_, let target, _): target == host
+            case .operation, .participant, .targetCompare, .targetWrite, .targetSynchronize: false
+            }
+        }
         if target?.primary == host { stopTarget() }
         advance(now: now, into: &effects)
     }
