@@ -15,6 +15,10 @@ public struct RVGNode: Sendable {
     package var jobs: [SyncJob] = []
     package var target: TargetRun?
     package var tasks: [TaskOwner] = []
+    /// Blocks of an ended synchronization that are still being written.
+    ///
+    /// The next one begins when none is left: a block that lands after it was compared anew would stay.
+    package var strayWrites: [UInt64] = []
     package var nextTask: UInt64 = 1
     /// Answers that wait for the header.
     package var heldAnswers: [HeldAnswer] = []
@@ -136,7 +140,10 @@ public struct RVGNode: Sendable {
     ) {
         lastNow = now
         self.wallTime = wallTime
-        guard let position = tasks.firstIndex(where: { $0.id == id }) else { return }
+        guard let position = tasks.firstIndex(where: { $0.id == id }) else {
+            strayWrites.removeAll { $0 == id }
+            return advance(now: now, into: &effects)
+        }
         switch tasks.remove(at: position).purpose {
         case .operation: operationTaskDone(result, now: now, into: &effects)
         case .participant(let token): participantTaskDone(token, result, now: now, into: &effects)
