@@ -82,9 +82,9 @@ final class Outbox: Sendable {
 }
 
 /// Frames that have arrived on one connection and wait for its delivery thread: filled by the event loop, bounded by it.
-final class Inbox: Sendable {
+package final class Inbox: Sendable {
     /// When this many bytes wait, the connection reads no more until half of them are delivered.
-    static let limit = 4 << 20
+    package static let limit = 4 << 20
     /// What a frame is counted for beyond its payload, so that a flood of empty ones is bounded too.
     private static let overhead = 64
 
@@ -97,17 +97,20 @@ final class Inbox: Sendable {
 
     private let gate = Monitor(Contents())
 
+    package init() {}
+
     /// Adds frames.
     ///
     /// False when the connection must not read further for now.
-    func add(_ frames: [Frame]) -> Bool {
+    package func add(_ frames: [Frame]) -> Bool {
         gate.change { contents in
             guard !contents.ended else { return true }
             for frame in frames {
                 contents.frames.append(frame)
                 contents.bytes += frame.payload.count + Self.overhead
             }
-            contents.paused = contents.bytes >= Self.limit
+            // Only ``next()`` takes a pause back: it alone tells the connection, which else would never read again.
+            if contents.bytes >= Self.limit { contents.paused = true }
             return !contents.paused
         }
     }
@@ -115,7 +118,7 @@ final class Inbox: Sendable {
     /// Blocks the calling thread until a frame is there; nil when none will come any more.
     ///
     /// `resume` says that the connection may read again.
-    func next() -> (frame: Frame, resume: Bool)? {
+    package func next() -> (frame: Frame, resume: Bool)? {
         gate.wait { contents -> (frame: Frame, resume: Bool)?? in
             guard let frame = contents.frames.popFirst() else { return contents.ended ? .some(nil) : nil }
             contents.bytes -= frame.payload.count + Self.overhead

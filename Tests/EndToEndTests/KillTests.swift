@@ -4,6 +4,14 @@ import Testing
 extension EndToEnd {
     @Suite("Daemons that die in the middle", .serialized)
     struct Kills {
+        /// `HOMEWARD_KILL_SEEDS=5-40` looks further than the four that every run takes.
+        static let seeds: [UInt64] = {
+            let bounds = (ProcessInfo.processInfo.environment["HOMEWARD_KILL_SEEDS"] ?? "1-4").split(separator: "-")
+                .compactMap { UInt64($0) }
+            guard let first = bounds.first, let last = bounds.last, first <= last else { return [] }
+            return Array(first...last)
+        }()
+
         /// Who is killed while each verb runs.
         struct Moment {
             var victim: String
@@ -13,7 +21,7 @@ extension EndToEnd {
         @Test(
             "kill -9 during load, makesec, syncrvg, startrep, migrate loses nothing flushed, and repeating completes them",
             .timeLimit(.minutes(3)),
-            arguments: [1, 2, 3, 4] as [UInt64]
+            arguments: seeds
         )
         func kills(seed: UInt64) throws {
             var random = Seeded(state: seed)

@@ -123,8 +123,10 @@ final class TestLab {
     /// Epochs of a host's history.
     func epochs(_ host: String) throws -> Int { try member(host)["history"].items.count }
 
-    func checkpoints(_ host: String) throws -> [String] {
-        try succeed("vxrvg -g hrdg --json cplist hr_rvg", on: host).json.items.compactMap { $0["name"].string }
+    /// Names of checkpoints on a Primary; of those in one state only.
+    func checkpoints(_ host: String, state: String? = nil) throws -> [String] {
+        try succeed("vxrvg -g hrdg --json cplist hr_rvg", on: host).json.items
+            .filter { state == nil || $0["state"].string == state }.compactMap { $0["name"].string }
     }
 
     /// The address of a volume's data door.

@@ -15,6 +15,10 @@ public struct RVGNode: Sendable {
     package var jobs: [SyncJob] = []
     package var target: TargetRun?
     package var tasks: [TaskOwner] = []
+    /// Blocks of an ended synchronization that are still being written.
+    ///
+    /// The next one begins when none is left: a block that lands after it was compared anew would stay.
+    package var strayWrites: [UInt64] = []
     package var nextTask: UInt64 = 1
     /// Answers that wait for the header.
     package var heldAnswers: [HeldAnswer] = []
@@ -136,7 +140,10 @@ public struct RVGNode: Sendable {
     ) {
         lastNow = now
         self.wallTime = wallTime
-        guard let position = tasks.firstIndex(where: { $0.id == id }) else { return }
+        guard let position = tasks.firstIndex(where: { $0.id == id }) else {
+            strayWrites.removeAll { $0 == id }
+            return advance(now: now, into: &effects)
+        }
         switch tasks.remove(at: position).purpose {
         case .operation: operationTaskDone(result, now: now, into: &effects)
         case .participant(let token): participantTaskDone(token, result, now: now, into: &effects)
@@ -260,6 +267,13 @@ public struct RVGNode: Sendable {
         machine.sessionEnded(host, session: session, reason: reason, now: now, into: &effects.core)
         participants.removeAll { $0.peer == host }
         for job in jobs.indices { jobs[job].sessionLost(with: host) }
+        // What was hashed and read for that session is nothing that the next one asks for.
+        tasks.removeAll {
+            switch $0.purpose {
+            case .sourceHash(_, let target, _), .sourceRead(_, let target, _): target == host
+            case .operation, .participant, .targetCompare, .targetWrite, .targetSynchronize: false
+            }
+        }
         if target?.primary == host { stopTarget() }
         advance(now: now, into: &effects)
     }

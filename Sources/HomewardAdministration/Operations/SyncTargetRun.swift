@@ -106,7 +106,7 @@ extension RVGNode {
             machine.headerChanged(&effects.core)
             setPhase(participant, .synchronize(offer, .ready))
         case .ready:
-            guard machine.isSettledOnDisk else { return }
+            guard machine.isSettledOnDisk, strayWrites.isEmpty else { return }
             let cursor = participant.cursor ?? HeaderFormat.Cursor(job: offer.job, volume: 0, offset: 0)
             participants.removeAll { $0.token == participant.token }
             target = TargetRun(
@@ -222,6 +222,9 @@ extension RVGNode {
 
     package mutating func stopTarget() {
         guard let run = target else { return }
+        strayWrites += tasks.compactMap {
+            if case .targetWrite(run.offer.job, _, _) = $0.purpose { $0.id } else { nil }
+        }
         tasks.removeAll {
             switch $0.purpose {
             case .targetCompare(let job, _, _), .targetWrite(let job, _, _), .targetSynchronize(let job):

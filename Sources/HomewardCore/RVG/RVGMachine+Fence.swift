@@ -47,8 +47,9 @@ extension RVGMachine {
         }
         if contact.open { return "\(link.peerName) is an open Primary of this RVG" }
         if contact.isPrimary {
-            // Of two returned Primaries the one with the lower host id goes first.
-            return link.peer < header.host ? "\(link.peerName) is a returned Primary too, and goes first" : nil
+            // Of two returned Primaries that may open the one with the lower host id goes first.
+            return contact.mayOpen && link.peer < header.host
+                ? "\(link.peerName) is a returned Primary too, and goes first" : nil
         }
         guard let attach = link.attachID else {
             return contact.takingOver ? "\(link.peerName) is taking over" : nil
