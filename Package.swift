@@ -159,6 +159,8 @@ let package = Package(
             dependencies: ["HomewardCLI", "HomewardCore", "HomewardAdministration"],
             swiftSettings: strict
         ),
+        // Real processes of the product that is built beside them.
+        .testTarget(name: "EndToEndTests", swiftSettings: strict),
         .testTarget(name: "ReadmeTests", dependencies: ["HomewardCLI", "HomewardCore"], swiftSettings: strict),
         .testTarget(
             name: "LabTests",

@@ -82,6 +82,7 @@ extension RVGMachine {
         case .damaged: return
         case .closed(let closing):
             header.fence = nil
+            advanceTail(&effects)
             openEpoch(.takeover, closing: [closing])
             effects.note("\(objectName): opened by force against epoch \(closing.number) of \(closing.hostName)")
             finishOpening(&effects)

@@ -182,10 +182,14 @@ extension RVGMachine {
         return needed
     }
 
+    /// A Primary that was taken over: its log may be the only place that has what never left it, and nothing comes to
+    /// need the room before makesec has counted and kept that, or `start -f` opens the RVG again.
+    private var isReignClosed: Bool { header.isPrimary && header.fence != nil }
+
     /// Moves the tail of the header over what nobody needs; it may be overwritten once that header is durable.
     package mutating func advanceTail(_ effects: inout Effects) {
         let needed = neededFrom
-        guard header.tailID < needed, failure == nil else { return }
+        guard header.tailID < needed, failure == nil, !isReignClosed else { return }
         while let first = index.first, first.id < needed {
             header.dataCountBelowTail = first.dataCount
             header.cumulativeBytesBelowTail = first.cumulativeBytes

@@ -200,6 +200,7 @@ extension HostEngine: RequestHandler {
             }
             return try await finish(runtime, .verify(peers), progress)
         case .migrate(_, let to, let consent):
+            if to == settings.name, let outcome = try alreadyPrimary(runtime) { return .done(outcome) }
             let peer = try secondaryHost(to, runtime)
             guard consent else {
                 throw refusal(
@@ -215,6 +216,16 @@ extension HostEngine: RequestHandler {
         default:
             preconditionFailure("not a request that a Primary decides")
         }
+    }
+
+    /// A migrate that is repeated after it has moved the role; nil when this host is no Primary.
+    private func alreadyPrimary(_ runtime: RVGRuntime) throws(Refusal) -> Outcome? {
+        let (isPrimary, closed) = runtime.state.withLock { state in
+            (state.node.machine.header.isPrimary, state.node.machine.closedBecause)
+        }
+        guard isPrimary else { return nil }
+        if let closed { throw closed }
+        return Outcome(already: true, summary: "\(settings.name) is the Primary already")
     }
 
     private func stopQuestion(_ runtime: RVGRuntime, _ peer: HostID) -> Refusal {

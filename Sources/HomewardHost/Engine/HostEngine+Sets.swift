@@ -190,8 +190,22 @@ extension HostEngine {
         guard case .done(var outcome) = try await finish(runtime, .addLink(record), { _ in }) else {
             preconditionFailure("adding a link ends as done")
         }
+        try await awaitContact(with: peer.host, runtime)
         outcome.notes.append("it holds no copy yet: syncrvg -c and startrep -c, or startrep -f if both are identical")
         return outcome
+    }
+
+    /// Whoever adds a Secondary starts replication to it next, which needs to have heard from its new RVG.
+    private func awaitContact(with host: HostID, _ runtime: RVGRuntime) async throws {
+        let patience = HostClock.now.advanced(byMilliseconds: 5000)
+        while HostClock.now < patience {
+            let (session, contact) = runtime.state.withLock { state in
+                let peer = state.node.machine.peer(host)
+                return (peer?.session, peer?.contact)
+            }
+            if session == nil || contact != nil { return }
+            try await HostClock.sleep(milliseconds: 5)
+        }
     }
 
     /// On the host that is added.
