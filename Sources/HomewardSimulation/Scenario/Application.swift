@@ -7,6 +7,8 @@ final class Application {
     private let model: Model
     private let volumeSectors: Int
     var isWanted = false
+    /// Stopped for good: the end is judged.
+    var isOver = false
     /// Mean time between requests.
     var pace: UInt64
     private var session: (life: Life, number: UInt64)?
@@ -29,8 +31,8 @@ final class Application {
             session = nil
             outstanding = 0
         }
-        if session == nil, isWanted { open() }
-        if session != nil, isWanted, outstanding < 6 { act() }
+        if session == nil, isWanted, !isOver { open() }
+        if session != nil, isWanted, !isOver, outstanding < 6 { act() }
         let burst = world.chance(70)
         world.after(burst ? world.pick(20_000...pace) : world.pick(pace...pace * 12)) { [self] in run() }
     }

@@ -184,7 +184,7 @@ private final class Stage {
     private func awaitEnd() {
         world.after(500_000_000) { [self] in
             guard administrator.isDone else { return awaitEnd() }
-            application.isWanted = false
+            application.isOver = true
             application.close()
             world.trace("quiesce")
             world.after(3 * Stage.second) { [self] in judge() }
@@ -194,7 +194,7 @@ private final class Stage {
     /// Everything is at rest: the three images are one.
     private func judge() {
         guard administrator.isDone, let primary = hosts[0].life, let line = model.line(of: primary) else {
-            application.isWanted = true
+            application.isOver = false
             return awaitEnd()
         }
         finished = true
