@@ -124,6 +124,19 @@ let package = Package(
         // MARK: Tests
         .testTarget(name: "HomewardCoreTests", dependencies: ["HomewardCore"], swiftSettings: strict),
         .testTarget(
+            name: "HomewardAdministrationTests",
+            dependencies: ["HomewardAdministration", "HomewardCore"],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "HomewardHostTests",
+            dependencies: [
+                "HomewardHost", "HomewardAdministration", "HomewardCore", "HomewardCLI",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict
+        ),
+        .testTarget(
             name: "HomewardStorageTests",
             dependencies: ["HomewardStorage", "HomewardCore", .product(name: "GRDB", package: "GRDB.swift")],
             swiftSettings: strict

@@ -94,19 +94,13 @@ extension RVGNode {
         now: Instant,
         into effects: inout NodeEffects
     ) throws(Refusal) {
+        for host in hosts {
+            _ = try machine.requireLink(host)
+            try requireAllowed(.syncrvg, host)
+        }
         try machine.requireOpenPrimary(for: "syncrvg")
         try machine.requireCheckpointName(name)
         try requireIdle(for: "syncrvg")
-        for host in hosts {
-            let link = try machine.requireLink(host)
-            guard link.attachID == nil else {
-                throw machine.refuse(
-                    .linkAttached,
-                    "\(link.name) is attached: its volumes belong to replication",
-                    hint: "detach it first: " + machine.command("stoprep", link.peerName)
-                )
-            }
-        }
         if let job = jobs.firstIndex(where: { $0.name == name && !$0.verifyOnly }) {
             let same = Set(jobs[job].targets.map(\.host)) == Set(hosts)
             guard same, jobs[job].phase != .over else { throw nameInUse(name) }
@@ -204,19 +198,16 @@ extension RVGNode {
         now: Instant,
         into effects: inout NodeEffects
     ) throws(Refusal) {
+        for host in hosts {
+            _ = try machine.requireLink(host)
+            try requireAllowed(.verify, host)
+        }
         try machine.requireOpenPrimary(for: "syncrvg -verify")
         for host in hosts {
             let link = try machine.requireLink(host)
             _ = try machine.requireContact(host, for: "syncrvg -verify")
             try requireNoSynchronization(of: host, for: "syncrvg -verify")
-            guard link.attachID == nil || link.paused else {
-                throw machine.refuse(
-                    .linkAttached,
-                    "\(link.name) replicates: what is compared would change meanwhile",
-                    hint: "pause it first: " + machine.command("pauserep", link.peerName)
-                )
-            }
-            if link.paused, machine.peer(host)?.sending.logged ?? link.cursor ?? .zero < machine.lastDataID {
+            if let cursor = link.cursor, cursor < machine.lastDataID {
                 throw machine.refuse(
                     .notUpToDate,
                     "\(link.peerName) was paused before it was up to date",

@@ -51,6 +51,7 @@ extension RVGNode {
                 hint: "type takeover on a Secondary; where each role is: vradmin -g \(machine.diskGroup) printrvg"
             )
         }
+        if let primary = machine.header.follows { try requireAllowed(.takeover, primary) }
         try requireIdle(for: "takeover")
         try requireTakeoverPossible(force: force)
         if force { machine.dropTakeoverPromises(&effects.core) }
