@@ -154,7 +154,9 @@ extension RVGMachine {
     package mutating func tellDurable(now: Instant, _ effects: inout Effects) {
         guard header.isPrimary else { return }
         for position in peers.indices where peers[position].sending.isStreaming {
-            guard peers[position].sending.toldDurable < durable, peers[position].sending.next > written else { continue }
+            guard peers[position].sending.toldDurable < durable, peers[position].sending.next > written else {
+                continue
+            }
             sendHeartbeat(position, now: now, &effects)
         }
     }

@@ -150,7 +150,9 @@ final class Life {
             if item.payload.count > 0 {
                 guard let payload = payloads[item.payload.buffer] else {
                     if world.planted == .acknowledgeEarly { continue }
-                    return world.found("\(host.name): the bytes of record \(item.record.id) were given back before it was written")
+                    return world.found(
+                        "\(host.name): the bytes of record \(item.record.id) were given back before it was written"
+                    )
                 }
                 bytes += payload[item.payload.offset..<item.payload.offset + item.payload.count]
             }

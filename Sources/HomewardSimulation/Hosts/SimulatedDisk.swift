@@ -106,7 +106,7 @@ final class SimulatedDisk: BlockDevice, @unchecked Sendable {
 
     /// The host lost power: of each page that was not synchronized its new content is kept, lost, or torn.
     ///
-    /// - Parameter garbles: whether a torn page may hold nothing of both, as some media leave it.
+    /// With `garbles` a torn page may hold nothing of both, as some media leave it.
     func losePower(garbles: Bool, _ world: World) {
         for page in dirty.indices where dirty[page] {
             let range = bounds(page)

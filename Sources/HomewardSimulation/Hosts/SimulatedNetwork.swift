@@ -46,7 +46,9 @@ final class SimulatedNetwork {
         link.connecting = true
         world.after(world.milliseconds(1...150)) { [self] in
             link.connecting = false
-            guard link.session == nil, link.blocks == 0, let first = hosts[a].life, let second = hosts[b].life else { return }
+            guard link.session == nil, link.blocks == 0, let first = hosts[a].life, let second = hosts[b].life else {
+                return
+            }
             let session = nextSession
             nextSession += 1
             link.session = session

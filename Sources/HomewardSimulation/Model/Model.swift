@@ -89,7 +89,10 @@ final class Model {
                 parent = known
             } else {
                 let line = Line(
-                    name: name, host: entry.epoch.hostName, parent: parent, fork: Int(entry.dataBefore)
+                    name: name,
+                    host: entry.epoch.hostName,
+                    parent: parent,
+                    fork: Int(entry.dataBefore)
                 )
                 lines[name] = line
                 parent = line
@@ -99,7 +102,9 @@ final class Model {
 
     /// A host opened as Primary: nothing that was promised may be missing.
     private func opened(_ life: Life) {
-        guard let line = line(of: life), let entry = life.node.machine.header.lineage.history.entries.last else { return }
+        guard let line = line(of: life), let entry = life.node.machine.header.lineage.history.entries.last else {
+            return
+        }
         world.trace("\(life.host.name): open in epoch \(entry.epoch.number), \(line.fork) writes")
         defer { life.host.lostPower = false }
         checkImage(life, "as it opens")
@@ -111,7 +116,10 @@ final class Model {
         case .creation: return
         case .uncleanStart:
             if line.fork < promised {
-                found(2, "\(life.host.name) came back with \(line.fork) writes, \(promised) were promised to be durable")
+                found(
+                    2,
+                    "\(life.host.name) came back with \(line.fork) writes, \(promised) were promised to be durable"
+                )
             } else if !life.host.lostPower, line.fork < acknowledged {
                 found(2, "\(life.host.name) came back with \(line.fork) writes, \(acknowledged) were acknowledged")
             }
@@ -131,7 +139,10 @@ final class Model {
             link.attachID != nil, link.asynchronousSince == nil
         else { return }
         if line.fork < parent.promised {
-            found(2, "\(life.host.name) took over with \(line.fork) writes; synchronous, \(parent.promised) were promised")
+            found(
+                2,
+                "\(life.host.name) took over with \(line.fork) writes; synchronous, \(parent.promised) were promised"
+            )
         }
     }
 
@@ -170,7 +181,10 @@ final class Model {
         while let last = life.placed.last, last.id >= record.id { life.placed.removeLast() }
         while let first = life.placed.first, first.start + capacity < record.end.value {
             if let tail = life.host.persisted?.tailID, first.id >= tail {
-                found(3, "\(life.host.name): record \(record.id) overwrites \(first.id); the header on disk begins at \(tail)")
+                found(
+                    3,
+                    "\(life.host.name): record \(record.id) overwrites \(first.id); the header on disk begins at \(tail)"
+                )
             }
             guard first.end + capacity <= record.position.value else { return }
             life.placed.removeFirst()
@@ -233,7 +247,9 @@ final class Model {
                             rebasing: raw[index * Sectors.bytes..<(index + 1) * Sectors.bytes]
                         )
                         numbers[volume * sectorsPerVolume + sector + index] = Sectors.read(
-                            place, volume: volume, sector: sector + index
+                            place,
+                            volume: volume,
+                            sector: sector + index
                         )
                     }
                 }
@@ -251,7 +267,9 @@ final class Model {
     func expected(_ line: Line, _ count: Int) -> [UInt32] {
         var numbers = [UInt32](repeating: 0, count: 2 * sectorsPerVolume)
         line.visit(upTo: count) { write in
-            for index in 0..<write.count { numbers[write.volume * sectorsPerVolume + write.sector + index] = write.number }
+            for index in 0..<write.count {
+                numbers[write.volume * sectorsPerVolume + write.sector + index] = write.number
+            }
         }
         return numbers
     }
@@ -265,7 +283,10 @@ final class Model {
         else { return nil }
         checks += 1
         guard let (numbers, count) = image(of: life) else {
-            found(1, "\(life.host.name), \(when): its log cannot be read from \(machine.header.tailID) to \(machine.written)")
+            found(
+                1,
+                "\(life.host.name), \(when): its log cannot be read from \(machine.header.tailID) to \(machine.written)"
+            )
             return nil
         }
         guard count <= line.count else {
@@ -299,7 +320,10 @@ final class Model {
                 else { continue }
                 let count = Int(other.node.machine.dataCount)
                 if theirs.common(with: line, count: count) < min(count, theirs.count) {
-                    found(8, "\(host.name) follows \(primary.name) and holds \(count) writes of \(theirs.host) beyond it")
+                    found(
+                        8,
+                        "\(host.name) follows \(primary.name) and holds \(count) writes of \(theirs.host) beyond it"
+                    )
                 }
             }
         }

@@ -36,7 +36,8 @@ final class Administrator {
         return hosts.allSatisfy { host in
             if host === hosts[home] { return true }
             guard let other = host.life, let peer = life.node.machine.peer(host.id) else { return false }
-            return peer.sending.isStreaming && other.node.machine.isImageConsistent && !other.node.machine.header.isPrimary
+            return peer.sending.isStreaming && other.node.machine.isImageConsistent
+                && !other.node.machine.header.isPrimary
         }
     }
 
@@ -44,7 +45,9 @@ final class Administrator {
         if let waiting {
             guard !waiting.life.isCurrent || world.now - waiting.since > 30_000_000_000 else { return }
             if waiting.life.isCurrent {
-                return world.found("invariant 11: \(waiting.verb) on \(waiting.life.host.name) has not answered for 30 s")
+                return world.found(
+                    "invariant 11: \(waiting.verb) on \(waiting.life.host.name) has not answered for 30 s"
+                )
             }
             self.waiting = nil
         }
@@ -84,14 +87,20 @@ final class Administrator {
 
     /// Replication is started before the application is.
     private func setUp(_ primary: Life) {
-        let detached = primary.node.machine.header.links.first { $0.attachID == nil && primary.node.machine.peer($0.peer)?.contact != nil }
+        let detached = primary.node.machine.header.links.first {
+            $0.attachID == nil && primary.node.machine.peer($0.peer)?.contact != nil
+        }
         guard world.now < 1_500_000_000, world.disasters == 0, primary.node.machine.dataCount == 0 else {
             isSetUp = true
             application.isWanted = true
             return
         }
         if let detached {
-            ask(primary, "startrep -f \(detached.peerName)", .startReplication(detached.peer, how: .identical, consent: true))
+            ask(
+                primary,
+                "startrep -f \(detached.peerName)",
+                .startReplication(detached.peer, how: .identical, consent: true)
+            )
         } else if primary.node.machine.header.links.allSatisfy({ $0.attachID != nil }) {
             isSetUp = true
             application.isWanted = true
@@ -120,7 +129,8 @@ final class Administrator {
 
     private func resolveOldPrimaries(_ primary: Life) -> Bool {
         for host in hosts where host !== primary.host {
-            guard let life = host.life, life.node.machine.header.isPrimary, network.isConnected(host.index, primary.host.index),
+            guard let life = host.life, life.node.machine.header.isPrimary,
+                network.isConnected(host.index, primary.host.index),
                 life.node.machine.header.fence != nil || life.node.machine.isOpen || world.chance(3)
             else { continue }
             if application.host === host { application.close() }
@@ -155,9 +165,15 @@ final class Administrator {
         let made = machine.header.checkpoints.last { $0.targets.contains { $0.host == host.id } }
         if let made {
             if made.isComplete {
-                ask(primary, "startrep -c \(made.name) \(host.name)", .startReplication(
-                    host.id, how: .checkpoint(made.name), consent: true
-                )) { [self] result in afterStart(result, made.name, primary) }
+                ask(
+                    primary,
+                    "startrep -c \(made.name) \(host.name)",
+                    .startReplication(
+                        host.id,
+                        how: .checkpoint(made.name),
+                        consent: true
+                    )
+                ) { [self] result in afterStart(result, made.name, primary) }
                 return true
             }
             // Its job goes on by itself.
@@ -178,9 +194,17 @@ final class Administrator {
         }
         let targets = [host.id] + (world.chance(50) ? both.map(\.id) : [])
         let force = refusals > 12 && world.chance(30)
-        ask(primary, "syncrvg -c \(name) \(host.name)\(force ? " -f" : "")", .synchronize(
-            targets, checkpoint: name, full: world.chance(10), force: force, consent: true
-        ))
+        ask(
+            primary,
+            "syncrvg -c \(name) \(host.name)\(force ? " -f" : "")",
+            .synchronize(
+                targets,
+                checkpoint: name,
+                full: world.chance(10),
+                force: force,
+                consent: true
+            )
+        )
         return true
     }
 

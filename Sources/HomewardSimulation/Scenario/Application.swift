@@ -38,7 +38,9 @@ final class Application {
     }
 
     private func open() {
-        guard let host = model.hosts.first(where: { $0.life?.node.machine.isOpen == true }), let life = host.life else { return }
+        guard let host = model.hosts.first(where: { $0.life?.node.machine.isOpen == true }), let life = host.life else {
+            return
+        }
         let number = nextSession
         nextSession += 1
         var opened = false
@@ -92,7 +94,8 @@ final class Application {
             length: UInt64(count * Sectors.bytes),
             durably: durably,
             pieces: zero == nil
-                ? [(PayloadReference(buffer: Life.buffer(of: token), offset: 0, count: bytes.count), checksum(bytes))] : [],
+                ? [(PayloadReference(buffer: Life.buffer(of: token), offset: 0, count: bytes.count), checksum(bytes))]
+                : [],
             token: token
         )
         var admission = Admission.wait
@@ -103,7 +106,11 @@ final class Application {
             life.nextToken += 1
             life.payloads[Life.buffer(of: token)] = bytes
             let write = ModelWrite(
-                number: number, volume: volume, sector: sector, count: count, id: node.machine.end.value
+                number: number,
+                volume: volume,
+                sector: sector,
+                count: count,
+                id: node.machine.end.value
             )
             line.writes.append(write)
             let count = line.count
@@ -167,7 +174,9 @@ final class Application {
                     let number = Sectors.read(place, volume: volume, sector: sector + index)
                     let expected = wanted[volume * volumeSectors + sector + index]
                     if number != expected {
-                        world.found("\(life.host.name): a read gave write \(number) where \(expected) was the last written")
+                        world.found(
+                            "\(life.host.name): a read gave write \(number) where \(expected) was the last written"
+                        )
                     }
                 }
             }

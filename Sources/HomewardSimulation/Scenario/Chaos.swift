@@ -39,7 +39,8 @@ final class Chaos {
     private func strike() {
         // The Primary is where most of the decisions are.
         let primaries = hosts.filter { $0.life?.node.machine.header.isPrimary == true }
-        let host = world.chance(50) && !primaries.isEmpty
+        let host =
+            world.chance(50) && !primaries.isEmpty
             ? primaries[world.pick(0...primaries.count - 1)] : hosts[world.pick(0...hosts.count - 1)]
         switch world.pick(0...99) {
         case 0..<16: crash(host, power: false)

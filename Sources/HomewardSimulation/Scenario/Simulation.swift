@@ -46,8 +46,14 @@ private final class Stage {
         self.network = network
         hosts = ["seattle", "london", "tokyo"].enumerated().map { index, name in
             SimulatedHost(
-                world: world, network: network, model: model, index: index,
-                id: HostID(high: world.word(), low: world.word()), name: name, limits: limits, logBytes: logBytes,
+                world: world,
+                network: network,
+                model: model,
+                index: index,
+                id: HostID(high: world.word(), low: world.word()),
+                name: name,
+                limits: limits,
+                logBytes: logBytes,
                 volumeBytes: volumeBytes
             )
         }
@@ -55,11 +61,18 @@ private final class Stage {
         model.attach(hosts)
         application = Application(world: world, model: model, pace: world.milliseconds(2...25))
         administrator = Administrator(
-            world: world, model: model, network: network, application: application, hosts: hosts
+            world: world,
+            model: model,
+            network: network,
+            application: application,
+            hosts: hosts
         )
         chaosEnds = world.pick(6...25) * Stage.second
         chaos = Chaos(
-            world: world, network: network, hosts: hosts, ends: chaosEnds,
+            world: world,
+            network: network,
+            hosts: hosts,
+            ends: chaosEnds,
             interval: world.chance(50) ? 300...2_500 : 1_000...8_000
         )
     }
@@ -98,8 +111,13 @@ private final class Stage {
         world.run(until: chaosEnds + 240 * Stage.second, eventLimit: 3_000_000)
         if world.finding == nil, !finished { world.found("invariant 11: not converged: \(situation)") }
         return SeedResult(
-            seed: world.seed, finding: world.finding, trace: world.traceHash, events: world.events,
-            writes: application.requests, verbs: administrator.verbs, checks: model.checks
+            seed: world.seed,
+            finding: world.finding,
+            trace: world.traceHash,
+            events: world.events,
+            writes: application.requests,
+            verbs: administrator.verbs,
+            checks: model.checks
         )
     }
 
