@@ -45,8 +45,6 @@ package struct SyncJob: Sendable {
     package var full: Bool
     package var force: Bool
     package var verifyOnly: Bool
-    /// Taken up again after a crash or a repeated command.
-    package var resumed: Bool
     package var seed: UInt64
     package var startedAt: Instant
 
@@ -137,7 +135,6 @@ extension RVGNode {
                 full: full,
                 force: force,
                 verifyOnly: false,
-                resumed: false,
                 seed: machine.random.next(),
                 startedAt: now
             )
@@ -228,7 +225,6 @@ extension RVGNode {
                 full: false,
                 force: false,
                 verifyOnly: true,
-                resumed: false,
                 seed: machine.random.next(),
                 startedAt: now
             )
@@ -274,7 +270,6 @@ extension RVGNode {
                     full: checkpoint.full,
                     force: false,
                     verifyOnly: false,
-                    resumed: true,
                     seed: machine.random.next(),
                     startedAt: now
                 )
@@ -367,7 +362,7 @@ extension RVGNode {
                 seed: job.seed,
                 verifyOnly: job.verifyOnly,
                 full: job.full,
-                force: job.force || job.resumed
+                force: job.force
             )
             machine.send(.prepare(.synchronize(offer)), to: host, &effects.core)
             jobs[position].targets[target].phase = .offered(

@@ -347,6 +347,15 @@ extension RVGNode {
                 hint: "ask \(machine.label(of: doubt.peer)) first"
             )
         }
+        if dataCount != .max,
+            let doubt = machine.header.pending.first(where: { if case .migrate = $0 { $0.peer != host } else { false } })
+        {
+            throw machine.refuse(
+                .transactionInDoubt,
+                "\(machine.label(of: doubt.peer)) may have handed its role to \(machine.hostName)",
+                hint: "take over there: " + machine.command("takeover", options: "-N") + " on \(machine.hostName); or -f"
+            )
+        }
         let mine = machine.header.lineage.history
         guard !machine.header.isPrimary, dataCount != .max, machine.isImageConsistent, machine.dataCount > dataCount,
             mine.fork(with: history).map({ $0.firstID >= firstID }) ?? false

@@ -19,7 +19,13 @@ final class SimulatedNetwork {
     private var links: [Link] = []
     private var nextSession: UInt64 = 1
 
-    init(world: World) { self.world = world }
+    /// Most messages take no longer.
+    private let slowest: UInt64
+
+    init(world: World) {
+        self.world = world
+        slowest = [500_000, 2_000_000, 30_000_000][world.pick(0...2)]
+    }
 
     func attach(_ hosts: [SimulatedHost]) {
         self.hosts = hosts
@@ -107,7 +113,7 @@ final class SimulatedNetwork {
             case .sync: 2
             }
         let slot = (source < target ? 0 : 1) * 3 + channel
-        let latency = world.chance(97) ? world.pick(50_000...2_000_000) : world.milliseconds(2...120)
+        let latency = world.chance(97) ? world.pick(50_000...slowest) : world.milliseconds(2...120)
         let arrival = max(world.now + latency, link.arrivals[slot] + 1)
         link.arrivals[slot] = arrival
         let packed = Packet(message, planted: world.planted)

@@ -53,6 +53,8 @@ final class Model {
     ]
 
     func note(_ text: String, _ host: SimulatedHost) {
+        // A detach by the log is a change from outside to whoever watches configurations.
+        if text.contains("overflowed") || text.contains("detached") { world.disasters += 1 }
         for alarm in Model.alarms where text.contains(alarm) { world.found("\(host.name): \(text)") }
     }
 

@@ -8,12 +8,17 @@ final class Administrator {
     private let network: SimulatedNetwork
     private let application: Application
     private let hosts: [SimulatedHost]
+    private var chance: SeededGenerator
     /// Where the Primary belongs.
     var home = 0
     private var waiting: (life: Life, since: UInt64, verb: String)?
     private var nothingOpenSince: UInt64?
     private var refusals = 0
     private var isSetUp = false
+    /// People do strange things while everything falls apart.
+    var mishaps = true
+    /// Told of every verb that is typed: disasters like to come then.
+    var onVerb: (Life) -> Void = { _ in }
     private var nextName = 1
     private(set) var verbs = 0
 
@@ -23,6 +28,7 @@ final class Administrator {
         self.network = network
         self.application = application
         self.hosts = hosts
+        chance = SeededGenerator(seed: world.word())
     }
 
     func run() {
@@ -56,6 +62,7 @@ final class Administrator {
             return findPrimary()
         }
         nothingOpenSince = nil
+        if mishaps, isSetUp, meddle(life) { return }
         if !isSetUp { return setUp(life) }
         if resolveOldPrimaries(life) { return }
         if joinSecondaries(life) { return }
@@ -72,6 +79,7 @@ final class Administrator {
         verbs += 1
         world.trace("type \(verb) on \(life.host.name)")
         let before = Configuration(hosts, world)
+        onVerb(life)
         life.request(request) { [self] result in
             waiting = nil
             switch result {
@@ -105,6 +113,49 @@ final class Administrator {
             isSetUp = true
             application.isWanted = true
         }
+    }
+
+    /// Something that nobody had to do. False: nothing this time.
+    private func meddle(_ primary: Life) -> Bool {
+        for host in hosts where host !== primary.host {
+            guard let life = host.life, !life.node.machine.header.isPrimary,
+                !network.isConnected(host.index, primary.host.index), world.chance(4)
+            else { continue }
+            // Whoever sees only this side of a partition takes over.
+            ask(life, "takeover", .takeover(force: world.chance(20)))
+            return true
+        }
+        for host in hosts where host !== primary.host {
+            guard let life = host.life, life.node.machine.header.isPrimary, !life.node.machine.isOpen, world.chance(2) else {
+                continue
+            }
+            ask(life, "start -f", .start(force: true))
+            return true
+        }
+        guard world.chance(4), let link = primary.node.machine.header.links.randomElement(using: &chance) else { return false }
+        switch world.pick(0...5) {
+        case 0: ask(primary, "pauserep \(link.peerName)", .setPaused(link.peer, true))
+        case 1: ask(primary, "stoprep \(link.peerName)", .stopReplication(link.peer, force: world.chance(50)))
+        case 2:
+            var settings = link.settings
+            settings.synchronous = settings.synchronous == .off ? .override : .off
+            ask(primary, "set \(link.peerName)", .setSettings(link.peer, settings))
+        case 3:
+            if primary.node.machine.header.checkpoints.contains(where: { $0.madeByHand && $0.end == nil }) {
+                ask(primary, "checkend", .checkEnd)
+            } else {
+                nextName += 1
+                ask(primary, "checkstart h\(nextName)", .checkStart("h\(nextName)"))
+            }
+        case 4:
+            guard let made = primary.node.machine.header.checkpoints.first(where: { $0.madeByHand }) else { return false }
+            ask(primary, "checkdelete \(made.name)", .checkDelete(made.name))
+        default:
+            guard let target = link.attachID == nil ? nil : hosts.first(where: { $0.id == link.peer }) else { return false }
+            home = target.index
+            return false
+        }
+        return true
     }
 
     // MARK: No Primary

@@ -33,7 +33,34 @@ final class Chaos {
     /// The host starts again some time after it died.
     func comeBack(_ host: SimulatedHost) {
         let pause = isOver || world.chance(70) ? world.milliseconds(50...2_000) : world.milliseconds(2_000...9_000)
-        world.after(pause) { host.start() }
+        world.after(pause) { [self] in
+            if !isOver, world.chance(10) {
+                // It dies again while it recovers.
+                host.fuseLosesPower = world.chance(60)
+                host.fuse.callsLeft = world.pick(0...6)
+            }
+            host.start()
+        }
+    }
+
+    /// A verb was typed: now and then somebody dies, or is cut off, before it has ended.
+    func verbTyped(_ life: Life) {
+        guard !isOver, world.chance(12) else { return }
+        let host = world.chance(60) ? life.host : hosts[world.pick(0...hosts.count - 1)]
+        switch world.pick(0...5) {
+        case 0...2:
+            guard host.life != nil else { return }
+            host.fuseLosesPower = world.chance(60)
+            host.fuse.callsLeft = world.pick(0...14)
+        case 3: world.after(world.pick(100_000...9_000_000)) { [self] in crash(host, power: world.chance(50)) }
+        case 4: world.after(world.pick(100_000...9_000_000)) { [self] in
+                partition(host.index, (host.index + world.pick(1...2)) % 3)
+            }
+        default: world.after(world.pick(100_000...9_000_000)) { [self] in
+                network.cut(host.index, (host.index + world.pick(1...2)) % 3)
+                world.disasters += 1
+            }
+        }
     }
 
     private func strike() {
@@ -44,7 +71,8 @@ final class Chaos {
             ? primaries[world.pick(0...primaries.count - 1)] : hosts[world.pick(0...hosts.count - 1)]
         switch world.pick(0...99) {
         case 0..<16: crash(host, power: false)
-        case 16..<38: crash(host, power: true)
+        case 16..<35: crash(host, power: true)
+        case 35..<38: for host in hosts where world.chance(70) { crash(host, power: world.chance(60)) }
         case 38..<62:
             // Within one of its next device calls.
             guard host.life != nil else { return }

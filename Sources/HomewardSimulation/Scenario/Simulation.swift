@@ -81,8 +81,8 @@ private final class Stage {
         var limits = Limits()
         limits.headerCopyBytes = 48 << 10
         limits.controlReserve = 8 << 10
-        limits.syncBytes = world.chance(50) ? 16 << 10 : 48 << 10
-        limits.syncMilliseconds = world.pick(5...60)
+        limits.syncBytes = [16 << 10, 32 << 10, 128 << 10][world.pick(0...2)]
+        limits.syncMilliseconds = world.chance(60) ? world.pick(5...60) : world.pick(60...600)
         limits.applyBatchBytes = 24 << 10
         limits.pendingBytes = 48 << 10
         limits.sendWindow = 32 << 10
@@ -104,6 +104,8 @@ private final class Stage {
         application.run()
         administrator.run()
         chaos.run()
+        administrator.onVerb = { [chaos] in chaos.verbTyped($0) }
+        keepConnected()
         inspect()
         wander()
         world.run(until: chaosEnds, eventLimit: 3_000_000)
@@ -183,6 +185,7 @@ private final class Stage {
         guard world.finding == nil else { return }
         world.trace("heal")
         administrator.home = 0
+        administrator.mishaps = false
         network.unblockAll()
         // With srlprot=off a log this small is overrun by a busy application for ever.
         application.pace = max(application.pace, 30_000_000)
@@ -190,7 +193,6 @@ private final class Stage {
             host.fuse.callsLeft = nil
             if host.life == nil { world.after(world.milliseconds(1...1_000)) { host.start() } }
         }
-        keepConnected()
         awaitEnd()
     }
 
