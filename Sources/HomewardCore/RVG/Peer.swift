@@ -15,6 +15,8 @@ package struct Peer: Sendable {
     package var lostReason: String?
     /// The last contact sent in this session.
     package var sentContact: Contact?
+    /// The last contact that left for it in this session: what it knows of this host.
+    package var toldContact: Contact?
     /// As Primary: the stream to this peer.
     package var sending = Sending()
 

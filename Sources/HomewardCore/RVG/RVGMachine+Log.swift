@@ -186,6 +186,8 @@ extension RVGMachine {
     package mutating func advanceTail(_ effects: inout Effects) {
         let needed = neededFrom
         guard header.tailID < needed, failure == nil else { return }
+        // Nothing is written behind a closed reign, and its unsent records are kept for makesec to salvage.
+        if case .closed? = header.fence { return }
         while let first = index.first, first.id < needed {
             header.dataCountBelowTail = first.dataCount
             header.cumulativeBytesBelowTail = first.cumulativeBytes

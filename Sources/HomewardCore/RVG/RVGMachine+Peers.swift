@@ -54,6 +54,7 @@ extension RVGMachine {
         peers[position].session = nil
         peers[position].contact = nil
         peers[position].sentContact = nil
+        peers[position].toldContact = nil
         peers[position].sending = Sending()
         peers[position].lostAt = now
         peers[position].lostReason = reason
@@ -70,7 +71,7 @@ extension RVGMachine {
     /// False: not connected.
     @discardableResult
     package mutating func send(_ message: PeerMessage, to host: HostID, _ effects: inout Effects) -> Bool {
-        guard let session = peer(host)?.session else { return false }
+        guard failure == nil, let session = peer(host)?.session else { return false }
         outbox.entries.append(.init(peer: host, session: session, message: message, needs: criticalGeneration))
         effects.wake.insert(.peers)
         return true
@@ -85,9 +86,30 @@ extension RVGMachine {
 
     /// Everything that may leave now but records, in order for each peer.
     public mutating func nextMessages(now: Instant, into effects: inout Effects) -> [Departure] {
+        if failure != nil { return farewells() }
         if contactDirty { refreshContacts(&effects) }
-        return outbox.take(persisted: persistedGeneration).map {
-            Departure(peer: $0.peer, session: $0.session, message: $0.message)
+        return outbox.take(persisted: persistedGeneration).map { entry in
+            if case .contact(let contact) = entry.message, let position = peerIndex(entry.peer) {
+                peers[position].toldContact = contact
+            }
+            return Departure(peer: entry.peer, session: entry.session, message: entry.message)
+        }
+    }
+
+    /// What a host whose device failed still says: that it is shut, and otherwise what each peer knows already.
+    ///
+    /// Nothing newer may leave: whether the header that it rests on is durable will be known after a restart only.
+    private mutating func farewells() -> [Departure] {
+        outbox.entries.removeAll()
+        guard contactDirty else { return [] }
+        contactDirty = false
+        return peers.compactMap { peer in
+            guard let session = peer.session, var contact = peer.toldContact else { return nil }
+            contact.open = false
+            contact.mayOpen = false
+            contact.fenced = contact.isPrimary
+            contact.consistent = false
+            return Departure(peer: peer.host, session: session, message: .contact(contact))
         }
     }
 

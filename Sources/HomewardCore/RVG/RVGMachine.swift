@@ -237,6 +237,7 @@ public struct RVGMachine: Sendable {
         logWriteInFlight = false
         logSyncInFlight = nil
         headerInFlight = nil
+        effects.wake.insert(.peers)
         effects.note("\(objectName) failed and stays shut until the daemon is restarted: \(refusal.message)")
         for token in waiters.drain() { effects.replies.append(.init(token: token, failure: .device(refusal))) }
         effects.admissionChanged = true

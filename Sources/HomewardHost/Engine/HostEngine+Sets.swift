@@ -192,7 +192,8 @@ extension HostEngine {
         // Whoever adds a Secondary starts replication to it next, and that needs that the two RVGs have met.
         let deadline = HostClock.now.advanced(byMilliseconds: settings.limits.operationMilliseconds)
         while HostClock.now < deadline,
-            runtime.state.withLock({ $0.node.machine.peer(peer.host)?.contact == nil && $0.node.machine.failure == nil })
+            runtime.state.withLock({ $0.node.machine.peer(peer.host)?.contact == nil && $0.node.machine.failure == nil }
+            )
         {
             try await HostClock.sleep(milliseconds: 10)
         }
