@@ -89,9 +89,11 @@ struct LinkAndCheckpointTests {
         try await Trio.run { trio in
             try await trio.makeSet()
             try await trio.startReplication()
-            let opened = try trio.open("london")
-            try await trio.refused("london", .stopRVG(rvg), .volumeOpen)
-            opened.session.close()
+            do {
+                let opened = try trio.open("london")
+                try await trio.refused("london", .stopRVG(rvg), .volumeOpen)
+                opened.session.close()
+            }
             try await trio.done("london", .stopRVG(rvg))
             #expect(try await trio.done("london", .stopRVG(rvg)).already)
             let refusal = #expect(throws: Refusal.self) { try trio.open("london") }
@@ -169,7 +171,10 @@ struct LinkAndCheckpointTests {
             #expect(refusal?.code == .ioError || refusal?.code == .logDamaged, "\(String(describing: refusal))")
             try await trio.write("london", "ov01", at: 0, 5)
             #expect(try trio.read("london", "ov01", at: 0) == 5)
-            try await trio.done("seattle", .takeover(rvg, force: false))
+            try await trio.waitUntil("seattle hears of it") {
+                try await trio.refusalCode("seattle", .takeover(rvg, force: false)) == nil
+            }
+            #expect(try await trio.done("seattle", .takeover(rvg, force: false)).already)
             #expect(try trio.read("seattle", at: 4096) == 0)
         }
     }

@@ -187,6 +187,16 @@ final class Trio: Sendable {
         }
     }
 
+    /// The code that a request is refused with; nil when it is carried out.
+    func refusalCode(_ host: String, _ request: Request) async throws -> RefusalCode? {
+        do {
+            try await ask(host, request)
+            return nil
+        } catch let refusal as Refusal {
+            return refusal.code
+        }
+    }
+
     /// London is Primary of an RVG with both volumes, the others are its Secondaries.
     func makeSet(_ secondaries: [String] = ["seattle"], attributes: [Attribute] = []) async throws {
         try await done(

@@ -48,7 +48,6 @@ public enum RefusalCode: String, Hashable, Sendable, Codable, CaseIterable {
     case linkDetached = "link-detached"
     case linkPaused = "link-paused"
     case linkDisconnected = "link-disconnected"
-    case linkFailed = "link-failed"
     case notAttached = "not-attached"
     case notUpToDate = "not-up-to-date"
 
@@ -63,11 +62,9 @@ public enum RefusalCode: String, Hashable, Sendable, Codable, CaseIterable {
     case syncInProgress = "sync-in-progress"
     case syncCancelled = "sync-cancelled"
     case volumesDiffer = "volumes-differ"
-    case lastConsistentCopy = "last-consistent-copy"
 
     // The machine beneath
     case hostUnreachable = "host-unreachable"
-    case notLocal = "not-local"
     case timedOut = "timed-out"
     case interrupted = "interrupted"
     case ioError = "io-error"
@@ -130,7 +127,6 @@ public enum RefusalCode: String, Hashable, Sendable, Codable, CaseIterable {
         case .linkDetached: "the RLINK is detached"
         case .linkPaused: "the RLINK is paused"
         case .linkDisconnected: "the RLINK is not connected"
-        case .linkFailed: "the RLINK has failed"
         case .notAttached: "a frame came under an attachment that no longer holds"
         case .notUpToDate: "a Secondary has not logged everything"
         case .checkpointNameInUse: "a checkpoint of that name exists"
@@ -143,9 +139,7 @@ public enum RefusalCode: String, Hashable, Sendable, Codable, CaseIterable {
         case .syncInProgress: "a synchronization runs"
         case .syncCancelled: "the synchronization was cancelled"
         case .volumesDiffer: "volumes of two hosts differ in content"
-        case .lastConsistentCopy: "the request would leave no consistent copy but the Primary's"
         case .hostUnreachable: "the host does not answer"
-        case .notLocal: "data is served only by a host's own socket"
         case .timedOut: "the deadline passed"
         case .interrupted: "the request was interrupted"
         case .ioError: "a device or file returned an error"
