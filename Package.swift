@@ -124,6 +124,19 @@ let package = Package(
         // MARK: Tests
         .testTarget(name: "HomewardCoreTests", dependencies: ["HomewardCore"], swiftSettings: strict),
         .testTarget(
+            name: "HomewardAdministrationTests",
+            dependencies: ["HomewardAdministration", "HomewardCore"],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "HomewardHostTests",
+            dependencies: [
+                "HomewardHost", "HomewardAdministration", "HomewardCore", "HomewardCLI",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict
+        ),
+        .testTarget(
             name: "HomewardStorageTests",
             dependencies: ["HomewardStorage", "HomewardCore", .product(name: "GRDB", package: "GRDB.swift")],
             swiftSettings: strict
@@ -161,6 +174,7 @@ let package = Package(
         ),
         // Real processes of the product that is built beside them.
         .testTarget(name: "EndToEndTests", swiftSettings: strict),
+        .testTarget(name: "ReadmeTests", dependencies: ["HomewardCLI", "HomewardCore"], swiftSettings: strict),
         .testTarget(
             name: "LabTests",
             dependencies: ["HomewardCLI", "HomewardCore", "HomewardAdministration"],

@@ -1,3 +1,4 @@
+import Glibc
 import HomewardCore
 import HomewardThreads
 import Logging
@@ -60,8 +61,15 @@ extension PeerNetwork: ConnectionOwner {
                     }
                 }
                 .connect(host: address.host, port: address.port)
-                .whenFailure { self.abandon(peer, attempt, "cannot connect to \(address): \($0)") }
+                .whenFailure { self.abandon(peer, attempt, "cannot connect to \(address): \(Self.reason($0))") }
         }
+    }
+
+    /// What an operator can use of an error that NIO wraps several times.
+    private static func reason(_ error: any Error) -> String {
+        let inner = (error as? NIOConnectionError)?.connectionErrors.first?.error ?? error
+        guard let failure = inner as? IOError else { return "\(inner)" }
+        return String(cString: strerror(failure.errnoCode))
     }
 
     // MARK: Greeting

@@ -1,1 +1,4 @@
-print("homeward-sim")
+import Foundation
+import HomewardSimulation
+
+exit(SimulationCommand.main(CommandLine.arguments))

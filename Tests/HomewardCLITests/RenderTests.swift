@@ -325,15 +325,13 @@ struct RenderTests {
     @Test("status shows the host, its peers, and for each RVG its hosts")
     func status() async {
         let link = Samples.link("alder", status: "behind", updates: 2, bytes: 2048)
-        let host = Samples.host(
-            "birch",
-            [
-                Samples.member("birch", "primary", local: true, links: [link], activity: ["syncrvg of tokyo runs"]),
-                Samples.member("alder", "secondary", links: []),
-            ],
-            primary: "birch"
-        )
-        let run = await run("status", FakeHandler([.success(.host(host))]))
+        let own = Samples.member("birch", "primary", local: true, links: [link], activity: ["syncrvg of tokyo runs"])
+        // A host describes only its own part of an RDS; the others are asked for beside it.
+        let host = Samples.host("birch", [own], primary: "birch")
+        let whole = Samples.host("birch", [own, Samples.member("alder", "secondary", links: [])], primary: "birch")
+        let handler = FakeHandler([.success(.host(host)), .success(.rds(whole.rvgs))])
+        let run = await run("status", handler)
+        #expect(handler.asked == [.hostStatus, .describe(diskGroup: nil, rvgs: [])])
         #expect(
             run.out == """
                 birch  homeward 0.1, process 4711
@@ -379,7 +377,7 @@ struct RenderTests {
 
     private enum CommandLineRun {
         static func json(_ answer: Answer) async -> String {
-            await run("status --json", FakeHandler([.success(answer)])).out
+            await run("dg create hrdg --json", FakeHandler([.success(answer)])).out
         }
     }
 }

@@ -63,7 +63,7 @@ struct RunTests {
                 .createVolume(diskGroup: "hrdg", volume: "a", path: "/dev/x", isDevice: true, size: nil)
             ),
             ("vol list", .listVolumes(diskGroup: nil)), ("vol list hrdg", .listVolumes(diskGroup: "hrdg")),
-            ("vol sum hrdg/a", .sumVolume(diskGroup: "hrdg", volume: "a")), ("status", .hostStatus),
+            ("vol sum hrdg/a", .sumVolume(diskGroup: "hrdg", volume: "a")),
         ]
         for (line, request) in cases {
             let handler = FakeHandler([])

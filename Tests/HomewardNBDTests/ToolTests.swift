@@ -88,7 +88,7 @@ struct ToolTests {
             [
                 "--name=x", "--ioengine=nbd", "--uri=\(uri(door))", "--rw=randwrite", "--bs=\(block)", "--iodepth=16",
                 "--size=16m",
-                "--fsync=32", "--verify=crc32c", "--verify_fatal=1", "--randseed=5",
+                "--fsync=32", "--verify=crc32c", "--verify_fatal=1", "--verify_state_save=0", "--randseed=5",
             ]
         )
         if let output { #expect(!output.contains("verify:")) }

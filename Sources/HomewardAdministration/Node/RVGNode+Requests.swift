@@ -109,7 +109,7 @@ extension RVGNode {
         _ effects: inout NodeEffects
     ) throws(Refusal) -> Outcome {
         let link = try machine.requireLink(peer)
-        guard let position = machine.header.linkIndex(peer), link.attachID != nil else {
+        guard !(try isAlreadySo(.stoprep, peer)), let position = machine.header.linkIndex(peer) else {
             return Outcome(already: true, summary: "replication to \(link.peerName) is stopped already")
         }
         try requireIdle(for: "stoprep")
@@ -139,18 +139,16 @@ extension RVGNode {
         _ effects: inout NodeEffects
     ) throws(Refusal) -> Outcome {
         let link = try machine.requireLink(peer)
-        guard let position = machine.header.linkIndex(peer), link.attachID != nil else {
-            throw machine.refuse(
-                .linkDetached,
-                "\(link.name) is detached",
-                hint: machine.command("startrep", link.peerName, options: "-c NAME")
-            )
-        }
-        guard link.paused != paused else {
+        guard !(try isAlreadySo(paused ? .pauserep : .resumerep, peer)), let position = machine.header.linkIndex(peer)
+        else {
             return Outcome(already: true, summary: "\(link.name) is \(paused ? "paused" : "not paused")")
         }
         machine.header.links[position].paused = paused
-        if paused { machine.stopStream(to: peer, &effects.core) }
+        if paused {
+            // The stream forgets what the other end logged; the RLINK must not, or nobody knows that it was up to date.
+            machine.keepAcknowledged(of: peer)
+            machine.stopStream(to: peer, &effects.core)
+        }
         machine.headerChanged(&effects.core)
         if !paused { machine.startStream(to: peer, &effects.core) }
         return Outcome(summary: "\(link.name) is \(paused ? "paused; updates wait in the log" : "resumed")")
@@ -185,8 +183,9 @@ extension RVGNode {
         if settings.synchronous == .off {
             machine.header.links[position].asynchronousSince = nil
         } else if !wasSynchronous, link.attachID != nil {
-            // It becomes synchronous when it has caught up.
-            machine.header.links[position].asynchronousSince = machine.end.next
+            // It becomes synchronous when it has caught up; without a write no acknowledgement would come to say so.
+            let caughtUp = condition(of: peer) == .upToDate
+            machine.header.links[position].asynchronousSince = caughtUp ? nil : machine.end.next
         }
         machine.headerChanged(&effects.core)
         effects.core.admissionChanged = true
@@ -201,6 +200,7 @@ extension RVGNode {
         now: Instant,
         _ effects: inout NodeEffects
     ) throws(Refusal) {
+        for link in machine.header.links { try requireAllowed(.checkstart, link.peer) }
         try machine.requireOpenPrimary(for: "checkstart")
         try machine.requireCheckpointName(name)
         if let known = machine.header.checkpoints.first(where: { $0.name == name }) {

@@ -123,7 +123,7 @@ extension RVGNode {
         )
     }
 
-    private func flows(_ link: LinkRecord, _ peer: Peer?) -> Bool {
+    package func flows(_ link: LinkRecord, _ peer: Peer?) -> Bool {
         guard let attach = link.attachID, !link.paused, let peer, peer.contact != nil else { return false }
         return machine.header.isPrimary ? peer.sending.isStreaming : machine.following.attach == attach
     }
@@ -150,7 +150,7 @@ extension RVGNode {
     /// up-to-date, behind, inconsistent or unknown.
     ///
     /// What is not proven at this moment is unknown.
-    private func dataStatus(_ link: LinkRecord, _ peer: Peer?) -> String {
+    package func dataStatus(_ link: LinkRecord, _ peer: Peer?) -> String {
         guard link.attachID != nil, let peer, let contact = peer.contact else { return "unknown" }
         if machine.header.isPrimary {
             guard peer.sending.isStreaming else { return contact.consistent ? "behind" : "inconsistent" }
@@ -252,7 +252,7 @@ extension RVGNode {
     public func configErrors() -> [ConfigError] {
         guard machine.header.isPrimary else { return [] }
         return machine.peers.compactMap { peer in
-            guard let contact = peer.contact ?? peer.lastContact, contact.isPrimary else { return nil }
+            guard condition(of: peer.host) == .primaryPrimary else { return nil }
             return ConfigError(host: peer.name, error: "Primary-Primary configuration")
         }
     }

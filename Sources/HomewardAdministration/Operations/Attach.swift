@@ -35,19 +35,12 @@ extension RVGNode {
         now: Instant,
         into effects: inout NodeEffects
     ) throws(Refusal) {
-        try machine.requireOpenPrimary(for: "startrep")
         let link = try machine.requireLink(peer)
-        if link.attachID != nil {
-            guard !link.paused else {
-                throw machine.refuse(
-                    .linkPaused,
-                    "\(link.name) is paused",
-                    hint: machine.command("resumerep", link.peerName)
-                )
-            }
+        if try isAlreadySo(.startrep, peer) {
             let summary = "replication to \(link.peerName) is started already"
             return answer(token, .success(.done(Outcome(already: true, summary: summary))), &effects)
         }
+        try machine.requireOpenPrimary(for: "startrep")
         try requireIdle(for: "startrep")
         try requireNoSynchronization(of: peer, for: "startrep")
         _ = try machine.requireContact(peer, for: "startrep")

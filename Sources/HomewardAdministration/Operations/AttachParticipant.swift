@@ -152,14 +152,29 @@ extension RVGNode {
                     + (verb == "syncrvg" ? "; or syncrvg -f" : "")
             )
         }
-        if case .takeover(_, let by, _, _)? = machine.header.pending.first(where: {
-            if case .takeover = $0 { !force && $0.peer != host } else { false }
-        }) {
-            throw machine.refuse(
-                .transactionInDoubt,
-                "\(machine.hostName) promised to let \(machine.label(of: by)) take over",
-                hint: "ask \(machine.label(of: by)); if it is gone for good: syncrvg -f"
-            )
+        try requireNoDoubt(except: host, force: force)
+    }
+
+    /// What another host may have committed here is not written over unasked: only its own word, or force, ends it.
+    private func requireNoDoubt(except host: HostID, force: Bool) throws(Refusal) {
+        guard !force else { return }
+        for promise in machine.header.pending where promise.peer != host {
+            let other = machine.label(of: promise.peer)
+            switch promise {
+            case .takeover:
+                throw machine.refuse(
+                    .transactionInDoubt,
+                    "\(machine.hostName) promised to let \(other) take over",
+                    hint: "ask \(other); if it is gone for good: syncrvg -f"
+                )
+            case .migrate:
+                throw machine.refuse(
+                    .transactionInDoubt,
+                    "\(other) may have handed its role to \(machine.hostName)",
+                    hint: "ask \(other); if it is gone for good: takeover on \(machine.hostName), or syncrvg -f"
+                )
+            case .attach, .makesec: continue
+            }
         }
     }
 

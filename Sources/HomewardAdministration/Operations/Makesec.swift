@@ -40,6 +40,7 @@ extension RVGNode {
                 hint: machine.command("printrvg", options: "-l")
             )
         }
+        try requireAllowed(.makesec, peer)
         try requireIdle(for: "makesec")
         if let failure = machine.failure { throw failure }
         let contact = try machine.requireContact(peer, for: "makesec")
@@ -67,11 +68,12 @@ extension RVGNode {
                 hint: "remove one of the two with delpri and add it again with addsec"
             )
         }
-        guard contact.isPrimary, contact.open else {
+        guard contact.open else {
             throw machine.refuse(
                 .notPrimary,
-                "\(name) is not an open Primary of this RVG, so no Primary-Primary configuration with it exists",
-                hint: "name the host that took over, as shown by: " + machine.command("printrvg", options: "-l")
+                "\(name) is a Primary that is not open",
+                hint: "open it first, or name the host that took over, as shown by: "
+                    + machine.command("printrvg", options: "-l")
             )
         }
     }

@@ -32,16 +32,11 @@ extension RVGNode {
                 &effects
             )
         }
+        _ = try machine.requireLink(peer)
+        try requireAllowed(.migrate, peer)
+        try requireLinksReady()
         try machine.requireOpenPrimary(for: "migrate")
         try requireIdle(for: "migrate")
-        let link = try machine.requireLink(peer)
-        guard link.attachID != nil else {
-            throw machine.refuse(
-                .linkDetached,
-                "\(link.name) is detached (stale)",
-                hint: "bring \(host) up to date first: " + machine.command("syncrvg", host, options: "-c NAME")
-            )
-        }
         if let job = jobs.first {
             throw machine.refuse(
                 .syncInProgress,
@@ -49,7 +44,6 @@ extension RVGNode {
                 hint: "wait for its end, or interrupt it, then repeat migrate"
             )
         }
-        try requireLinksReady()
         let contact = try machine.requireContact(peer, for: "migrate")
         guard contact.consistent else {
             throw machine.refuse(
@@ -81,24 +75,10 @@ extension RVGNode {
         return epoch
     }
 
-    /// Every attached RLINK must flow; detached ones do not matter.
+    /// Every other RLINK must flow too, but for those that are detached.
     private func requireLinksReady() throws(Refusal) {
-        for link in machine.header.links where link.attachID != nil {
-            guard !link.paused else {
-                throw machine.refuse(
-                    .linkPaused,
-                    "\(link.name) is paused",
-                    hint: machine.command("resumerep", link.peerName)
-                )
-            }
-            guard machine.peer(link.peer)?.sending.isStreaming == true else {
-                throw machine.refuse(
-                    .linkDisconnected,
-                    "\(link.name) is attached and not connected",
-                    hint: "bring \(link.peerName) back, or leave it out: "
-                        + machine.command("stoprep", link.peerName, options: "-f")
-                )
-            }
+        for link in machine.header.links where condition(of: link.peer) != .detached {
+            try requireAllowed(.migrate, link.peer)
         }
     }
 

@@ -45,8 +45,6 @@ package struct SyncJob: Sendable {
     package var full: Bool
     package var force: Bool
     package var verifyOnly: Bool
-    /// Taken up again after a crash or a repeated command.
-    package var resumed: Bool
     package var seed: UInt64
     package var startedAt: Instant
 
@@ -94,19 +92,13 @@ extension RVGNode {
         now: Instant,
         into effects: inout NodeEffects
     ) throws(Refusal) {
+        for host in hosts {
+            _ = try machine.requireLink(host)
+            try requireAllowed(.syncrvg, host)
+        }
         try machine.requireOpenPrimary(for: "syncrvg")
         try machine.requireCheckpointName(name)
         try requireIdle(for: "syncrvg")
-        for host in hosts {
-            let link = try machine.requireLink(host)
-            guard link.attachID == nil else {
-                throw machine.refuse(
-                    .linkAttached,
-                    "\(link.name) is attached: its volumes belong to replication",
-                    hint: "detach it first: " + machine.command("stoprep", link.peerName)
-                )
-            }
-        }
         if let job = jobs.firstIndex(where: { $0.name == name && !$0.verifyOnly }) {
             let same = Set(jobs[job].targets.map(\.host)) == Set(hosts)
             guard same, jobs[job].phase != .over else { throw nameInUse(name) }
@@ -143,7 +135,6 @@ extension RVGNode {
                 full: full,
                 force: force,
                 verifyOnly: false,
-                resumed: false,
                 seed: machine.random.next(),
                 startedAt: now
             )
@@ -204,19 +195,16 @@ extension RVGNode {
         now: Instant,
         into effects: inout NodeEffects
     ) throws(Refusal) {
+        for host in hosts {
+            _ = try machine.requireLink(host)
+            try requireAllowed(.verify, host)
+        }
         try machine.requireOpenPrimary(for: "syncrvg -verify")
         for host in hosts {
             let link = try machine.requireLink(host)
             _ = try machine.requireContact(host, for: "syncrvg -verify")
             try requireNoSynchronization(of: host, for: "syncrvg -verify")
-            guard link.attachID == nil || link.paused else {
-                throw machine.refuse(
-                    .linkAttached,
-                    "\(link.name) replicates: what is compared would change meanwhile",
-                    hint: "pause it first: " + machine.command("pauserep", link.peerName)
-                )
-            }
-            if link.paused, machine.peer(host)?.sending.logged ?? link.cursor ?? .zero < machine.lastDataID {
+            if let cursor = link.cursor, cursor < machine.lastDataID {
                 throw machine.refuse(
                     .notUpToDate,
                     "\(link.peerName) was paused before it was up to date",
@@ -237,7 +225,6 @@ extension RVGNode {
                 full: false,
                 force: false,
                 verifyOnly: true,
-                resumed: false,
                 seed: machine.random.next(),
                 startedAt: now
             )
@@ -283,7 +270,6 @@ extension RVGNode {
                     full: checkpoint.full,
                     force: false,
                     verifyOnly: false,
-                    resumed: true,
                     seed: machine.random.next(),
                     startedAt: now
                 )
@@ -376,7 +362,7 @@ extension RVGNode {
                 seed: job.seed,
                 verifyOnly: job.verifyOnly,
                 full: job.full,
-                force: job.force || job.resumed
+                force: job.force
             )
             machine.send(.prepare(.synchronize(offer)), to: host, &effects.core)
             jobs[position].targets[target].phase = .offered(

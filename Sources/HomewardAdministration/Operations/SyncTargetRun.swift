@@ -7,6 +7,18 @@ package struct TargetRun: Sendable {
     package var machine: SyncTarget
 }
 
+extension RVGMachine {
+    /// Ends promises without their host's word; an epoch that was to be handed over with one is erased.
+    package mutating func dropPromises(where isOver: (Pending) -> Bool) {
+        for promise in header.pending where isOver(promise) {
+            guard case .migrate(_, _, let epoch, _) = promise else { continue }
+            header.lineage.forget(epoch.id)
+            header.lineage.noteAbandoned(epoch.id)
+        }
+        header.pending.removeAll(where: isOver)
+    }
+}
+
 extension RVGNode {
     /// Step 8: a Primary offers to synchronize this host.
     package mutating func synchronizeOffered(
@@ -99,7 +111,7 @@ extension RVGNode {
             machine.header.receipt = nil
             machine.header.cleanStop = false
             machine.header.targetJob = TargetJob(checkpoint: offer.job, name: offer.name, primary: participant.peer)
-            machine.header.pending.removeAll { offer.force || $0.peer == participant.peer }
+            machine.dropPromises { offer.force || $0.peer == participant.peer }
             for link in machine.header.links.indices { machine.header.links[link].detach() }
             machine.header.role = .secondary(of: participant.peer)
             for entry in offer.history.entries { machine.header.lineage.note(entry.epoch) }

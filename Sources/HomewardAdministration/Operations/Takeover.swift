@@ -51,6 +51,7 @@ extension RVGNode {
                 hint: "type takeover on a Secondary; where each role is: vradmin -g \(machine.diskGroup) printrvg"
             )
         }
+        if let primary = machine.header.follows { try requireAllowed(.takeover, primary) }
         try requireIdle(for: "takeover")
         try requireTakeoverPossible(force: force)
         if force { machine.dropTakeoverPromises(&effects.core) }
@@ -344,6 +345,15 @@ extension RVGNode {
                 .transactionInDoubt,
                 "\(machine.hostName) promised to let \(machine.label(of: doubt.peer)) take over",
                 hint: "ask \(machine.label(of: doubt.peer)) first"
+            )
+        }
+        if dataCount != .max,
+            let doubt = machine.header.pending.first(where: { if case .migrate = $0 { $0.peer != host } else { false } })
+        {
+            throw machine.refuse(
+                .transactionInDoubt,
+                "\(machine.label(of: doubt.peer)) may have handed its role to \(machine.hostName)",
+                hint: "take over there: " + machine.command("takeover", options: "-N") + " on \(machine.hostName); or -f"
             )
         }
         let mine = machine.header.lineage.history

@@ -75,7 +75,8 @@ public struct CommandRunner: Sendable {
         }
     }
 
-    private func show(_ answers: [Answer], _ inquiry: Inquiry) throws -> Int32 {
+    private func show(_ given: [Answer], _ inquiry: Inquiry) throws -> Int32 {
+        let answers = inquiry.view == .status ? Self.merged(given) : given
         var difference: Refusal?
         if case .verification = inquiry.view {
             for case .synchronized(let reports) in answers {
@@ -101,6 +102,15 @@ public struct CommandRunner: Sendable {
         }
         if let difference { return fail(difference) }
         return 0
+    }
+
+    /// A host describes its own part of each RDS, which is quick; what its peers say of theirs is asked for beside it.
+    private static func merged(_ answers: [Answer]) -> [Answer] {
+        guard answers.count == 2, case .host(var host) = answers[0], case .rds(let sets) = answers[1] else {
+            return answers
+        }
+        host.rvgs = sets
+        return [.host(host)]
     }
 
     /// Shows why it ended and returns the exit code.

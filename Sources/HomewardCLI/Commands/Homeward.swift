@@ -83,6 +83,15 @@ struct StatusCommand: InquiringCommand {
                 )
             )
         }
-        return .success(.ask(Inquiry([.hostStatus], reach: .any, object: "status")))
+        return .success(
+            .ask(
+                Inquiry(
+                    [.hostStatus, .describe(diskGroup: nil, rvgs: [])],
+                    view: .status,
+                    reach: .any,
+                    object: "status"
+                )
+            )
+        )
     }
 }

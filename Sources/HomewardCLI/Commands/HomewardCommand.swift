@@ -61,6 +61,24 @@ public enum HomewardCommand {
         }
     }
 
+    /// Why a command line cannot be carried out, as far as its words tell; nil when they are understood.
+    ///
+    /// Reads only, and asks nobody: for tests of what documentation shows.
+    package static func misunderstanding(of words: [String]) -> Refusal? {
+        do {
+            let (options, rest) = try GlobalOptions.extract(from: words).get()
+            if let refusal = CommandTable.refusal(for: rest) { return refusal }
+            let foreign = CommandTable.foreign(rest) != nil
+            let parsed = try Homeward.parseAsRoot(foreign ? rest + options.words : rest)
+            if let command = parsed as? any InquiringCommand { _ = try command.plan().get() }
+            return nil
+        } catch {
+            guard !Homeward.exitCode(for: error).isSuccess else { return nil }
+            return error as? Refusal
+                ?? Refusal(.usage, "homeward", Homeward.message(for: error), hint: "homeward --help")
+        }
+    }
+
     /// Commands that are more than one inquiry parse and run by themselves, global options included.
     private static func runForeign(
         _ type: any ParsableCommand.Type,

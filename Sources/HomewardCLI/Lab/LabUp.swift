@@ -166,12 +166,23 @@ extension Lab {
                 within: 60
             )
             // Fresh volumes read as zeroes on every host.
-            _ = try await control.ask(
-                .startReplication(rvg, secondary: secondary, how: .identical, consent: true),
-                within: 60
-            )
+            try await start(.startReplication(rvg, secondary: secondary, how: .identical, consent: true), on: control)
         }
         try await awaitUpToDate(primary, secondaries: Array(LabFolder.hostNames.dropFirst()), within: .seconds(60))
+    }
+
+    /// Starts replication to a Secondary that was added a moment ago, and may not have been heard of in the RVG yet.
+    private func start(_ request: Request, on control: any RequestHandler) async throws {
+        let started = ContinuousClock.now
+        while true {
+            do {
+                _ = try await control.ask(request, within: 60)
+                return
+            } catch let refusal as Refusal where refusal.code == .hostUnreachable {
+                guard ContinuousClock.now - started < .seconds(10) else { throw refusal }
+                try await Task.sleep(for: .milliseconds(50))
+            }
+        }
     }
 
     /// Polls the Primary until its links to these Secondaries are up-to-date.

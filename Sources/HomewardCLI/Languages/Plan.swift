@@ -74,6 +74,8 @@ public enum View: Hashable, Sendable {
     case synchronization(rvg: String)
     /// A table of compared volumes of an RVG.
     case verification(rvg: String)
+    /// `status`: a host, with its RDSs as all their members tell them.
+    case status
     /// `vol sum`.
     case sum(diskGroup: String)
 }

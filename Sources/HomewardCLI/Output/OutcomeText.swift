@@ -15,7 +15,10 @@ enum OutcomeText {
         var lines = ["epoch \(report.epoch); last update kept: \(report.forkID)\(time)"]
         let whose = report.oldPrimary.map { " of \($0)" } ?? ""
         lines.append("last update known\(whose): \(report.lastHeardID?.description ?? "unknown")")
-        lines.append(report.lostAtLeast.map { "lost: at least \(Units.count($0, "update"))" } ?? "lost: unknown")
+        let lost = report.lostAtLeast.map {
+            $0 == 0 ? "nothing that is known of" : "at least \(Units.count($0, "update"))"
+        }
+        lines.append("lost: \(lost ?? "unknown")")
         return lines
     }
 

@@ -26,9 +26,9 @@ enum RepstatusText {
                 ("RVG name", member.rvg),
                 ("DG name", member.diskGroup),
                 ("RVG state", state(member)),
-                ("Data volumes", "\(member.volumes.count { !$0.isLog })"),
-                ("SRL name", member.log),
-                ("SRL size", Units.size(member.logSize)),
+                ("Data volumes", member.reachable ? "\(member.volumes.count { !$0.isLog })" : "N/A"),
+                ("SRL name", member.log.isEmpty ? "N/A" : member.log),
+                ("SRL size", member.logSize == 0 ? "N/A" : Units.size(member.logSize)),
                 ("Total secondaries", "\(rds.members.count { $0.role == "secondary" })"),
             ])
     }

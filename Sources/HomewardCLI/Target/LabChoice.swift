@@ -23,7 +23,7 @@ package enum LabChoice {
             throw Refusal(
                 .ambiguous,
                 object,
-                "in a lab this acts on the host that is named, and none is",
+                "this acts on one host of the lab, and none is named",
                 hint: "add --host NAME; hosts that answer: \(names.isEmpty ? "none" : names.joined(separator: ", "))"
             )
         }

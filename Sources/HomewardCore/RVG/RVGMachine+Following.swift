@@ -120,6 +120,8 @@ extension RVGMachine {
             expected = expected.next
         }
         following.provenDurable = max(following.provenDurable ?? .zero, durable)
+        // What arrives, and what is said to be durable there, the Primary has: a takeover reports it as heard of.
+        following.primaryEnd = max(following.primaryEnd ?? .zero, max(expected.previous, durable))
         enterHeld(now: now, into: &effects)
         secondaryProgressed(now: now, into: &effects)
     }

@@ -43,6 +43,15 @@ extension RVGMachine {
         startStreams(&effects)
     }
 
+    /// Moves the cursor of an attached RLINK up to what its Secondary logged and this host has durable.
+    package mutating func keepAcknowledged(of host: HostID) {
+        guard let position = peerIndex(host), peers[position].sending.isStreaming, let link = header.linkIndex(host),
+            case .attached(let attach, let cursor) = header.links[link].attachment
+        else { return }
+        let safe = max(cursor, min(peers[position].sending.logged, durable))
+        header.links[link].attachment = .attached(attach, cursor: safe)
+    }
+
     /// Stops sending to a peer, in this session.
     package mutating func stopStream(to host: HostID, _ effects: inout Effects) {
         guard let position = peerIndex(host) else { return }
@@ -145,7 +154,9 @@ extension RVGMachine {
     package mutating func tellDurable(now: Instant, _ effects: inout Effects) {
         guard header.isPrimary else { return }
         for position in peers.indices where peers[position].sending.isStreaming {
-            guard peers[position].sending.toldDurable < durable, peers[position].sending.next > written else { continue }
+            guard peers[position].sending.toldDurable < durable, peers[position].sending.next > written else {
+                continue
+            }
             sendHeartbeat(position, now: now, &effects)
         }
     }

@@ -317,6 +317,7 @@ extension RVGMachine {
     private mutating func overflow(_ position: Int, _ effects: inout Effects) {
         let link = header.links[position]
         header.links[position].detach(because: "the log overflowed before \(link.peerName) had logged it")
+        stopStream(to: link.peer, &effects)
         effects.note("\(link.name): detached (stale), the log overflowed; it needs synchronization")
         headerChanged(&effects)
         advanceTail(&effects)

@@ -104,10 +104,10 @@ extension HostEngine: RequestHandler {
             )
         }
         let runtime = try find(reference)
-        let primary = runtime.state.withLock { $0.node.machine.decidingPrimary }
-        guard let primary, primary != id else {
-            return try await answerHere(request, runtime, progress: progress)
+        guard let primary = runtime.state.withLock({ $0.node.machine.decidingPrimary }) else {
+            throw noPrimary(runtime)
         }
+        guard primary != id else { return try await answerHere(request, runtime, progress: progress) }
         let name = runtime.state.withLock { $0.node.machine.label(of: primary) }
         guard !relayed else {
             throw refusal(
@@ -118,6 +118,20 @@ extension HostEngine: RequestHandler {
             )
         }
         return try await relay(rename(request, runtime, on: primary), to: name, progress: progress)
+    }
+
+    private func noPrimary(_ runtime: RVGRuntime) -> Refusal {
+        let followed = runtime.state.withLock { state in
+            state.node.machine.header.follows.map { state.node.machine.label(of: $0) }
+        }
+        return refusal(
+            .hostUnreachable,
+            "\(runtime.diskGroup)/\(runtime.name)",
+            "\(settings.name) is a Secondary, and "
+                + (followed.map { "its Primary \($0) does not answer as one" } ?? "no Primary answers"),
+            hint: "start homeward on \(followed ?? "the Primary"); if it is gone, here: "
+                + "vradmin -g \(runtime.diskGroup) -N takeover \(runtime.name)"
+        )
     }
 
     /// The Primary may have other names for disk group and RVG.

@@ -1,0 +1,114 @@
+import HomewardCore
+
+/// The condition of each RLINK, and what the table says to a verb in it.
+extension RVGNode {
+    /// The condition of the RLINK to `host`; one that does not exist counts as detached.
+    package func condition(of host: HostID) -> LinkCondition {
+        if isRival(host) { return .primaryPrimary }
+        guard let link = machine.header.links.first(where: { $0.peer == host }), link.attachID != nil else {
+            return .detached
+        }
+        if link.paused { return .paused }
+        let peer = machine.peer(host)
+        guard flows(link, peer), machine.header.isPrimary || peer?.contact?.open == true else { return .disconnected }
+        return dataStatus(link, peer) == "up-to-date" ? .upToDate : .behind
+    }
+
+    /// Two Primaries where one may be: this host and the other, or, on a Secondary, two that answer.
+    private func isRival(_ host: HostID) -> Bool {
+        guard machine.header.isPrimary else {
+            return machine.peers.count { $0.contact?.isPrimary == true } > 1
+        }
+        let peer = machine.peer(host)
+        return (peer?.contact ?? peer?.lastContact)?.isPrimary == true
+    }
+
+    /// Asks the table about the RLINK to `host`.
+    ///
+    /// True: the state asked for is there already.
+    package func isAlreadySo(_ verb: MatrixVerb, _ host: HostID) throws(Refusal) -> Bool {
+        let condition = condition(of: host)
+        switch PreconditionMatrix.verdict(verb, condition) {
+        case .proceed: return false
+        case .alreadySo: return true
+        case .refuse(let code, let next): throw refusal(code, verb, condition, host, next)
+        }
+    }
+
+    /// The same for verbs that are never "already so" by the condition of an RLINK.
+    package func requireAllowed(_ verb: MatrixVerb, _ host: HostID) throws(Refusal) {
+        _ = try isAlreadySo(verb, host)
+    }
+
+    private func refusal(
+        _ code: RefusalCode,
+        _ verb: MatrixVerb,
+        _ condition: LinkCondition,
+        _ host: HostID,
+        _ next: NextStep
+    ) -> Refusal {
+        let message = "\(words(condition, host)): \(verb.words) is not possible"
+        return machine.refuse(code, message, hint: hint(next, verb, host))
+    }
+
+    private func words(_ condition: LinkCondition, _ host: HostID) -> String {
+        let link = machine.header.links.first { $0.peer == host }
+        let name = link?.name ?? "the RLINK to \(machine.label(of: host))"
+        let answers = machine.peer(host)?.contact == nil ? ", and \(machine.label(of: host)) does not answer" : ""
+        switch condition {
+        case .detached: return "\(name) is detached (stale)" + answers
+        case .upToDate: return "\(name) is attached and up-to-date"
+        case .behind:
+            guard machine.header.isPrimary, let sending = machine.peer(host)?.sending else {
+                return "\(name) is attached and connected"
+            }
+            let waiting = machine.end.value - min(sending.logged.value, machine.end.value)
+            return "\(name) is attached and behind by \(waiting) updates"
+        case .disconnected: return "\(name) is attached and not connected" + answers
+        case .paused: return "\(name) is paused" + answers
+        case .primaryPrimary:
+            let others = machine.peers.filter { ($0.contact ?? $0.lastContact)?.isPrimary == true }.map(\.name)
+            let all = machine.header.isPrimary ? [machine.hostName] + others : others
+            return "\(all.joined(separator: " and ")) are both Primary"
+        }
+    }
+
+    private func hint(_ next: NextStep, _ verb: MatrixVerb, _ host: HostID) -> String {
+        let other = machine.label(of: host)
+        // The Secondary's name stands in commands, whichever end refuses.
+        let secondary = machine.header.isPrimary ? other : machine.hostName
+        switch next {
+        case .startrep: return machine.command("startrep", secondary, options: "-c NAME")
+        case .stoprep: return "stop it first: " + machine.command("stoprep", secondary)
+        case .pauserep: return "pause it first: " + machine.command("pauserep", secondary)
+        case .resumerep: return machine.command("resumerep", secondary)
+        case .syncrvg:
+            return "bring \(secondary) up to date first: " + machine.command("syncrvg", secondary, options: "-c NAME")
+        case .makesec: return makesecHint(other)
+        case .migrate:
+            return "to change roles with both hosts up: " + machine.command("migrate", secondary)
+        case .repstatus:
+            return "wait until it is up-to-date: vradmin -g \(machine.diskGroup) repstatus \(machine.name); "
+                + "then repeat \(verb.words)"
+        case .printrvg:
+            return "name the host that took over, as shown by: " + machine.command("printrvg", options: "-l")
+        case .reconnect:
+            guard verb == .migrate, machine.header.isPrimary else {
+                return "start homeward on \(other) or mend the network, then repeat \(verb.words)"
+            }
+            return "bring \(other) back, or leave it out: " + machine.command("stoprep", other, options: "-f")
+        }
+    }
+
+    /// Whose reign was closed gives way; where neither was, it is to be chosen.
+    private func makesecHint(_ other: String) -> String {
+        guard machine.header.isPrimary else {
+            return "make one a Secondary of the other: " + machine.command("makesec", "NEWPRIMARY")
+        }
+        if case .closed? = machine.header.fence {
+            return "on \(machine.hostName): " + machine.command("makesec", other)
+        }
+        return "make one a Secondary of the other; to keep this one, on \(other): "
+            + machine.command("makesec", machine.hostName)
+    }
+}

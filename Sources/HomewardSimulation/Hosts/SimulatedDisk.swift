@@ -1,0 +1,130 @@
+import HomewardCore
+
+/// Ends a host inside one of its device calls.
+final class Fuse {
+    /// Device calls until it blows; nil: not lit.
+    var callsLeft: Int?
+    /// From then on every device call of the host fails, until it starts again.
+    var blown = false
+
+    func burn() -> Bool {
+        guard let left = callsLeft else { return false }
+        callsLeft = left > 0 ? left - 1 : nil
+        if left == 0 { blown = true }
+        return left == 0
+    }
+}
+
+/// A disk with a page cache: what was written survives the process, what was synchronized survives the host.
+///
+/// Used on one thread only; the protocol asks for more.
+final class SimulatedDisk: BlockDevice, @unchecked Sendable {
+    let name: String
+    let size: UInt64
+    private(set) var cache: [UInt8]
+    private var durable: [UInt8]
+    private var dirty: [Bool]
+    private let fuse: Fuse
+    /// A planted bug: `synchronize` does nothing.
+    var ignoresSynchronize = false
+
+    private static let page = 4096
+    private static let sector = 512
+
+    init(name: String, size: UInt64, fuse: Fuse) {
+        self.name = name
+        self.size = size
+        self.fuse = fuse
+        cache = [UInt8](repeating: 0, count: Int(size))
+        durable = cache
+        dirty = [Bool](repeating: false, count: (Int(size) + SimulatedDisk.page - 1) / SimulatedDisk.page)
+    }
+
+    private func died() -> Refusal { Refusal(.ioError, name, "the host died", hint: "start it") }
+
+    func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(Refusal) {
+        if fuse.blown { throw died() }
+        precondition(offset + UInt64(buffer.count) <= size, "\(name): read at \(offset), \(buffer.count) bytes")
+        cache.withUnsafeBytes { raw in
+            buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: raw[Int(offset)..<Int(offset) + buffer.count]))
+        }
+    }
+
+    func write(at offset: UInt64, _ pieces: [UnsafeRawBufferPointer]) throws(Refusal) {
+        if fuse.blown { throw died() }
+        let dies = fuse.burn()
+        // The host dies within the write: a part of it may have reached the cache.
+        var left = pieces.reduce(0) { $0 + $1.count }
+        precondition(offset + UInt64(left) <= size, "\(name): write at \(offset), \(left) bytes")
+        if dies { left = left / 1024 * 512 }
+        var place = Int(offset)
+        for piece in pieces where left > 0 {
+            let count = min(left, piece.count)
+            cache.replaceSubrange(place..<place + count, with: piece[..<count])
+            mark(place, count)
+            place += count
+            left -= count
+        }
+        if dies { throw died() }
+    }
+
+    func zero(at offset: UInt64, length: UInt64) throws(Refusal) {
+        if fuse.blown { throw died() }
+        precondition(offset + length <= size, "\(name): zero at \(offset), \(length) bytes")
+        let dies = fuse.burn()
+        let count = dies ? Int(length) / 1024 * 512 : Int(length)
+        for place in Int(offset)..<Int(offset) + count { cache[place] = 0 }
+        mark(Int(offset), count)
+        if dies { throw died() }
+    }
+
+    func synchronize() throws(Refusal) {
+        if fuse.blown { throw died() }
+        let dies = fuse.burn()
+        if !dies, !ignoresSynchronize {
+            for page in dirty.indices where dirty[page] { keep(page) }
+        }
+        if dies { throw died() }
+    }
+
+    func isHole(at offset: UInt64, length: UInt64) -> Bool { false }
+
+    private func mark(_ place: Int, _ count: Int) {
+        guard count > 0 else { return }
+        for page in place / SimulatedDisk.page...(place + count - 1) / SimulatedDisk.page { dirty[page] = true }
+    }
+
+    private func bounds(_ page: Int) -> Range<Int> {
+        page * SimulatedDisk.page..<min((page + 1) * SimulatedDisk.page, Int(size))
+    }
+
+    private func keep(_ page: Int) {
+        let range = bounds(page)
+        durable.replaceSubrange(range, with: cache[range])
+        dirty[page] = false
+    }
+
+    /// The host lost power: of each page that was not synchronized its new content is kept, lost, or torn.
+    ///
+    /// With `garbles` a torn page may hold nothing of both, as some media leave it.
+    func losePower(garbles: Bool, _ world: World) {
+        for page in dirty.indices where dirty[page] {
+            let range = bounds(page)
+            dirty[page] = false
+            guard cache[range] != durable[range] else { continue }
+            switch world.pick(0...99) {
+            case 0..<35: durable.replaceSubrange(range, with: cache[range])
+            case 35..<70: break
+            case 70..<75 where garbles:
+                for place in range { durable[place] = UInt8(truncatingIfNeeded: place &* 151 &+ 7) }
+            default:
+                for start in stride(from: range.lowerBound, to: range.upperBound, by: SimulatedDisk.sector)
+                where world.chance(50) {
+                    let sector = start..<min(start + SimulatedDisk.sector, range.upperBound)
+                    durable.replaceSubrange(sector, with: cache[sector])
+                }
+            }
+        }
+        cache = durable
+    }
+}

@@ -1,0 +1,114 @@
+import HomewardAdministration
+import HomewardCore
+
+/// One host: disks that outlive it, and the life that runs now.
+final class SimulatedHost {
+    unowned let world: World
+    let network: SimulatedNetwork
+    let model: Model
+    let index: Int
+    let id: HostID
+    let name: String
+    let limits: Limits
+    let fuse = Fuse()
+    let log: SimulatedDisk
+    let volumes: [SimulatedDisk]
+    let ring: LogRing
+    var format: HeaderFormat { limits.headerFormat }
+    private(set) var life: Life?
+    /// Told when the host died of itself, within a device call.
+    var onDeath: (() -> Void)?
+    /// The newest header that is on disk.
+    var persisted: RVGHeader?
+    /// Power was lost since it last opened as Primary.
+    var lostPower = false
+    var lives = 0
+    /// How the host ends when its fuse blows.
+    var fuseLosesPower = false
+
+    init(
+        world: World,
+        network: SimulatedNetwork,
+        model: Model,
+        index: Int,
+        id: HostID,
+        name: String,
+        limits: Limits,
+        logBytes: UInt64,
+        volumeBytes: UInt64
+    ) {
+        self.world = world
+        self.network = network
+        self.model = model
+        self.index = index
+        self.id = id
+        self.name = name
+        self.limits = limits
+        log = SimulatedDisk(name: "\(name)/log", size: limits.headerFormat.ringOffset + logBytes, fuse: fuse)
+        let fuse = fuse
+        volumes = (1...2).map { SimulatedDisk(name: "\(name)/dv\($0)", size: volumeBytes, fuse: fuse) }
+        ring = LogRing(device: log, format: limits.headerFormat)
+        log.ignoresSynchronize = world.planted == .skipLogSync
+        for volume in volumes { volume.ignoresSynchronize = world.planted == .skipVolumeSync }
+    }
+
+    /// Starts the host: reads its log back, then runs.
+    func start() {
+        guard life == nil, world.finding == nil else { return }
+        fuse.blown = false
+        do throws(Refusal) {
+            let recovered = try LogRecovery(device: log, format: format).recover()
+            if let damage = recovered.damage { return world.found("\(name): recovery sees damage: \(damage)") }
+            lives += 1
+            persisted = recovered.header
+            world.trace(
+                "\(name): start, \(recovered.header.isPrimary ? "primary" : "secondary") "
+                    + "\(recovered.header.tailID)…\(recovered.records.last?.id ?? .zero)"
+            )
+            let machine = RVGMachine(
+                recovered: recovered,
+                capacity: ring.capacity,
+                volumes: volumes.enumerated().map { VolumeShape(name: "dv\($0)", size: $1.size) },
+                hostName: name,
+                diskGroup: "dg",
+                name: "rvg",
+                limits: limits,
+                seed: world.word()
+            )
+            let life = Life(host: self, node: RVGNode(machine: machine), recovered: recovered.records)
+            self.life = life
+            life.begin()
+            network.connectAll()
+        } catch {
+            guard fuse.blown else { return world.found("\(name): cannot start: \(error)") }
+            world.trace("\(name): died while starting")
+            if fuseLosesPower { losePower() }
+            onDeath?()
+        }
+    }
+
+    /// The process dies; with `power` the host does.
+    func crash(power: Bool) {
+        guard life != nil else { return }
+        world.disasters += 1
+        world.trace("\(name): \(power ? "loses power" : "is killed")")
+        life = nil
+        fuse.callsLeft = nil
+        if power { losePower() }
+        network.cutAll(index)
+    }
+
+    private func losePower() {
+        lostPower = true
+        log.losePower(garbles: true, world)
+        for volume in volumes { volume.losePower(garbles: false, world) }
+    }
+
+    /// A device call failed.
+    func deviceFailed(_ refusal: Refusal) {
+        guard fuse.blown else { return world.found("\(name): a device refused: \(refusal)") }
+        guard life != nil else { return }
+        crash(power: fuseLosesPower)
+        onDeath?()
+    }
+}

@@ -1,0 +1,333 @@
+import HomewardAdministration
+import HomewardCore
+
+/// The judge: remembers what the application wrote and was told, and compares it with the bytes on the disks.
+///
+/// It shares no code with the machines. Of them it believes only what they claim about themselves, as claims to be checked.
+final class Model {
+    unowned let world: World
+    let sectorsPerVolume: Int
+    private(set) var hosts: [SimulatedHost] = []
+    private var lines: [UInt64: Line] = [:]
+    private var nextNumber: UInt32 = 1
+    /// What was last seen of each host.
+    private var seen: [Seen] = []
+    private var bothOpenSince: UInt64?
+    /// Images compared.
+    private(set) var checks = 0
+
+    private struct Seen {
+        var entries = 0
+        var newest: UInt64 = 0
+        var open = false
+        var life = 0
+    }
+
+    init(world: World, volumeBytes: UInt64) {
+        self.world = world
+        sectorsPerVolume = Int(volumeBytes) / Sectors.bytes
+    }
+
+    func attach(_ hosts: [SimulatedHost]) {
+        self.hosts = hosts
+        seen = hosts.map { _ in Seen() }
+    }
+
+    private func found(_ invariant: Int, _ text: String) { world.found("invariant \(invariant): \(text)") }
+
+    // MARK: What the application does
+
+    func line(of life: Life) -> Line? {
+        life.node.machine.header.lineage.history.entries.last.flatMap { lines[$0.epoch.id.rawValue] }
+    }
+
+    func freshNumber() -> UInt32 {
+        defer { nextNumber += 1 }
+        return nextNumber
+    }
+
+    // MARK: What the hosts say
+
+    private static let alarms = [
+        "the log begins at", "are applied here and not part", " was expected", "failed and stays shut",
+    ]
+
+    func note(_ text: String, _ host: SimulatedHost) {
+        // A detach by the log is a change from outside to whoever watches configurations.
+        if text.contains("overflowed") || text.contains("detached") { world.disasters += 1 }
+        for alarm in Model.alarms where text.contains(alarm) { world.found("\(host.name): \(text)") }
+    }
+
+    /// After every step of a host.
+    func observe(_ life: Life) {
+        let host = life.host.index
+        let entries = life.node.machine.header.lineage.history.entries
+        if let last = entries.last, last.epoch.id.rawValue != seen[host].newest || entries.count != seen[host].entries {
+            seen[host].newest = last.epoch.id.rawValue
+            seen[host].entries = entries.count
+            learnLines(entries, life.host)
+        }
+        let open = life.node.machine.isOpen
+        if open != seen[host].open || seen[host].life != life.number {
+            seen[host].life = life.number
+            seen[host].open = open
+            if open { opened(life) }
+        }
+        checkPins(life)
+        checkOpen()
+    }
+
+    private func learnLines(_ entries: [History.Entry], _ host: SimulatedHost) {
+        var parent: Line?
+        for entry in entries {
+            let name = entry.epoch.id.rawValue
+            if let known = lines[name] {
+                if known.fork != Int(entry.dataBefore) || (known.parent !== parent && parent != nil) {
+                    world.found(
+                        "\(host.name): epoch \(entry.epoch.number) begins after \(entry.dataBefore) writes here, after "
+                            + "\(known.fork) elsewhere"
+                    )
+                }
+                parent = known
+            } else {
+                let line = Line(
+                    name: name,
+                    host: entry.epoch.hostName,
+                    parent: parent,
+                    fork: Int(entry.dataBefore)
+                )
+                lines[name] = line
+                parent = line
+            }
+        }
+    }
+
+    /// A host opened as Primary: nothing that was promised may be missing.
+    private func opened(_ life: Life) {
+        guard let line = line(of: life), let entry = life.node.machine.header.lineage.history.entries.last else {
+            return
+        }
+        world.trace("\(life.host.name): open in epoch \(entry.epoch.number), \(line.fork) writes")
+        defer { life.host.lostPower = false }
+        checkImage(life, "as it opens")
+        guard !line.checked, let parent = line.parent else { return }
+        line.checked = true
+        let acknowledged = parent.promise(\.acknowledged)
+        let promised = parent.promise(\.promised)
+        switch entry.epoch.kind {
+        case .creation: return
+        case .uncleanStart:
+            if line.fork < promised {
+                found(
+                    2,
+                    "\(life.host.name) came back with \(line.fork) writes, \(promised) were promised to be durable"
+                )
+            } else if !life.host.lostPower, line.fork < acknowledged {
+                found(2, "\(life.host.name) came back with \(line.fork) writes, \(acknowledged) were acknowledged")
+            }
+        case .migrate:
+            if line.fork < max(acknowledged, promised) {
+                found(2, "migrate to \(life.host.name) lost writes: \(line.fork) of \(max(acknowledged, promised))")
+            }
+        case .takeover: checkSynchronous(life, parent, line)
+        }
+    }
+
+    /// A takeover on an RLINK that had not left synchronous mode loses nothing.
+    private func checkSynchronous(_ life: Life, _ parent: Line, _ line: Line) {
+        guard let old = hosts.first(where: { $0.name == parent.host }), old !== life.host,
+            let header = old.persisted, header.lineage.history.entries.last?.epoch.id.rawValue == parent.name,
+            let link = header.links.first(where: { $0.peer == life.host.id }), link.settings.synchronous != .off,
+            link.attachID != nil, link.asynchronousSince == nil
+        else { return }
+        if line.fork < parent.promised {
+            found(
+                2,
+                "\(life.host.name) took over with \(line.fork) writes; synchronous, \(parent.promised) were promised"
+            )
+        }
+    }
+
+    // MARK: Two Primaries
+
+    private func checkOpen() {
+        let open = hosts.filter { $0.life?.node.machine.isOpen == true }
+        guard open.count > 1, hosts[open[0].index].network.isConnected(open[0].index, open[1].index) else {
+            bothOpenSince = nil
+            return
+        }
+        let since = bothOpenSince ?? world.now
+        bothOpenSince = since
+        if world.now - since > 2_000_000_000 {
+            found(8, "\(open[0].name) and \(open[1].name) are connected and both open for 2 s")
+        }
+    }
+
+    // MARK: The log
+
+    private func checkPins(_ life: Life) {
+        guard life.node.machine.header.isPrimary, life.node.machine.failure == nil else { return }
+        let tail = life.node.machine.header.tailID
+        for link in life.node.machine.header.links {
+            guard let cursor = link.cursor, cursor.next < tail else { continue }
+            found(3, "\(life.host.name): \(link.name) needs the log from \(cursor.next), it begins at \(tail)")
+        }
+        for checkpoint in life.node.machine.header.checkpoints where checkpoint.start < tail {
+            found(6, "\(life.host.name): checkpoint \(checkpoint.name) stands and the log begins behind it")
+        }
+    }
+
+    /// A record is about to be written: what lay there must be of no use to anybody.
+    func willOverwrite(_ life: Life, _ record: Record) {
+        let capacity = life.host.ring.capacity
+        while let last = life.placed.last, last.id >= record.id { life.placed.removeLast() }
+        while let first = life.placed.first, first.start + capacity < record.end.value {
+            if let tail = life.host.persisted?.tailID, first.id >= tail {
+                found(
+                    3,
+                    "\(life.host.name): record \(record.id) overwrites \(first.id); the header on disk begins at \(tail)"
+                )
+            }
+            guard first.end + capacity <= record.position.value else { return }
+            life.placed.removeFirst()
+        }
+    }
+
+    // MARK: Images
+
+    /// The numbers of the writes that the disks of a host show, its log carried out: nil when the log cannot be read.
+    func image(of life: Life) -> (numbers: [UInt32], count: Int)? {
+        var numbers = [UInt32](repeating: 0, count: 2 * sectorsPerVolume)
+        for volume in 0..<2 {
+            life.host.volumes[volume].cache.withUnsafeBytes { raw in
+                for sector in 0..<sectorsPerVolume {
+                    let place = UnsafeRawBufferPointer(
+                        rebasing: raw[sector * Sectors.bytes..<(sector + 1) * Sectors.bytes]
+                    )
+                    numbers[volume * sectorsPerVolume + sector] = Sectors.read(place, volume: volume, sector: sector)
+                }
+            }
+        }
+        guard let count = replay(life, onto: &numbers) else { return nil }
+        return (numbers, count)
+    }
+
+    /// Carries the log out by reading its bytes, in this file's own words for the format.
+    private func replay(_ life: Life, onto numbers: inout [UInt32]) -> Int? {
+        let header = life.node.machine.header
+        let ring = life.host.ring
+        let written = life.node.machine.written.value
+        var position = header.tail.value
+        var next = header.tailID.value
+        var count = Int(header.dataCountBelowTail)
+        let disk = life.host.log.cache
+        func byte(_ position: UInt64) -> UInt8 { disk[Int(ring.origin + position % ring.capacity)] }
+        func number(_ position: UInt64, _ size: UInt64) -> UInt64 {
+            (0..<size).reduce(0) { $0 | UInt64(byte(position + $1)) << (8 * $1) }
+        }
+        while next <= written {
+            // What a torn write left behind is of an epoch that has ended, or a page boundary before the real one.
+            let epoch = header.lineage.history.epoch(of: UpdateID(next))?.id.rawValue
+            let isHere = { (place: UInt64) in
+                number(place, 4) == 0x4352_5748 && number(place + 24, 8) == next && number(place + 32, 8) == place
+                    && number(place + 16, 8) == epoch
+            }
+            if !isHere(position) { position = (position + 4095) / 4096 * 4096 }
+            guard isHere(position) else { return nil }
+            let kind = byte(position + 6)
+            let volume = Int(number(position + 40, 4))
+            let sector = Int(number(position + 48, 8)) / Sectors.bytes
+            let sectors = Int(number(position + 56, 8)) / Sectors.bytes
+            let payload = number(position + 96, 4)
+            if kind == 1 {
+                var bytes: [UInt8] = []
+                bytes.reserveCapacity(Int(payload))
+                for place in 0..<payload { bytes.append(byte(position + 104 + place)) }
+                bytes.withUnsafeBytes { raw in
+                    for index in 0..<sectors {
+                        let place = UnsafeRawBufferPointer(
+                            rebasing: raw[index * Sectors.bytes..<(index + 1) * Sectors.bytes]
+                        )
+                        numbers[volume * sectorsPerVolume + sector + index] = Sectors.read(
+                            place,
+                            volume: volume,
+                            sector: sector + index
+                        )
+                    }
+                }
+            } else if kind == 2 || kind == 3 {
+                for index in 0..<sectors { numbers[volume * sectorsPerVolume + sector + index] = 0 }
+            }
+            if kind <= 3 { count += 1 }
+            position += (104 + payload + 7) / 8 * 8
+            next += 1
+        }
+        return count
+    }
+
+    /// What the volumes hold after the first `count` writes of a line.
+    func expected(_ line: Line, _ count: Int) -> [UInt32] {
+        var numbers = [UInt32](repeating: 0, count: 2 * sectorsPerVolume)
+        line.visit(upTo: count) { write in
+            for index in 0..<write.count {
+                numbers[write.volume * sectorsPerVolume + write.sector + index] = write.number
+            }
+        }
+        return numbers
+    }
+
+    /// A Primary, or a Secondary that says it is consistent, must show its line's image after as many writes as it says.
+    @discardableResult
+    func checkImage(_ life: Life, _ when: String) -> [UInt32]? {
+        let machine = life.node.machine
+        guard life.isCurrent, machine.failure == nil, machine.isImageConsistent, !life.host.fuse.blown,
+            machine.header.lineage.history.current != nil, let line = line(of: life)
+        else { return nil }
+        checks += 1
+        guard let (numbers, count) = image(of: life) else {
+            found(
+                1,
+                "\(life.host.name), \(when): its log cannot be read from \(machine.header.tailID) to \(machine.written)"
+            )
+            return nil
+        }
+        guard count <= line.count else {
+            found(1, "\(life.host.name), \(when): holds \(count) writes, \(line.host) took \(line.count)")
+            return nil
+        }
+        let wanted = expected(line, count)
+        guard numbers != wanted else { return numbers }
+        let place = numbers.indices.first { numbers[$0] != wanted[$0] } ?? 0
+        let fits = (0...line.count).reversed().first { expected(line, $0) == numbers }
+        let role = machine.header.isPrimary ? "Primary" : "Secondary"
+        found(
+            1,
+            "\(life.host.name) (\(role)), \(when): after \(count) writes of \(line.host) sector \(place) holds write "
+                + "\(text(numbers[place])), not \(text(wanted[place])); "
+                + (fits.map { "it is the image after \($0)" } ?? "it is no image at all")
+        )
+        return nil
+    }
+
+    private func text(_ number: UInt32) -> String { number == Sectors.garbage ? "garbage" : "\(number)" }
+
+    /// Nobody follows a Primary while it holds a write outside the Primary's history.
+    func checkFollowers() {
+        for primary in hosts {
+            guard let life = primary.life, life.node.machine.isOpen, let line = line(of: life) else { continue }
+            for host in hosts where host !== primary {
+                guard let other = host.life, let attach = other.node.machine.following.attach,
+                    life.node.machine.header.links.contains(where: { $0.attachID == attach }),
+                    other.node.machine.header.targetJob == nil, let theirs = self.line(of: other)
+                else { continue }
+                let count = Int(other.node.machine.dataCount)
+                if theirs.common(with: line, count: count) < min(count, theirs.count) {
+                    found(
+                        8,
+                        "\(host.name) follows \(primary.name) and holds \(count) writes of \(theirs.host) beyond it"
+                    )
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,187 @@
+import HomewardAdministration
+import HomewardCore
+
+/// The application: writes, flushes and reads on whichever host is the open Primary, and remembers what it was told.
+final class Application {
+    private let world: World
+    private let model: Model
+    private let volumeSectors: Int
+    var isWanted = false
+    /// Stopped for good: the end is judged.
+    var isOver = false
+    /// Mean time between requests.
+    var pace: UInt64
+    private var session: (life: Life, number: UInt64)?
+    private var outstanding = 0
+    private var nextSession: UInt64 = 1
+    private(set) var requests = 0
+
+    init(world: World, model: Model, pace: UInt64) {
+        self.world = world
+        self.model = model
+        self.pace = pace
+        volumeSectors = model.sectorsPerVolume
+    }
+
+    /// The host on which it has the volumes open.
+    var host: SimulatedHost? { session?.life.isCurrent == true ? session?.life.host : nil }
+
+    func run() {
+        if let open = session, !open.life.isCurrent {
+            session = nil
+            outstanding = 0
+        }
+        if session == nil, isWanted, !isOver { open() }
+        if session != nil, isWanted, !isOver, outstanding < 6 { act() }
+        let burst = world.chance(70)
+        world.after(burst ? world.pick(20_000...pace) : world.pick(pace...pace * 12)) { [self] in run() }
+    }
+
+    private func open() {
+        guard let host = model.hosts.first(where: { $0.life?.node.machine.isOpen == true }), let life = host.life else {
+            return
+        }
+        let number = nextSession
+        nextSession += 1
+        var opened = false
+        life.step { node, _ in
+            do throws(Refusal) {
+                let holder = SessionHolder(process: nil, label: "application")
+                try node.openSession(id: number, volume: 0, readOnly: false, holder: holder)
+                opened = true
+            } catch {
+                return
+            }
+        }
+        if opened { session = (life, number) }
+    }
+
+    /// Closes the volumes.
+    func close() {
+        guard let open = session else { return }
+        session = nil
+        outstanding = 0
+        guard open.life.isCurrent else { return }
+        open.life.step { node, _ in node.closeSession(id: open.number) }
+    }
+
+    private func act() {
+        guard let life = session?.life, life.isCurrent else { return }
+        switch world.pick(0...99) {
+        case 0..<64: write(life, durably: world.chance(12), zero: nil)
+        case 64..<72: write(life, durably: false, zero: .zeroes)
+        case 72..<76: write(life, durably: false, zero: .trim)
+        case 76..<88: flush(life)
+        default: read(life)
+        }
+    }
+
+    private func write(_ life: Life, durably: Bool, zero: RecordKind?) {
+        let count = world.chance(80) ? world.pick(1...8) : world.pick(8...24)
+        let volume = world.pick(0...1)
+        let sector = world.pick(0...volumeSectors - count)
+        let number = zero == nil ? model.freshNumber() : 0
+        let token = life.nextToken
+        var bytes: [UInt8] = []
+        if zero == nil {
+            bytes.reserveCapacity(count * Sectors.bytes)
+            for index in 0..<count { Sectors.fill(&bytes, number: number, volume: volume, sector: sector + index) }
+        }
+        let request = ApplicationWrite(
+            kind: zero ?? .write,
+            volume: UInt32(volume),
+            offset: UInt64(sector * Sectors.bytes),
+            length: UInt64(count * Sectors.bytes),
+            durably: durably,
+            pieces: zero == nil
+                ? [(PayloadReference(buffer: Life.buffer(of: token), offset: 0, count: bytes.count), checksum(bytes))]
+                : [],
+            token: token
+        )
+        var admission = Admission.wait
+        guard let line = model.line(of: life) else { return }
+        life.step { [world] node, effects in
+            admission = node.admit(request, wallTime: world.wall, now: world.instant, into: &effects)
+            guard admission == .accepted else { return }
+            life.nextToken += 1
+            life.payloads[Life.buffer(of: token)] = bytes
+            let write = ModelWrite(
+                number: number,
+                volume: volume,
+                sector: sector,
+                count: count,
+                id: node.machine.end.value
+            )
+            line.writes.append(write)
+            let count = line.count
+            life.replies[token] = { [weak self] failure in
+                self?.outstanding -= 1
+                guard failure == nil else { return }
+                line.acknowledged = max(line.acknowledged, count)
+                if durably { line.promised = max(line.promised, count) }
+            }
+        }
+        requests += 1
+        if admission == .accepted { outstanding += 1 }
+    }
+
+    private func flush(_ life: Life) {
+        let token = life.nextToken
+        guard let line = model.line(of: life) else { return }
+        let promise = line.acknowledged
+        outstanding += 1
+        life.step { node, effects in
+            life.nextToken += 1
+            life.replies[token] = { [weak self] failure in
+                self?.outstanding -= 1
+                if failure == nil { line.promised = max(line.promised, promise) }
+            }
+            if node.flush(token: token, into: &effects) != .accepted {
+                life.replies[token] = nil
+                self.outstanding -= 1
+            }
+        }
+    }
+
+    /// Reads what is pending through the log, and compares.
+    private func read(_ life: Life) {
+        guard let line = model.line(of: life), !life.host.fuse.blown else { return }
+        let count = world.pick(1...16)
+        let volume = world.pick(0...1)
+        let sector = world.pick(0...volumeSectors - count)
+        let offset = UInt64(sector * Sectors.bytes)
+        let machine = life.node.machine
+        let written = machine.written.value
+        do throws(Refusal) {
+            var bytes = try life.host.volumes[volume].bytes(at: offset, count: count * Sectors.bytes)
+            for piece in machine.overlay(volume: UInt32(volume), offset: offset, length: UInt64(bytes.count)) {
+                let start = Int(piece.offset - offset)
+                let source = try piece.source.map { position throws(Refusal) in
+                    try life.host.ring.bytes(at: position, count: Int(piece.length))
+                }
+                bytes.replaceSubrange(
+                    start..<start + Int(piece.length),
+                    with: source ?? [UInt8](repeating: 0, count: Int(piece.length))
+                )
+            }
+            let own = line.writes.count { $0.id <= written }
+            let wanted = model.expected(line, line.fork + own)
+            bytes.withUnsafeBytes { raw in
+                for index in 0..<count {
+                    let place = UnsafeRawBufferPointer(
+                        rebasing: raw[index * Sectors.bytes..<(index + 1) * Sectors.bytes]
+                    )
+                    let number = Sectors.read(place, volume: volume, sector: sector + index)
+                    let expected = wanted[volume * volumeSectors + sector + index]
+                    if number != expected {
+                        world.found(
+                            "\(life.host.name): a read gave write \(number) where \(expected) was the last written"
+                        )
+                    }
+                }
+            }
+        } catch {
+            life.host.deviceFailed(error)
+        }
+    }
+}

@@ -1,0 +1,129 @@
+import HomewardAdministration
+import HomewardCore
+
+/// What goes wrong: processes and hosts that die, links that are cut, at any moment and within any device call.
+final class Chaos {
+    private let world: World
+    private let network: SimulatedNetwork
+    private let hosts: [SimulatedHost]
+    private let ends: UInt64
+    private let interval: ClosedRange<UInt64>
+
+    init(world: World, network: SimulatedNetwork, hosts: [SimulatedHost], ends: UInt64, interval: ClosedRange<UInt64>) {
+        self.world = world
+        self.network = network
+        self.hosts = hosts
+        self.ends = ends
+        self.interval = interval
+        for host in hosts {
+            host.onDeath = { [unowned self, unowned host] in comeBack(host) }
+        }
+    }
+
+    func run() {
+        world.after(world.milliseconds(interval)) { [self] in
+            guard world.now < ends else { return }
+            strike()
+            run()
+        }
+    }
+
+    private var isOver: Bool { world.now >= ends }
+
+    /// The host starts again some time after it died.
+    func comeBack(_ host: SimulatedHost) {
+        let pause = isOver || world.chance(70) ? world.milliseconds(50...2_000) : world.milliseconds(2_000...9_000)
+        world.after(pause) { [self] in
+            if !isOver, world.chance(10) {
+                // It dies again while it recovers.
+                host.fuseLosesPower = world.chance(60)
+                host.fuse.callsLeft = world.pick(0...6)
+            }
+            host.start()
+        }
+    }
+
+    /// A verb was typed: now and then somebody dies, or is cut off, before it has ended.
+    func verbTyped(_ life: Life) {
+        guard !isOver, world.chance(12) else { return }
+        let host = world.chance(60) ? life.host : hosts[world.pick(0...hosts.count - 1)]
+        switch world.pick(0...5) {
+        case 0...2:
+            guard host.life != nil else { return }
+            host.fuseLosesPower = world.chance(60)
+            host.fuse.callsLeft = world.pick(0...14)
+        case 3: world.after(world.pick(100_000...9_000_000)) { [self] in crash(host, power: world.chance(50)) }
+        case 4: world.after(world.pick(100_000...9_000_000)) { [self] in
+                partition(host.index, (host.index + world.pick(1...2)) % 3)
+            }
+        default: world.after(world.pick(100_000...9_000_000)) { [self] in
+                network.cut(host.index, (host.index + world.pick(1...2)) % 3)
+                world.disasters += 1
+            }
+        }
+    }
+
+    private func strike() {
+        // The Primary is where most of the decisions are.
+        let primaries = hosts.filter { $0.life?.node.machine.header.isPrimary == true }
+        let host =
+            world.chance(50) && !primaries.isEmpty
+            ? primaries[world.pick(0...primaries.count - 1)] : hosts[world.pick(0...hosts.count - 1)]
+        switch world.pick(0...99) {
+        case 0..<16: crash(host, power: false)
+        case 16..<35: crash(host, power: true)
+        case 35..<38: for host in hosts where world.chance(70) { crash(host, power: world.chance(60)) }
+        case 38..<62:
+            // Within one of its next device calls.
+            guard host.life != nil else { return }
+            host.fuseLosesPower = world.chance(60)
+            host.fuse.callsLeft = world.pick(0...40)
+            world.trace("\(host.name): dies \(host.fuse.callsLeft ?? 0) device calls from now")
+        case 62..<72:
+            network.cut(host.index, (host.index + world.pick(1...2)) % 3)
+            world.disasters += 1
+            world.after(world.milliseconds(0...200)) { [self] in network.connectAll() }
+        case 72..<90: partition(host.index, (host.index + world.pick(1...2)) % 3)
+        case 90..<95:
+            partition(host.index, (host.index + 1) % 3)
+            partition(host.index, (host.index + 2) % 3)
+        default: stopInOrder(host)
+        }
+    }
+
+    private func crash(_ host: SimulatedHost, power: Bool) {
+        guard host.life != nil else { return }
+        host.crash(power: power)
+        comeBack(host)
+    }
+
+    private func partition(_ a: Int, _ b: Int) {
+        guard !network.isBlocked(a, b) else { return }
+        world.disasters += 1
+        world.trace("partition \(hosts[a].name) \(hosts[b].name)")
+        network.block(a, b)
+        world.after(world.chance(60) ? world.milliseconds(100...3_000) : world.milliseconds(3_000...9_000)) { [self] in
+            network.unblock(a, b)
+            world.disasters += 1
+            network.connectAll()
+        }
+    }
+
+    private func stopInOrder(_ host: SimulatedHost) {
+        guard let life = host.life else { return }
+        world.trace("\(host.name): is asked to stop")
+        life.request(.prepareShutdown) { [self] result in
+            world.trace("\(host.name): \(result)")
+            world.after(10_000) { [self] in
+                guard host.life === life else { return }
+                host.crash(power: world.chance(30))
+                comeBack(host)
+            }
+        }
+        // Whoever stops a daemon that does not end kills it.
+        world.after(15_000_000_000) { [self] in
+            guard host.life === life, world.finding == nil else { return }
+            crash(host, power: false)
+        }
+    }
+}

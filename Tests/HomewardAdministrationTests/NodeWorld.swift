@@ -1,0 +1,279 @@
+import HomewardAdministration
+import HomewardCore
+
+/// A disk of bytes in memory, for the log that a node is made from.
+final class MemoryDisk: BlockDevice, @unchecked Sendable {
+    let size: UInt64
+    let name = "memory"
+    private var content: [UInt8]
+
+    init(size: Int) {
+        self.size = UInt64(size)
+        content = [UInt8](repeating: 0, count: size)
+    }
+
+    func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(Refusal) {
+        buffer.copyBytes(from: content[Int(offset)..<Int(offset) + buffer.count])
+    }
+
+    func write(at offset: UInt64, _ pieces: [UnsafeRawBufferPointer]) throws(Refusal) {
+        var place = Int(offset)
+        for piece in pieces {
+            content.replaceSubrange(place..<place + piece.count, with: piece)
+            place += piece.count
+        }
+    }
+
+    func zero(at offset: UInt64, length: UInt64) throws(Refusal) {
+        content.replaceSubrange(Int(offset)..<Int(offset + length), with: repeatElement(0, count: Int(length)))
+    }
+
+    func synchronize() throws(Refusal) {}
+    func isHole(at offset: UInt64, length: UInt64) -> Bool { false }
+}
+
+/// Three hosts of one RDS without disks, sockets or a clock: lanes are answered at once, messages carried by hand.
+struct NodeWorld {
+    static let names = ["london", "seattle", "dublin"]
+    static let ids = (1...3).map { Identity(high: UInt64($0), low: 7) }
+    static let rvg = Identity(high: 9, low: 9)
+
+    var nodes: [RVGNode] = []
+    var now = Instant(nanoseconds: 1_000_000_000)
+    var answers: [UInt64: Result<RVGAnswer, Refusal>] = [:]
+    /// Session of each pair that is connected, by the two positions.
+    private var sessions: [Set<Int>: UInt64] = [:]
+    private var nextNumber: UInt64 = 1
+    /// Hosts whose messages stay on the way.
+    var mute: Set<Int> = []
+    private var mail: [(from: Int, to: Int, session: UInt64, message: PeerMessage)] = []
+
+    init() throws {
+        for position in NodeWorld.names.indices { nodes.append(try NodeWorld.makeNode(position)) }
+        for (left, right) in [(0, 1), (0, 2), (1, 2)] { connect(left, right) }
+        pass(milliseconds: 5_000)
+    }
+
+    private static func makeNode(_ position: Int) throws -> RVGNode {
+        var limits = Limits()
+        limits.headerCopyBytes = 16 << 10
+        var generator = SeededGenerator(seed: UInt64(position) + 1)
+        let links = ids.indices.filter { $0 != position }.map {
+            LinkRecord(peer: ids[$0], peerName: names[$0], peerDiskGroup: "hrdg", peerRVG: "r")
+        }
+        var header = RVGHeader.newSecondary(rvg: rvg, host: ids[position], of: ids[0], members: links)
+        if position == 0 {
+            header = RVGHeader.newPrimary(rvg: rvg, host: ids[0], hostName: names[0], generator: &generator)
+            header.links = links
+        }
+        let disk = MemoryDisk(size: 1 << 20)
+        try LogRecovery.format(device: disk, format: limits.headerFormat, header: header)
+        let recovered = try LogRecovery(device: disk, format: limits.headerFormat).recover()
+        let machine = RVGMachine(
+            recovered: recovered,
+            capacity: LogRing(device: disk, format: limits.headerFormat).capacity,
+            volumes: [VolumeShape(name: "dv01", size: 1 << 20)],
+            hostName: names[position],
+            diskGroup: "hrdg",
+            name: "r",
+            limits: limits,
+            seed: UInt64(position) + 77
+        )
+        return RVGNode(machine: machine)
+    }
+
+    // MARK: Sessions
+
+    mutating func connect(_ left: Int, _ right: Int) {
+        let session = number()
+        sessions[[left, right]] = session
+        for (own, other) in [(left, right), (right, left)] {
+            let now = now
+            drive(own) { machine, core in
+                machine.peerConnected(
+                    NodeWorld.ids[other],
+                    name: NodeWorld.names[other],
+                    session: session,
+                    now: now,
+                    into: &core
+                )
+            }
+        }
+    }
+
+    mutating func cut(_ left: Int, _ right: Int) {
+        guard let session = sessions.removeValue(forKey: [left, right]) else { return }
+        mail.removeAll { $0.session == session }
+        for (own, other) in [(left, right), (right, left)] {
+            var effects = NodeEffects()
+            nodes[own].sessionEnded(
+                NodeWorld.ids[other],
+                session: session,
+                reason: "cut",
+                now: now,
+                wallTime: 1,
+                into: &effects
+            )
+            take(effects, of: own)
+        }
+    }
+
+    // MARK: Requests
+
+    /// Asks and gives the token under which ``answers`` will have the end; time does not pass.
+    mutating func ask(_ request: RVGRequest, on host: Int) -> UInt64 {
+        let token = number()
+        var effects = NodeEffects()
+        nodes[host].request(request, token: token, now: now, wallTime: 1, into: &effects)
+        take(effects, of: host)
+        return token
+    }
+
+    /// Asks and lets time pass until it is answered, a minute at most.
+    mutating func perform(_ request: RVGRequest, on host: Int) -> Result<RVGAnswer, Refusal>? {
+        let token = ask(request, on: host)
+        for _ in 0..<600 where answers[token] == nil { pass(milliseconds: 100) }
+        return answers[token]
+    }
+
+    mutating func write(on host: Int) {
+        var effects = NodeEffects()
+        let write = ApplicationWrite(
+            kind: .zeroes,
+            volume: 0,
+            offset: 0,
+            length: 4096,
+            durably: true,
+            pieces: [],
+            token: number()
+        )
+        _ = nodes[host].admit(write, wallTime: 1, now: now, into: &effects)
+        take(effects, of: host)
+    }
+
+    // MARK: Time
+
+    mutating func pass(milliseconds: UInt64) {
+        let end = now.advanced(byMilliseconds: milliseconds)
+        while now < end {
+            now = now.advanced(byMilliseconds: 100)
+            for host in nodes.indices {
+                let now = now
+                drive(host) { machine, core in machine.tick(now: now, wallTime: 1, into: &core) }
+            }
+            settle()
+        }
+    }
+
+    /// Answers lanes and carries mail until nothing moves.
+    mutating func settle() {
+        for _ in 0..<10_000 {
+            var moved = false
+            for host in nodes.indices where drain(host) { moved = true }
+            while let position = mail.firstIndex(where: { !mute.contains($0.from) }) {
+                deliver(mail.remove(at: position))
+                moved = true
+            }
+            if !moved { return }
+        }
+        preconditionFailure("the world does not come to rest")
+    }
+
+    private mutating func drain(_ host: Int) -> Bool {
+        var moved = false
+        let now = now
+        while let batch = nodes[host].nextLogBatch() {
+            drive(host) { $0.logWritten(batch, now: now, into: &$1) }
+            moved = true
+        }
+        while nodes[host].nextLogSync(now: now) != nil {
+            drive(host) { $0.logSynced(now: now, into: &$1) }
+            moved = true
+        }
+        while nodes[host].nextHeader(now: now) != nil {
+            drive(host) { $0.headerWritten(now: now, into: &$1) }
+            moved = true
+        }
+        while let batch = nodes[host].nextApplyBatch() {
+            drive(host) { $0.replayedBatch(batch, now: now, into: &$1) }
+            moved = true
+        }
+        let generation = nodes[host].machine.volumeGeneration
+        if nodes[host].nextVolumeSync() != nil {
+            drive(host) { $0.volumesSynced(generation: generation, now: now, into: &$1) }
+            moved = true
+        }
+        return post(host) || moved
+    }
+
+    private mutating func post(_ host: Int) -> Bool {
+        var effects = NodeEffects()
+        let (messages, records) = nodes[host].pullForPeers(now: now, into: &effects) { _ in true }
+        for message in messages { mail(host, message.peer, message.session, message.message) }
+        for departure in records {
+            let sent = departure.records.map { SentRecord(record: $0, payload: []) }
+            let message = ReplicationMessage.records(
+                departure.attach,
+                epoch: departure.epoch,
+                durable: departure.durable,
+                sent
+            )
+            mail(host, departure.peer, departure.session, .replication(message))
+        }
+        take(effects, of: host)
+        return !messages.isEmpty || !records.isEmpty
+    }
+
+    private mutating func mail(_ from: Int, _ peer: HostID, _ session: UInt64, _ message: PeerMessage) {
+        guard let to = NodeWorld.ids.firstIndex(of: peer), sessions[[from, to]] == session else { return }
+        mail.append((from, to, session, message))
+    }
+
+    private mutating func deliver(_ letter: (from: Int, to: Int, session: UInt64, message: PeerMessage)) {
+        var effects = NodeEffects()
+        nodes[letter.to].received(
+            letter.message,
+            from: NodeWorld.ids[letter.from],
+            session: letter.session,
+            now: now,
+            wallTime: 1,
+            into: &effects
+        ) { _ in .none }
+        take(effects, of: letter.to)
+    }
+
+    // MARK: Steps
+
+    private mutating func drive(_ host: Int, _ body: (inout RVGMachine, inout Effects) -> Void) {
+        var effects = NodeEffects()
+        nodes[host].step(now: now, wallTime: 1, into: &effects, body)
+        take(effects, of: host)
+    }
+
+    private mutating func take(_ effects: NodeEffects, of host: Int) {
+        for answer in effects.answers { answers[answer.token] = answer.result }
+        for task in effects.tasks {
+            var more = NodeEffects()
+            nodes[host].taskDone(task.id, NodeWorld.result(task.work), now: now, wallTime: 1, into: &more)
+            take(more, of: host)
+        }
+    }
+
+    /// All volumes hold zeroes.
+    private static func result(_ work: NodeTask.Work) -> TaskResult {
+        let hash = BlockHash(high: 1, low: 1)
+        switch work {
+        case .salvage: return .salvaged(path: "/salvage")
+        case .hash(let ranges, _): return .hashes(ranges.map { _ in hash })
+        case .read: return .block(bytes: [], hash: hash)
+        case .compare: return .differing([])
+        case .write, .synchronizeVolumes: return .done
+        case .readCursor: return .cursor(nil)
+        }
+    }
+
+    private mutating func number() -> UInt64 {
+        defer { nextNumber += 1 }
+        return nextNumber
+    }
+}

@@ -1,0 +1,76 @@
+import HomewardCLI
+import HomewardCore
+import Testing
+
+/// Pages whose console blocks a reader may type.
+private let pages = [
+    "README.md", "Tests/README.md", "scripts/README.md",
+    "Sources/HomewardCore/HomewardCore.docc/Operations.md",
+    "Sources/HomewardCore/HomewardCore.docc/Synchronization.md",
+    "Sources/HomewardCore/HomewardCore.docc/Lineage.md",
+]
+
+@Suite(.timeLimit(.minutes(1)))
+struct ReadmeTests {
+    @Test("every command that a page shows is one that the program understands", arguments: pages)
+    func commandsAreKnown(_ page: String) throws {
+        for command in FencedBlock.all(in: try Repository.text(page)).flatMap(\.commands) {
+            var words = Self.words(command)
+            // What the shell would have taken off before.
+            while let first = words.first, first.contains("="), !first.hasPrefix("-") { words.removeFirst() }
+            let program = words.removeFirst()
+            let name = program.split(separator: "/").last.map(String.init) ?? program
+            if program.hasPrefix("scripts/") {
+                #expect(Repository.exists(program), "\(page): \(command)")
+            } else if name == "homeward" {
+                #expect(HomewardCommand.misunderstanding(of: words) == nil, "\(page): \(command)")
+            } else if VVRLanguage.named(name) != nil {
+                #expect(HomewardCommand.misunderstanding(of: [name] + words) == nil, "\(page): \(command)")
+            }
+        }
+    }
+
+    @Test("the test of the pages can tell a command that does not exist")
+    func wrongCommandsAreFound() {
+        #expect(HomewardCommand.misunderstanding(of: ["lab", "upp"])?.code == .usage)
+        #expect(HomewardCommand.misunderstanding(of: ["vradmin", "-g", "hrdg", "makesecc", "hr_rvg"])?.code == .usage)
+        #expect(HomewardCommand.misunderstanding(of: ["repl"])?.code == .notBuiltYet)
+    }
+
+    @Test("what the demo is shown to print fits a screen of 40 lines and 100 columns")
+    func demoFitsAScreen() throws {
+        let blocks = FencedBlock.all(in: try Repository.text("README.md"))
+        let demo = try #require(blocks.first { $0.commands.first == "scripts/demo" })
+        #expect(demo.lines.count <= 41, "one line more than it prints: the command itself")
+        #expect(demo.lines.allSatisfy { $0.count <= 100 })
+        #expect(demo.lines.contains { $0.contains("identical on seattle, london, tokyo") })
+    }
+
+    @Test("the configuration that README shows is one that the daemon accepts")
+    func configurationIsAccepted() throws {
+        let lua = FencedBlock.all(in: try Repository.text("README.md")).filter { $0.language == "lua" }
+        #expect(!lua.isEmpty)
+        for block in lua {
+            let source = Array(block.lines.joined(separator: "\n").utf8)
+            #expect(throws: Never.self) {
+                try HostConfiguration.parse(source: source, path: "/etc/homeward/host.lua")
+            }
+        }
+    }
+
+    @Test("no link of a page leads to a file that is not there", arguments: pages + ["Sources/README.md"])
+    func linksLeadSomewhere(_ page: String) throws {
+        let folder = page.split(separator: "/").dropLast().joined(separator: "/")
+        for link in try Repository.text(page).matches(of: /\]\(([^)#\s]+)/) {
+            let target = String(link.output.1)
+            guard !target.hasPrefix("http"), !target.hasPrefix("doc:") else { continue }
+            #expect(Repository.exists(folder.isEmpty ? target : "\(folder)/\(target)"), "\(page): \(target)")
+        }
+    }
+
+    /// The words of the first command of a line, as far as the pages use the shell's language.
+    private static func words(_ line: String) -> [String] {
+        let words = line.split(separator: " ").map(String.init)
+        return Array(words.prefix { !["|", "&", "&&", ">", ";", "#"].contains($0) })
+    }
+}
