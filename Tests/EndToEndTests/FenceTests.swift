@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 extension EndToEnd {
-    @Suite("Primaries that come back")
+    @Suite("Primaries that come back", .enabled(if: installed("qemu-io"), "qemu-io is not installed"))
     struct Fences {
         private func isPrimaryPrimary(_ lab: TestLab, asSeenOn host: String) throws -> Bool {
             try lab.run("vradmin -g hrdg -l printrvg hr_rvg", on: host).out.contains("Primary-Primary")

@@ -58,6 +58,13 @@ final class Program {
     }
 }
 
+/// Whether tools of the system are there: what a suite is enabled by.
+func installed(_ names: String...) -> Bool {
+    names.allSatisfy { name in
+        ["/usr/bin/", "/usr/sbin/"].contains { FileManager.default.isExecutableFile(atPath: $0 + name) }
+    }
+}
+
 /// A tool of the system; nil when it is not installed.
 func tool(_ name: String, _ arguments: [String], seconds: Double = 60) throws -> Output? {
     guard let path = ["/usr/bin/", "/usr/sbin/"].map({ $0 + name }).first(where: FileManager.default.isExecutableFile)

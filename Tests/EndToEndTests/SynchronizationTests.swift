@@ -2,7 +2,10 @@ import Foundation
 import Testing
 
 extension EndToEnd {
-    @Suite("Synchronizations that meet trouble")
+    @Suite(
+        "Synchronizations that meet trouble",
+        .enabled(if: installed("qemu-io", "nbdcopy"), "qemu-io or nbdcopy is not installed")
+    )
     struct Synchronizations {
         /// Stops replication to london and makes 12 MiB of hr_dv01 differ.
         private func part(_ lab: TestLab, seed: UInt64) throws {
