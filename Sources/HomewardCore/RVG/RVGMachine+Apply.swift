@@ -5,7 +5,11 @@ extension RVGMachine {
     /// Up to where records may be carried out on the volumes: only what is durable here, and on a Secondary only what its
     /// Primary has durable too, in a session of now.
     package var applyLimit: UpdateID {
-        if header.isPrimary { return durable }
+        if header.isPrimary {
+            // A role taken and not yet durable may still be lost: what it would apply could then not be taken back.
+            if case .opening(let generation) = gate, persistedGeneration < generation { return replayed }
+            return durable
+        }
         guard header.targetJob == nil else { return replayed }
         guard let known = following.provenDurable else { return replayed }
         return min(durable, known)

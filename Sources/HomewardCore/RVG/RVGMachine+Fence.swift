@@ -130,6 +130,7 @@ extension RVGMachine {
         guard case .opening(let generation) = gate, persistedGeneration >= generation, header.isPrimary else { return }
         appendRoleRecord(now: now, into: &effects)
         gate = nil
+        effects.wake.insert(.apply)
         contactDirty = true
         effects.admissionChanged = true
         effects.note("\(objectName): open as Primary in epoch \(header.lineage.history.current?.number ?? 0)")

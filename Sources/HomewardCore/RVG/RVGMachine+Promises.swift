@@ -35,7 +35,9 @@ extension RVGMachine {
                     becomePrimaryByMigrate(from: host, epoch, at: firstID, under: attach, now: now, into: &effects)
                 } else {
                     header.lineage.forget(epoch.id)
-                    if contact.lineage.history.contains(epoch.id) { header.lineage.noteAbandoned(epoch.id) }
+                    // Never to be opened now. Whoever heard of it, as the one that had committed it may have, must not
+                    // take it for a rival.
+                    header.lineage.noteAbandoned(epoch.id)
                 }
             }
         }

@@ -231,7 +231,7 @@ extension RVGMachine {
             "\(header.links[link].name) is synchronous=fail and was lost; the write is in the log",
             hint: "reconnect \(header.links[link].peerName), or set synchronous=override"
         )
-        for token in waiters.drain() { effects.replies.append(.init(token: token, failure: .protection(refused))) }
+        waiters.fail(with: .protection(refused), written: written, into: &effects.replies)
     }
 
     /// The other end says that it is not attached under this attachment.

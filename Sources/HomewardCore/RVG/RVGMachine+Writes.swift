@@ -213,6 +213,7 @@ extension RVGMachine {
     /// Answers the requests whose position has been reached: here, and on the links that are in synchronous mode.
     package mutating func releaseReplies(_ effects: inout Effects) {
         guard !waiters.isEmpty else { return }
+        waiters.releaseFailed(written: written, into: &effects.replies)
         // Whoever waits for a link that was dropped is released only after the header says so.
         if !isSettledOnDisk, header.links.contains(where: { $0.settings.synchronous != .off }) { return }
         var plain = written
@@ -230,7 +231,7 @@ extension RVGMachine {
     /// Fails everything that waits: the host gave its role up, or was fenced.
     package mutating func failWaiters(_ effects: inout Effects) {
         guard let closed = closedBecause else { return }
-        for token in waiters.drain() { effects.replies.append(.init(token: token, failure: .closed(closed))) }
+        waiters.fail(with: .closed(closed), written: written, into: &effects.replies)
         effects.admissionChanged = true
     }
 

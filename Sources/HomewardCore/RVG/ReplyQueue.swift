@@ -10,7 +10,10 @@ package struct ReplyQueue: Sendable {
     private var plain: Deque<Waiter> = []
     private var durable: Deque<Waiter> = []
 
-    var isEmpty: Bool { plain.isEmpty && durable.isEmpty }
+    /// Those that have failed already, and whose bytes the log lane still needs.
+    private var failing: Deque<(waiter: Waiter, failure: WriteFailure)> = []
+
+    var isEmpty: Bool { plain.isEmpty && durable.isEmpty && failing.isEmpty }
     /// The id that the last durable waiter needs.
     var durableNeeded: UpdateID? { durable.last?.id }
     var count: Int { plain.count + durable.count }
@@ -29,11 +32,29 @@ package struct ReplyQueue: Sendable {
         while let first = durable.first, first.id <= durableThrough { tokens.append(durable.removeFirst().token) }
     }
 
+    /// Fails everything that waits. A reply gives the application its memory back, so one whose record is not written yet
+    /// is held until it is: else the log would be written from memory that holds something else by then.
+    mutating func fail(with failure: WriteFailure, written: UpdateID, into replies: inout [Effects.Reply]) {
+        let waiting = (Array(plain) + Array(durable)).sorted { $0.id < $1.id }
+        plain.removeAll()
+        durable.removeAll()
+        for waiter in waiting { failing.append((waiter, failure)) }
+        releaseFailed(written: written, into: &replies)
+    }
+
+    mutating func releaseFailed(written: UpdateID, into replies: inout [Effects.Reply]) {
+        while let first = failing.first, first.waiter.id <= written {
+            failing.removeFirst()
+            replies.append(Effects.Reply(token: first.waiter.token, failure: first.failure))
+        }
+    }
+
     mutating func drain() -> [UInt64] {
         defer {
             plain.removeAll()
             durable.removeAll()
+            failing.removeAll()
         }
-        return plain.map(\.token) + durable.map(\.token)
+        return plain.map(\.token) + durable.map(\.token) + failing.map(\.waiter.token)
     }
 }

@@ -231,6 +231,8 @@ final class Model {
             let isHere = { (place: UInt64) in
                 number(place, 4) == 0x4352_5748 && number(place + 24, 8) == next && number(place + 32, 8) == place
                     && number(place + 16, 8) == epoch
+                    && Castagnoli.sum((0..<number(place + 96, 4)).map { byte(place + 104 + $0) })
+                        == UInt32(number(place + 44, 4))
             }
             if !isHere(position) { position = (position + 4095) / 4096 * 4096 }
             guard isHere(position) else { return nil }
