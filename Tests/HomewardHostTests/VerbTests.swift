@@ -143,6 +143,7 @@ struct VerbTests {
             try await trio.write("london", at: 4096, 2)
             let took = try await trio.done("seattle", .takeover(rvg, force: false))
             #expect(took.takeover?.oldPrimary == "london" && took.takeover?.lostAtLeast == 0)
+            #expect(took.takeover?.lastHeardID != nil)
             #expect(try await trio.done("seattle", .takeover(rvg, force: false)).already)
             try await trio.write("seattle", at: 8192, 3)
             try await trio.partition("london", "seattle", false)

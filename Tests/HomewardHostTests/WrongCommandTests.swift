@@ -71,8 +71,11 @@ struct WrongCommandTests {
             try await trio.upToDate("london", "seattle")
             for (host, line, code) in wrong {
                 let before = try await state(trio)
-                let (exit, out) = await run(line + " --json", on: try trio.engine(host))
+                let (exit, out, _) = await run(line + " --json", on: try trio.engine(host))
                 #expect(exit == (code == .usage ? 2 : 1), "\(line)")
+                let (same, silence, words) = await run(line, on: try trio.engine(host))
+                #expect(same == exit && silence.isEmpty, "\(line)")
+                #expect(words.contains("[\(code.rawValue)]") && words.contains("\n  hint: "), "\(line): \(words)")
                 let parsed = try? JSONSerialization.jsonObject(with: Data(out.utf8)) as? [String: Any]
                 guard let error = parsed?["error"] as? [String: Any] else {
                     Issue.record("\(line): no error in \(out)")
@@ -89,13 +92,38 @@ struct WrongCommandTests {
         }
     }
 
-    private func run(_ line: String, on engine: HostEngine) async -> (Int32, String) {
+    @Test("vxrvg and vxrlink print what the RVG has")
+    func views() async throws {
+        try await Trio.run { trio in
+            try await trio.makeSet()
+            try await trio.startReplication()
+            try await trio.done("london", .checkStart(Trio.rvg, name: "cp"))
+            let london = try trio.engine("london")
+            for (line, part) in [
+                ("vxrvg -g hrdg getdatavols hr_rvg", "dv01 dv02"),
+                ("vxrvg -g hrdg -1 getdatavols hr_rvg", "dv01\ndv02"),
+                ("vxrvg -g hrdg getrlinks hr_rvg", "rlk_seattle_hr_rvg"), ("vxrvg -g hrdg cplist hr_rvg", "cp"),
+                ("vxrlink -g hrdg status rlk_seattle_hr_rvg", "rlk_seattle_hr_rvg"),
+                ("vradmin -g hrdg printrvg hr_rvg", "seattle"), ("vradmin -g hrdg -l repstatus hr_rvg", "seattle"),
+                ("status", "london"),
+            ] {
+                let (exit, out, notes) = await run(line, on: london)
+                #expect(exit == 0 && out.contains(part), "\(line): \(out) \(notes)")
+            }
+        }
+    }
+
+    private func run(_ line: String, on engine: HostEngine) async -> (Int32, String, String) {
         let said = Mutex<[String]>([])
-        let console = Console(out: { line in said.withLock { $0.append(line) } }, note: { _ in })
+        let noted = Mutex<[String]>([])
+        let console = Console(
+            out: { line in said.withLock { $0.append(line) } },
+            note: { line in noted.withLock { $0.append(line) } }
+        )
         let code = await HomewardCommand.run(line.split(separator: " ").map(String.init), console: console) { _ in
             { _, _ in Connection(handler: engine, host: nil) {} }
         }
-        return (code, said.withLock { $0.joined(separator: "\n") })
+        return (code, said.withLock { $0.joined(separator: "\n") }, noted.withLock { $0.joined(separator: "\n") })
     }
 
     /// What an operator can set, of all hosts, without what moves by itself.

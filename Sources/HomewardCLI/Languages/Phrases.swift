@@ -11,7 +11,10 @@ extension Words {
     /// The object in the operator's words.
     var objectName: String { object(operands.first ?? verb) }
 
-    func usage(_ message: String) -> Refusal { Refusal(.usage, "\(language) \(verb)", message, hint: "") }
+    /// The language puts the verb's synopsis in place of the hint.
+    func usage(_ message: String) -> Refusal {
+        Refusal(.usage, "\(language) \(verb)", message, hint: "\(language) help \(verb)")
+    }
 
     func notBuilt(_ what: String, hint: String) -> Refusal {
         Refusal(.notBuiltYet, objectName, "\(what) is not built in this release", hint: hint)
