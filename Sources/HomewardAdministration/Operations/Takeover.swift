@@ -348,12 +348,14 @@ extension RVGNode {
             )
         }
         if dataCount != .max,
-            let doubt = machine.header.pending.first(where: { if case .migrate = $0 { $0.peer != host } else { false } })
+            let doubt = machine.header.pending.first(where: { if case .migrate = $0 { $0.peer != host } else { false } }
+            )
         {
             throw machine.refuse(
                 .transactionInDoubt,
                 "\(machine.label(of: doubt.peer)) may have handed its role to \(machine.hostName)",
-                hint: "take over there: " + machine.command("takeover", options: "-N") + " on \(machine.hostName); or -f"
+                hint: "take over there: " + machine.command("takeover", options: "-N")
+                    + " on \(machine.hostName); or -f"
             )
         }
         let mine = machine.header.lineage.history

@@ -32,8 +32,10 @@ package struct ReplyQueue: Sendable {
         while let first = durable.first, first.id <= durableThrough { tokens.append(durable.removeFirst().token) }
     }
 
-    /// Fails everything that waits. A reply gives the application its memory back, so one whose record is not written yet
-    /// is held until it is: else the log would be written from memory that holds something else by then.
+    /// Fails everything that waits.
+    ///
+    /// A reply gives the application its memory back, so one whose record is not written yet is held until it is: else
+    /// the log would be written from memory that holds something else by then.
     mutating func fail(with failure: WriteFailure, written: UpdateID, into replies: inout [Effects.Reply]) {
         let waiting = (Array(plain) + Array(durable)).sorted { $0.id < $1.id }
         plain.removeAll()

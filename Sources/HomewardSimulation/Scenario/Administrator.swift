@@ -115,7 +115,9 @@ final class Administrator {
         }
     }
 
-    /// Something that nobody had to do. False: nothing this time.
+    /// Something that nobody had to do.
+    ///
+    /// False: nothing this time.
     private func meddle(_ primary: Life) -> Bool {
         for host in hosts where host !== primary.host {
             guard let life = host.life, !life.node.machine.header.isPrimary,
@@ -126,13 +128,16 @@ final class Administrator {
             return true
         }
         for host in hosts where host !== primary.host {
-            guard let life = host.life, life.node.machine.header.isPrimary, !life.node.machine.isOpen, world.chance(2) else {
+            guard let life = host.life, life.node.machine.header.isPrimary, !life.node.machine.isOpen, world.chance(2)
+            else {
                 continue
             }
             ask(life, "start -f", .start(force: true))
             return true
         }
-        guard world.chance(4), let link = primary.node.machine.header.links.randomElement(using: &chance) else { return false }
+        guard world.chance(4), let link = primary.node.machine.header.links.randomElement(using: &chance) else {
+            return false
+        }
         switch world.pick(0...5) {
         case 0: ask(primary, "pauserep \(link.peerName)", .setPaused(link.peer, true))
         case 1: ask(primary, "stoprep \(link.peerName)", .stopReplication(link.peer, force: world.chance(50)))
@@ -148,10 +153,14 @@ final class Administrator {
                 ask(primary, "checkstart h\(nextName)", .checkStart("h\(nextName)"))
             }
         case 4:
-            guard let made = primary.node.machine.header.checkpoints.first(where: { $0.madeByHand }) else { return false }
+            guard let made = primary.node.machine.header.checkpoints.first(where: { $0.madeByHand }) else {
+                return false
+            }
             ask(primary, "checkdelete \(made.name)", .checkDelete(made.name))
         default:
-            guard let target = link.attachID == nil ? nil : hosts.first(where: { $0.id == link.peer }) else { return false }
+            guard let target = link.attachID == nil ? nil : hosts.first(where: { $0.id == link.peer }) else {
+                return false
+            }
             home = target.index
             return false
         }

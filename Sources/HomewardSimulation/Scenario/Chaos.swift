@@ -53,10 +53,12 @@ final class Chaos {
             host.fuseLosesPower = world.chance(60)
             host.fuse.callsLeft = world.pick(0...14)
         case 3: world.after(world.pick(100_000...9_000_000)) { [self] in crash(host, power: world.chance(50)) }
-        case 4: world.after(world.pick(100_000...9_000_000)) { [self] in
+        case 4:
+            world.after(world.pick(100_000...9_000_000)) { [self] in
                 partition(host.index, (host.index + world.pick(1...2)) % 3)
             }
-        default: world.after(world.pick(100_000...9_000_000)) { [self] in
+        default:
+            world.after(world.pick(100_000...9_000_000)) { [self] in
                 network.cut(host.index, (host.index + world.pick(1...2)) % 3)
                 world.disasters += 1
             }
