@@ -168,7 +168,7 @@ struct ProtectionTests {
             }
             #expect(refusal?.code == .linkDisconnected && refusal?.message.contains("latencyprot") == true)
             try await set(trio, "latencyprot=override")
-            #expect(await opened.write(at: 0, 2) == nil)
+            #expect(await opened.write(at: 0, 2, durably: true) == nil)
             opened.session.close()
             try await trio.partition("london", "seattle", false)
             try await trio.upToDate("london", "seattle")

@@ -15,6 +15,8 @@ package struct Participant: Sendable {
     }
 
     package enum SyncPhase: Hashable, Sendable {
+        /// Of a verification: the own log goes to the volumes first.
+        case applying
         case salvaging
         /// Nothing of the log may be on its way to the devices when it is cut.
         case quiescing

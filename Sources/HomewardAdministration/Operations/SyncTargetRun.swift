@@ -36,7 +36,7 @@ extension RVGNode {
         stopTarget()
         var participant = Participant(token: offer.job.rawValue, peer: host, kind: .synchronize(offer, .quiescing))
         if offer.verifyOnly {
-            participant.kind = .synchronize(offer, .ready)
+            participant.kind = .synchronize(offer, prepareVerification(offer, &effects))
         } else if machine.header.targetJob?.checkpoint == offer.job {
             participant.kind = .synchronize(offer, .readingCursor)
             begin(.readCursor(offer.job), for: .participant(token: participant.token), &effects)
@@ -53,6 +53,24 @@ extension RVGNode {
             }
         }
         participants.append(participant)
+    }
+
+    /// What is compared must show everything that is logged here: a Secondary that was paused as soon as it was up to date
+    /// may not have heard yet that the last records are durable at the Primary.
+    ///
+    /// The Primary made its whole log durable before it offered, and this host's log is part of it.
+    private mutating func prepareVerification(
+        _ offer: SyncOffer,
+        _ effects: inout NodeEffects
+    ) -> Participant.SyncPhase {
+        let history = machine.header.lineage.history
+        guard
+            history.divergence(end: machine.end, dataCount: machine.dataCount, from: offer.history) == 0,
+            !history.entries.isEmpty
+        else { return .ready }
+        machine.following.provenDurable = machine.end
+        machine.wantApplied(&effects.core)
+        return .applying
     }
 
     private func requireSynchronizable(_ offer: SyncOffer, from host: HostID) throws(Refusal) {
@@ -97,6 +115,9 @@ extension RVGNode {
     ) {
         switch phase {
         case .salvaging, .readingCursor: return
+        case .applying:
+            guard machine.applied == machine.end else { return machine.wantApplied(&effects.core) }
+            setPhase(participant, .synchronize(offer, .ready))
         case .quiescing:
             guard machine.isLogIdle, machine.applyInFlight == nil, machine.volumeSyncInFlight == nil else { return }
             // Nothing of the old log is ever replayed over a synchronized block; no block before this header is durable.
