@@ -118,6 +118,7 @@ let package = Package(
 
         // MARK: Tests
         .testTarget(name: "HomewardCoreTests", dependencies: ["HomewardCore"], swiftSettings: strict),
+        .testTarget(name: "SimulationTests", dependencies: ["HomewardSimulation", "homeward-sim"], swiftSettings: strict),
         .testTarget(
             name: "HomewardStorageTests",
             dependencies: ["HomewardStorage", "HomewardCore", .product(name: "GRDB", package: "GRDB.swift")],
