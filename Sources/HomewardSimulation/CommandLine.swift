@@ -9,17 +9,18 @@ public enum SimulationCommand {
         var jobs = max(1, ProcessInfo.processInfo.activeProcessorCount)
         var verbose = false
         var planted: PlantedBug?
+        var trace = false
         var worker = false
     }
 
     private static let usage = """
         usage: homeward-sim [--seeds N] [--from BASE] [--jobs N] [--plant BUG]
-               homeward-sim --seed S [--verbose] [--plant BUG]
+               homeward-sim --seed S [--verbose | --trace] [--plant BUG]
 
         Runs N simulated lives of three hosts (default 100), each decided by its seed. The last line counts those that
         failed; the exit status is 1 if any did.
           --from BASE  the first seed; else a fresh one, which is printed
-          --seed S     only this one; with --verbose everything that happens in it
+          --seed S     only this one; with --verbose everything that happens in it, with --trace its sum
           --jobs N     processes (default: as many as there are cores)
           --plant BUG  puts a known mistake into the simulated host: \(PlantedBug.allCases.map(\.rawValue).joined(separator: ", "))
         """
@@ -41,6 +42,7 @@ public enum SimulationCommand {
         while let word = rest.popFirst() {
             switch word {
             case "--verbose": options.verbose = true
+            case "--trace": options.trace = true
             case "--worker": options.worker = true
             case "--seeds", "--from", "--seed", "--jobs":
                 guard let number = rest.popFirst().flatMap({ UInt64($0) }) else { return nil }
@@ -66,7 +68,7 @@ public enum SimulationCommand {
     private static func single(_ seed: UInt64, _ options: Options) -> Int32 {
         let result = Simulation.run(seed: seed, planted: options.planted, verbose: options.verbose)
         print(describe(result))
-        if options.verbose {
+        if options.verbose || options.trace {
             print(
                 "trace \(String(result.trace, radix: 16)), \(result.events) events, \(result.writes) writes, "
                     + "\(result.verbs) verbs, \(result.checks) images compared"

@@ -6,8 +6,8 @@ package struct MigrateOperation: Sendable {
         /// Intake is stopped; everything must be durable here and logged on every attached Secondary.
         case draining(deadline: Instant)
         case preparing(deadline: Instant)
-        /// Committed: the header, then the role record, then the new Primary's word.
-        case handing(firstID: UpdateID, deadline: Instant, roleRecorded: Bool)
+        /// Committed: the header, then the new Primary's word. Only that one numbers records in its epoch.
+        case handing(deadline: Instant)
     }
 
     package var token: UInt64
@@ -115,8 +115,7 @@ extension RVGNode {
                 ),
                 &effects
             )
-        case .handing(let firstID, let deadline, let roleRecorded):
-            handOver(state, firstID, deadline, roleRecorded, now: now, into: &effects)
+        case .handing(let deadline): handOver(state, deadline, now: now, into: &effects)
         }
     }
 
@@ -161,30 +160,17 @@ extension RVGNode {
         machine.following.provenDurable = machine.durable
         machine.headerChanged(&effects.core)
         machine.failWaiters(&effects.core)
-        state.phase = .handing(
-            firstID: firstID,
-            deadline: now.advanced(byMilliseconds: machine.limits.operationMilliseconds),
-            roleRecorded: false
-        )
+        state.phase = .handing(deadline: now.advanced(byMilliseconds: machine.limits.operationMilliseconds))
         operation = .migrate(state)
     }
 
     private mutating func handOver(
         _ state: MigrateOperation,
-        _ firstID: UpdateID,
         _ deadline: Instant,
-        _ roleRecorded: Bool,
         now: Instant,
         into effects: inout NodeEffects
     ) {
-        guard machine.isSettledOnDisk || roleRecorded else { return }
-        if !roleRecorded, machine.end.next == firstID, machine.hasRoom(payloadBytes: 0, control: true) {
-            machine.append(kind: .role, wallTime: 0, now: now, into: &effects.core)
-            machine.wantDurable(&effects.core)
-        }
-        var state = state
-        state.phase = .handing(firstID: firstID, deadline: deadline, roleRecorded: true)
-        operation = .migrate(state)
+        guard machine.isSettledOnDisk else { return }
         let host = machine.label(of: state.peer)
         let open = machine.peer(state.peer)?.contact?.open == true
         let away = machine.peer(state.peer)?.contact == nil || now >= deadline

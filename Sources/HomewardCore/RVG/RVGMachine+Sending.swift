@@ -206,6 +206,9 @@ extension RVGMachine {
     ) {
         peers[position].sending.received = max(peers[position].sending.received, received)
         peers[position].sending.logged = max(peers[position].sending.logged, logged)
+        // It may hold more than it reported, logged before this session and durable since: that is not sent again, and
+        // the log may lose it.
+        peers[position].sending.next = max(peers[position].sending.next, received.next)
         guard case .attached(let attach, let cursor) = header.links[link].attachment else { return }
         // What this host itself may still lose must not be counted as done with.
         let safe = min(peers[position].sending.logged, durable)

@@ -257,6 +257,9 @@ final class Life {
     }
 
     private func send(_ departure: RVGMachine.RecordDeparture) {
+        if world.verbose {
+            world.trace("\(host.name) sends \(departure.records.first?.id ?? .zero)… under \(departure.attach)")
+        }
         var sent: [SentRecord] = []
         for record in departure.records {
             do throws(Refusal) {

@@ -220,32 +220,25 @@ final class Model {
         var position = header.tail.value
         var next = header.tailID.value
         var count = Int(header.dataCountBelowTail)
-        let disk = life.host.log.cache
-        func byte(_ position: UInt64) -> UInt8 { disk[Int(ring.origin + position % ring.capacity)] }
-        func number(_ position: UInt64, _ size: UInt64) -> UInt64 {
-            (0..<size).reduce(0) { $0 | UInt64(byte(position + $1)) << (8 * $1) }
-        }
+        let log = RingBytes(disk: life.host.log.cache, origin: Int(ring.origin), capacity: Int(ring.capacity))
         while next <= written {
             // What a torn write left behind is of an epoch that has ended, or a page boundary before the real one.
             let epoch = header.lineage.history.epoch(of: UpdateID(next))?.id.rawValue
             let isHere = { (place: UInt64) in
-                number(place, 4) == 0x4352_5748 && number(place + 24, 8) == next && number(place + 32, 8) == place
-                    && number(place + 16, 8) == epoch
-                    && Castagnoli.sum((0..<number(place + 96, 4)).map { byte(place + 104 + $0) })
-                        == UInt32(number(place + 44, 4))
+                log.number(place, 4) == 0x4352_5748 && log.number(place + 24, 8) == next
+                    && log.number(place + 32, 8) == place && log.number(place + 16, 8) == epoch
+                    && Castagnoli.sum(log.bytes(place + 104, Int(log.number(place + 96, 4))))
+                        == UInt32(log.number(place + 44, 4))
             }
             if !isHere(position) { position = (position + 4095) / 4096 * 4096 }
             guard isHere(position) else { return nil }
-            let kind = byte(position + 6)
-            let volume = Int(number(position + 40, 4))
-            let sector = Int(number(position + 48, 8)) / Sectors.bytes
-            let sectors = Int(number(position + 56, 8)) / Sectors.bytes
-            let payload = number(position + 96, 4)
+            let kind = log.number(position + 6, 1)
+            let volume = Int(log.number(position + 40, 4))
+            let sector = Int(log.number(position + 48, 8)) / Sectors.bytes
+            let sectors = Int(log.number(position + 56, 8)) / Sectors.bytes
+            let payload = log.number(position + 96, 4)
             if kind == 1 {
-                var bytes: [UInt8] = []
-                bytes.reserveCapacity(Int(payload))
-                for place in 0..<payload { bytes.append(byte(position + 104 + place)) }
-                bytes.withUnsafeBytes { raw in
+                log.bytes(position + 104, Int(payload)).withUnsafeBytes { raw in
                     for index in 0..<sectors {
                         let place = UnsafeRawBufferPointer(
                             rebasing: raw[index * Sectors.bytes..<(index + 1) * Sectors.bytes]
@@ -273,6 +266,18 @@ final class Model {
         line.visit(upTo: count) { write in
             for index in 0..<write.count {
                 numbers[write.volume * sectorsPerVolume + write.sector + index] = write.number
+            }
+        }
+        return numbers
+    }
+
+    /// The same of some sectors of one volume only.
+    func expected(_ line: Line, _ count: Int, volume: Int, sectors: Range<Int>) -> [UInt32] {
+        var numbers = [UInt32](repeating: 0, count: sectors.count)
+        line.visit(upTo: count) { write in
+            guard write.volume == volume else { return }
+            for sector in (write.sector..<write.sector + write.count).clamped(to: sectors) {
+                numbers[sector - sectors.lowerBound] = write.number
             }
         }
         return numbers
@@ -331,5 +336,29 @@ final class Model {
                 }
             }
         }
+    }
+}
+
+/// The bytes of a ring by their positions in the endless log.
+private struct RingBytes {
+    var disk: [UInt8]
+    var origin: Int
+    var capacity: Int
+
+    func number(_ position: UInt64, _ size: Int) -> UInt64 {
+        var place = Int(position % UInt64(capacity))
+        var number: UInt64 = 0
+        for index in 0..<size {
+            number |= UInt64(disk[origin + place]) << UInt64(8 * index)
+            place = place + 1 == capacity ? 0 : place + 1
+        }
+        return number
+    }
+
+    func bytes(_ position: UInt64, _ count: Int) -> [UInt8] {
+        let place = Int(position % UInt64(capacity))
+        guard count <= capacity else { return [] }
+        let head = min(count, capacity - place)
+        return Array(disk[origin + place..<origin + place + head] + disk[origin..<origin + count - head])
     }
 }

@@ -165,14 +165,14 @@ final class Application {
                 )
             }
             let own = line.writes.count { $0.id <= written }
-            let wanted = model.expected(line, line.fork + own)
+            let wanted = model.expected(line, line.fork + own, volume: volume, sectors: sector..<sector + count)
             bytes.withUnsafeBytes { raw in
                 for index in 0..<count {
                     let place = UnsafeRawBufferPointer(
                         rebasing: raw[index * Sectors.bytes..<(index + 1) * Sectors.bytes]
                     )
                     let number = Sectors.read(place, volume: volume, sector: sector + index)
-                    let expected = wanted[volume * volumeSectors + sector + index]
+                    let expected = wanted[index]
                     if number != expected {
                         world.found(
                             "\(life.host.name): a read gave write \(number) where \(expected) was the last written"
