@@ -123,7 +123,11 @@ let package = Package(
 
         // MARK: Tests
         .testTarget(name: "HomewardCoreTests", dependencies: ["HomewardCore"], swiftSettings: strict),
-        .testTarget(name: "SimulationTests", dependencies: ["HomewardSimulation", "homeward-sim"], swiftSettings: strict),
+        .testTarget(
+            name: "SimulationTests",
+            dependencies: ["HomewardSimulation", "homeward-sim"],
+            swiftSettings: strict
+        ),
         .testTarget(
             name: "HomewardAdministrationTests",
             dependencies: ["HomewardAdministration", "HomewardCore"],

@@ -55,7 +55,8 @@ struct SeedTests {
         let found = candidates.map { $0.appendingPathComponent("homeward-sim") }
             .first { FileManager.default.isExecutableFile(atPath: $0.path) }
         let process = Process()
-        process.executableURL = try #require(found, "homeward-sim is not built")
+        guard let found else { throw CocoaError(.fileNoSuchFile) }
+        process.executableURL = found
         process.arguments = ["--seed", "\(seed)", "--trace"]
         let output = Pipe()
         process.standardOutput = output

@@ -10,6 +10,8 @@ public struct Contact: Hashable, Sendable, Codable {
         public var peerDiskGroup: String
         public var peerRVG: String
         public var attach: AttachID?
+        /// Paused from this side: a Primary sends nothing while its Secondary says so, and the session stays.
+        public var paused: Bool
         public var settings: LinkSettings
 
         public init(_ record: LinkRecord) {
@@ -18,6 +20,7 @@ public struct Contact: Hashable, Sendable, Codable {
             peerDiskGroup = record.peerDiskGroup
             peerRVG = record.peerRVG
             attach = record.attachID
+            paused = record.paused
             settings = record.settings
         }
     }
@@ -82,6 +85,9 @@ public struct Contact: Hashable, Sendable, Codable {
         self.jobs = jobs
         self.takingOver = takingOver
     }
+
+    /// Whether it paused its RLINK to `host`.
+    public func isPaused(to host: HostID) -> Bool { links.first { $0.peer == host }?.paused ?? false }
 
     /// The attachment of its RLINK to `host`.
     public func attach(to host: HostID) -> AttachID? { links.first { $0.peer == host }?.attach }

@@ -70,7 +70,7 @@ extension RVGMachine {
     /// False: not connected.
     @discardableResult
     package mutating func send(_ message: PeerMessage, to host: HostID, _ effects: inout Effects) -> Bool {
-        guard failure == nil, let session = peer(host)?.session else { return false }
+        guard let session = peer(host)?.session else { return false }
         outbox.entries.append(.init(peer: host, session: session, message: message, needs: criticalGeneration))
         effects.wake.insert(.peers)
         return true
@@ -153,6 +153,7 @@ extension RVGMachine {
         fenceIfClosed(&effects)
         compareAttachment(with: host, contact, &effects)
         followPrimary(host, contact, &effects)
+        pauseStream(to: host, contact, &effects)
         startStream(to: host, &effects)
         liftFenceIfKnown(now: now, into: &effects)
     }

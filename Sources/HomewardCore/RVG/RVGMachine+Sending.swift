@@ -18,7 +18,7 @@ extension RVGMachine {
             let position = peerIndex(host), let contact = peers[position].contact,
             let link = header.links.first(where: { $0.peer == host }), let attach = link.attachID, !link.paused,
             contact.attach(to: header.host) == attach, contact.follows == header.host, !contact.isPrimary,
-            !contact.takingOver, peers[position].sending.phase == .idle
+            !contact.takingOver, !contact.isPaused(to: header.host), peers[position].sending.phase == .idle
         else { return }
         peers[position].sending = Sending()
         peers[position].sending.phase = .starting
@@ -50,6 +50,15 @@ extension RVGMachine {
         else { return }
         let safe = max(cursor, min(peers[position].sending.logged, durable))
         header.links[link].attachment = .attached(attach, cursor: safe)
+    }
+
+    /// A Secondary that paused is sent nothing; where it stands is kept.
+    package mutating func pauseStream(to host: HostID, _ contact: Contact, _ effects: inout Effects) {
+        guard header.isPrimary, contact.isPaused(to: header.host), let sending = peer(host)?.sending,
+            sending.phase != .idle
+        else { return }
+        keepAcknowledged(of: host)
+        stopStream(to: host, &effects)
     }
 
     /// Stops sending to a peer, in this session.

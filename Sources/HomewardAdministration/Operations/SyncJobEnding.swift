@@ -1,0 +1,259 @@
+import HomewardCore
+
+/// What a synchronization's targets say, and how it ends.
+extension RVGNode {
+    // MARK: What the target says
+
+    package mutating func jobVoteReceived(
+        _ position: Int,
+        _ vote: Vote,
+        from host: HostID,
+        now: Instant,
+        into effects: inout NodeEffects
+    ) {
+        guard let target = jobs[position].targets.firstIndex(where: { $0.host == host }),
+            case .offered = jobs[position].targets[target].phase
+        else { return }
+        switch vote {
+        case .no(let refusal):
+            jobs[position].targets[target].phase = .failed(refusal)
+        case .yes:
+            jobs[position].targets[target].phase = .failed(
+                machine.refuse(
+                    .strangePeer,
+                    "\(machine.label(of: host)) agreed without a place to begin",
+                    hint: "repeat it"
+                )
+            )
+        case .begin(let volume, let offset, let discarded):
+            jobs[position].targets[target].discarded = discarded
+            jobs[position].targets[target].source = SyncSource(
+                job: jobs[position].id,
+                volumes: machine.volumes,
+                limits: machine.limits,
+                verifyOnly: jobs[position].verifyOnly,
+                from: volume,
+                offset: offset
+            )
+            jobs[position].targets[target].phase = .running
+        }
+    }
+
+    package mutating func sourceMessage(
+        _ message: SyncMessage,
+        from host: HostID,
+        into effects: inout NodeEffects
+    ) {
+        guard let position = jobs.firstIndex(where: { $0.id == message.job }),
+            let target = jobs[position].targets.firstIndex(where: { $0.host == host })
+        else { return }
+        switch message {
+        case .differing(_, let volume, let offset, let indices):
+            guard
+                jobs[position].targets[target].source?.differingReceived(volume: volume, offset: offset, indices)
+                    == true
+            else { return }
+        case .written(_, let volume, let offset):
+            jobs[position].targets[target].source?.writtenReceived(volume: volume, offset: offset)
+        case .cancelled(_, let reason):
+            jobs[position].targets[target].phase = .failed(reason)
+        case .hashes, .block, .finished:
+            return
+        }
+    }
+
+    package mutating func sourceHashed(
+        _ job: CheckpointID,
+        _ host: HostID,
+        _ extent: SyncSource.Extent,
+        _ result: TaskResult,
+        _ effects: inout NodeEffects
+    ) {
+        guard let (position, target) = running(job, host) else { return }
+        switch result {
+        case .hashes(let hashes):
+            guard let message = jobs[position].targets[target].source?.hashed(extent, hashes) else { return }
+            machine.send(.sync(message), to: host, &effects.core)
+        case .failed(let refusal): jobs[position].targets[target].phase = .failed(refusal)
+        case .salvaged, .block, .differing, .done, .cursor: preconditionFailure("hashing ends with hashes or a failure")
+        }
+    }
+
+    package mutating func sourceRead(
+        _ job: CheckpointID,
+        _ host: HostID,
+        _ range: BlockRange,
+        _ result: TaskResult,
+        _ effects: inout NodeEffects
+    ) {
+        guard let (position, target) = running(job, host) else { return }
+        switch result {
+        case .block(let bytes, let hash):
+            jobs[position].targets[target].source?.blockSent(volume: range.volume, bytes: UInt64(bytes.count))
+            machine.send(
+                .sync(
+                    .block(
+                        job,
+                        volume: range.volume,
+                        offset: range.offset,
+                        length: range.length,
+                        hash: hash,
+                        bytes: bytes
+                    )
+                ),
+                to: host,
+                &effects.core
+            )
+        case .failed(let refusal): jobs[position].targets[target].phase = .failed(refusal)
+        case .salvaged, .hashes, .differing, .done, .cursor:
+            preconditionFailure("a read ends with a block or a failure")
+        }
+    }
+
+    func running(_ job: CheckpointID, _ host: HostID) -> (Int, Int)? {
+        guard let position = jobs.firstIndex(where: { $0.id == job }),
+            let target = jobs[position].targets.firstIndex(where: { $0.host == host }),
+            case .running = jobs[position].targets[target].phase
+        else { return nil }
+        return (position, target)
+    }
+
+    /// A contact arrived: a receipt may stand there now, or an end mark must be told again.
+    package mutating func contactArrived(
+        _ contact: Contact,
+        from host: HostID,
+        now: Instant,
+        into effects: inout NodeEffects
+    ) {
+        for position in jobs.indices {
+            let job = jobs[position]
+            guard let target = job.targets.firstIndex(where: { $0.host == host }),
+                case .confirming = job.targets[target].phase
+            else { continue }
+            if contact.receipt?.checkpoint == job.id {
+                if let checkpoint = machine.header.checkpoints.firstIndex(where: { $0.id == job.id }),
+                    let entry = machine.header.checkpoints[checkpoint].targets.firstIndex(where: { $0.host == host })
+                {
+                    machine.header.checkpoints[checkpoint].targets[entry].received = true
+                    machine.headerChanged(&effects.core)
+                }
+                jobs[position].targets[target].phase = .done
+            } else if contact.targetJob == job.id {
+                tellFinished(job.id, host, &effects)
+            } else {
+                jobs[position].targets[target].phase = .failed(
+                    machine.refuse(
+                        .noReceipt,
+                        "\(machine.label(of: host)) no longer holds the copy that was made",
+                        hint: machine.command("syncrvg", machine.label(of: host), options: "-c NAME")
+                    )
+                )
+            }
+        }
+        targetContact(contact, from: host, into: &effects)
+    }
+
+    // MARK: The end
+
+    mutating func finishJobIfOver(_ position: Int, now: Instant, into effects: inout NodeEffects) {
+        let job = jobs[position]
+        var failure: Refusal?
+        for target in job.targets {
+            switch target.phase {
+            case .done: continue
+            case .failed(let refusal): failure = failure ?? refusal
+            case .waiting, .offered, .running, .ending, .confirming: return
+            }
+        }
+        if let failure {
+            let anyDone = job.targets.contains { if case .done = $0.phase { true } else { false } }
+            if anyDone || job.verifyOnly {
+                endJob(position, .failure(failure), &effects)
+            } else {
+                cancelJob(position, failure, into: &effects)
+            }
+            return
+        }
+        endJob(position, .success(.synchronized(reports(job, now: now))), &effects)
+    }
+
+    mutating func endJob(
+        _ position: Int,
+        _ result: Result<RVGAnswer, Refusal>,
+        _ effects: inout NodeEffects
+    ) {
+        for token in jobs[position].tokens { answer(token, result, &effects) }
+        jobs[position].tokens = []
+        jobs[position].phase = .over
+        let host = jobs[position].targets
+        if case .failure = result, !jobs[position].verifyOnly {
+            // A target that failed beside others that did not is taken out of the checkpoint: those remain usable.
+            let failed = host.filter { if case .failed = $0.phase { true } else { false } }.map(\.host)
+            if let checkpoint = machine.header.checkpoints.firstIndex(where: { $0.id == jobs[position].id }) {
+                machine.header.checkpoints[checkpoint].targets.removeAll { failed.contains($0.host) }
+                machine.headerChanged(&effects.core)
+            }
+        }
+    }
+
+    /// Stops a job at once: its checkpoint is deleted, its targets are told and stay inconsistent.
+    package mutating func cancelJob(_ position: Int, _ refusal: Refusal, into effects: inout NodeEffects) {
+        let job = jobs[position]
+        for target in job.targets {
+            machine.send(.sync(.cancelled(job.id, reason: refusal)), to: target.host, &effects.core)
+        }
+        if machine.header.checkpoints.contains(where: { $0.id == job.id }) {
+            machine.header.checkpoints.removeAll { $0.id == job.id }
+            machine.headerChanged(&effects.core)
+        }
+        for token in job.tokens { answer(token, .failure(refusal), &effects) }
+        jobs[position].tokens = []
+        jobs[position].phase = .over
+    }
+
+    func reports(_ job: SyncJob, now: Instant) -> [SynchronizationReport] {
+        let checkpoint = machine.header.checkpoints.first { $0.id == job.id }
+        return job.targets.map { target in
+            SynchronizationReport(
+                secondary: machine.label(of: target.host),
+                checkpoint: job.verifyOnly ? nil : job.name,
+                already: false,
+                volumes: progress(target.source),
+                startID: checkpoint?.start,
+                endID: checkpoint?.end(for: target.host),
+                seconds: Double(now.milliseconds(since: job.startedAt)) / 1000,
+                discarded: target.discarded.map { machine.describe($0, host: machine.label(of: target.host)) },
+                notes: job.full && !job.verifyOnly ? ["every block was sent (-full)"] : []
+            )
+        }
+    }
+
+    func progress(_ source: SyncSource?) -> [Progress.VolumeProgress] {
+        machine.volumes.enumerated().map { index, shape in
+            Progress.VolumeProgress(
+                volume: shape.name,
+                size: shape.size,
+                compared: source?.compared[index] ?? shape.size,
+                differing: source?.differing[index] ?? 0,
+                sent: source?.sent[index] ?? 0
+            )
+        }
+    }
+
+    /// How far the synchronization is that a request waits for: one for each Secondary.
+    public func progress(token: UInt64, now: Instant) -> [Progress] {
+        guard let job = jobs.first(where: { $0.tokens.contains(token) }) else { return [] }
+        return job.targets.map { target in
+            let volumes = progress(target.source ?? nil)
+            let total = volumes.reduce(0) { $0 + $1.size }
+            let done = target.source == nil ? 0 : volumes.reduce(0) { $0 + $1.compared }
+            let seconds = Double(now.milliseconds(since: job.startedAt)) / 1000
+            return Progress(
+                phase: job.verifyOnly ? "verify" : "compare",
+                host: machine.label(of: target.host),
+                volumes: volumes,
+                secondsLeft: done > 0 ? seconds * Double(total - done) / Double(done) : nil
+            )
+        }
+    }
+}

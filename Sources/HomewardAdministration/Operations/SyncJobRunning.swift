@@ -1,0 +1,226 @@
+import HomewardCore
+
+/// A synchronization under way: what its Primary does next, for each target.
+extension RVGNode {
+    // MARK: Going on
+
+    package mutating func advanceJobs(now: Instant, into effects: inout NodeEffects) {
+        takeUpJobs(now: now)
+        failOverflowed(into: &effects)
+        for position in jobs.indices {
+            advance(job: position, now: now, into: &effects)
+        }
+        for job in jobs where job.phase == .over { unpin(job) }
+        jobs.removeAll { $0.phase == .over }
+    }
+
+    mutating func unpin(_ job: SyncJob) {
+        guard !job.verifyOnly, let pin = machine.pins.firstIndex(of: job.start) else { return }
+        machine.pins.remove(at: pin)
+    }
+
+    /// After a crash of the Primary: every checkpoint in the header with a target that is not done is a job to go on with.
+    mutating func takeUpJobs(now: Instant) {
+        guard machine.isOpen else { return }
+        for checkpoint in machine.header.checkpoints where !checkpoint.madeByHand && !checkpoint.isComplete {
+            guard !jobs.contains(where: { $0.id == checkpoint.id }) else { continue }
+            let targets = checkpoint.targets.map { target in
+                var run = SyncJob.Target(host: target.host)
+                if target.received { run.phase = .done } else if target.end != nil { run.phase = .confirming }
+                return run
+            }
+            machine.pins.append(checkpoint.start)
+            jobs.append(
+                SyncJob(
+                    id: checkpoint.id,
+                    name: checkpoint.name,
+                    start: checkpoint.start,
+                    phase: .running,
+                    targets: targets,
+                    tokens: [],
+                    full: checkpoint.full,
+                    force: false,
+                    verifyOnly: false,
+                    seed: machine.random.next(),
+                    startedAt: now
+                )
+            )
+        }
+    }
+
+    mutating func failOverflowed(into effects: inout NodeEffects) {
+        for dead in machine.overflowed {
+            guard let job = jobs.firstIndex(where: { $0.id == dead.checkpoint.id && $0.phase != .over }) else {
+                continue
+            }
+            cancelJob(
+                job,
+                machine.refuse(
+                    .checkpointOverflowed,
+                    "checkpoint \(dead.checkpoint.name) overflowed and is deleted: the log would have had to hold more than "
+                        + "\(dead.bytesNeeded) bytes, it has \(machine.capacity)",
+                    hint: "use a larger log, or synchronize when less is written: "
+                        + machine.command("syncrvg", options: "-c NAME")
+                ),
+                into: &effects
+            )
+        }
+        if !machine.isOpen, !machine.header.isPrimary {
+            // A change of role voids every job.
+            for job in jobs.indices where jobs[job].phase != .over {
+                cancelJob(
+                    job,
+                    machine.refuse(
+                        .syncCancelled,
+                        "\(machine.hostName) is no longer the Primary",
+                        hint: "synchronize from the new Primary"
+                    ),
+                    into: &effects
+                )
+            }
+        }
+    }
+
+    mutating func advance(job position: Int, now: Instant, into effects: inout NodeEffects) {
+        switch jobs[position].phase {
+        case .over: return
+        case .marking(let mark):
+            guard machine.durable >= mark, machine.applied >= mark.previous else {
+                return machine.wantApplied(&effects.core)
+            }
+            if jobs[position].verifyOnly {
+                jobs[position].phase = .running
+            } else {
+                machine.header.checkpoints.append(
+                    Checkpoint(
+                        id: jobs[position].id,
+                        name: jobs[position].name,
+                        start: mark,
+                        targets: jobs[position].targets.map { Checkpoint.Target(host: $0.host) },
+                        full: jobs[position].full
+                    )
+                )
+                machine.headerChanged(&effects.core)
+                jobs[position].phase = .recording
+            }
+            advance(job: position, now: now, into: &effects)
+        case .recording:
+            guard machine.isSettledOnDisk else { return }
+            jobs[position].phase = .running
+            advance(job: position, now: now, into: &effects)
+        case .running:
+            for target in jobs[position].targets.indices {
+                advance(job: position, target: target, now: now, into: &effects)
+            }
+            finishJobIfOver(position, now: now, into: &effects)
+        }
+    }
+
+    mutating func advance(job position: Int, target: Int, now: Instant, into effects: inout NodeEffects) {
+        let job = jobs[position]
+        let host = job.targets[target].host
+        switch job.targets[target].phase {
+        case .done, .failed: return
+        case .waiting:
+            guard machine.peer(host)?.contact != nil else { return }
+            let offer = SyncOffer(
+                job: job.id,
+                name: job.name,
+                history: machine.header.lineage.history,
+                volumes: machine.volumes,
+                blockBytes: machine.limits.blockBytes,
+                extentBytes: machine.limits.extentBytes,
+                seed: job.seed,
+                verifyOnly: job.verifyOnly,
+                full: job.full,
+                force: job.force
+            )
+            machine.send(.prepare(.synchronize(offer)), to: host, &effects.core)
+            jobs[position].targets[target].phase = .offered(
+                deadline: now.advanced(byMilliseconds: machine.limits.operationMilliseconds * 6)
+            )
+        case .offered(let deadline):
+            guard now >= deadline else { return }
+            jobs[position].targets[target].phase = .failed(
+                machine.refuse(.timedOut, "\(machine.label(of: host)) did not answer in time", hint: "repeat syncrvg")
+            )
+        case .running:
+            pumpSource(position, target, into: &effects)
+        case .ending(let mark):
+            guard machine.durable >= mark,
+                let checkpoint = machine.header.checkpoints.firstIndex(where: { $0.id == job.id }),
+                let entry = machine.header.checkpoints[checkpoint].targets.firstIndex(where: { $0.host == host })
+            else { return machine.wantDurable(&effects.core) }
+            machine.header.checkpoints[checkpoint].targets[entry].end = mark
+            machine.headerChanged(&effects.core)
+            jobs[position].targets[target].phase = .confirming
+            tellFinished(job.id, host, &effects)
+        case .confirming:
+            return
+        }
+    }
+
+    /// Tells a target its end mark; repeated at each contact until its receipt is seen.
+    mutating func tellFinished(_ job: CheckpointID, _ host: HostID, _ effects: inout NodeEffects) {
+        guard let checkpoint = machine.header.checkpoints.first(where: { $0.id == job }),
+            let end = checkpoint.end(for: host),
+            let epoch = machine.header.lineage.history.epoch(of: end)
+        else { return }
+        machine.send(
+            .sync(.finished(job, start: checkpoint.start, end: end, epoch: epoch.id)),
+            to: host,
+            &effects.core
+        )
+    }
+
+    mutating func pumpSource(_ position: Int, _ target: Int, into effects: inout NodeEffects) {
+        let job = jobs[position]
+        let host = job.targets[target].host
+        while let work = jobs[position].targets[target].source?.nextWork() {
+            switch work {
+            case .hash(let extent):
+                begin(
+                    .hash(blocks(of: extent), seed: job.seed),
+                    for: .sourceHash(job: job.id, target: host, extent),
+                    &effects
+                )
+            case .read(let volume, let offset, let length):
+                let range = BlockRange(volume: volume, offset: offset, length: length)
+                begin(.read(range, seed: job.seed), for: .sourceRead(job: job.id, target: host, range), &effects)
+            }
+        }
+        guard jobs[position].targets[target].source?.isDone == true else { return }
+        if job.verifyOnly {
+            jobs[position].targets[target].phase = .done
+            machine.send(
+                .sync(
+                    .cancelled(
+                        job.id,
+                        reason: machine.refuse(.syncCancelled, "verification ended", hint: "none needed")
+                    )
+                ),
+                to: host,
+                &effects.core
+            )
+            return
+        }
+        do {
+            let mark = try machine.appendMark(wallTime: wallTime, now: lastNow, &effects.core)
+            machine.wantDurable(&effects.core)
+            jobs[position].targets[target].phase = .ending(mark)
+        } catch {
+            // No room for the end mark: the writers' need for room kills the checkpoint soon, or the log drains.
+            return
+        }
+    }
+
+    func blocks(of extent: SyncSource.Extent) -> [BlockRange] {
+        stride(from: extent.offset, to: extent.offset + extent.length, by: Int(machine.limits.blockBytes)).map {
+            BlockRange(
+                volume: extent.volume,
+                offset: $0,
+                length: min(machine.limits.blockBytes, extent.offset + extent.length - $0)
+            )
+        }
+    }
+}
