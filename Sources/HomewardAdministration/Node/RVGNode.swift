@@ -82,6 +82,7 @@ public struct RVGNode: Sendable {
 
     /// Lets everything go on whose condition holds now.
     package mutating func advance(now: Instant, into effects: inout NodeEffects) {
+        forgetEndedSessions()
         guard isBusy || machine.isOpen else { return }
         advanceOperation(now: now, into: &effects)
         advanceParticipants(now: now, into: &effects)
@@ -258,9 +259,15 @@ public struct RVGNode: Sendable {
         lastNow = now
         guard machine.peer(host)?.session == session else { return }
         machine.sessionEnded(host, session: session, reason: reason, now: now, into: &effects.core)
-        participants.removeAll { $0.peer == host }
-        for job in jobs.indices { jobs[job].sessionLost(with: host) }
-        if target?.primary == host { stopTarget() }
         advance(now: now, into: &effects)
+    }
+
+    /// What ran over a session is over with it, also where the next session is up before the end of the last was told.
+    private mutating func forgetEndedSessions() {
+        for host in machine.takeEndedSessions() {
+            participants.removeAll { $0.peer == host }
+            for job in jobs.indices { jobs[job].sessionLost(with: host) }
+            if target?.primary == host { stopTarget() }
+        }
     }
 }
