@@ -86,6 +86,7 @@ public struct RVGNode: Sendable {
 
     /// Lets everything go on whose condition holds now.
     package mutating func advance(now: Instant, into effects: inout NodeEffects) {
+        forgetEndedSessions()
         guard isBusy || machine.isOpen else { return }
         advanceOperation(now: now, into: &effects)
         advanceParticipants(now: now, into: &effects)
@@ -265,16 +266,22 @@ public struct RVGNode: Sendable {
         lastNow = now
         guard machine.peer(host)?.session == session else { return }
         machine.sessionEnded(host, session: session, reason: reason, now: now, into: &effects.core)
-        participants.removeAll { $0.peer == host }
-        for job in jobs.indices { jobs[job].sessionLost(with: host) }
-        // What was hashed and read for that session is nothing that the next one asks for.
-        tasks.removeAll {
-            switch $0.purpose {
-            case .sourceHash(_, let target, _), .sourceRead(_, let target, _): target == host
-            case .operation, .participant, .targetCompare, .targetWrite, .targetSynchronize: false
-            }
-        }
-        if target?.primary == host { stopTarget() }
         advance(now: now, into: &effects)
+    }
+
+    /// What ran over a session is over with it, also where the next session is up before the end of the last was told.
+    private mutating func forgetEndedSessions() {
+        for host in machine.takeEndedSessions() {
+            participants.removeAll { $0.peer == host }
+            for job in jobs.indices { jobs[job].sessionLost(with: host) }
+            // What was hashed and read for that session is nothing that the next one asks for.
+            tasks.removeAll {
+                switch $0.purpose {
+                case .sourceHash(_, let target, _), .sourceRead(_, let target, _): target == host
+                case .operation, .participant, .targetCompare, .targetWrite, .targetSynchronize: false
+                }
+            }
+            if target?.primary == host { stopTarget() }
+        }
     }
 }

@@ -33,6 +33,8 @@ extension RVGNode {
             )
         }
         _ = try machine.requireLink(peer)
+        // Before the table: while an application writes a Secondary is behind now and then, and waiting would not help.
+        try machine.requireClosed(for: "migrate")
         try requireAllowed(.migrate, peer)
         try requireLinksReady()
         try machine.requireOpenPrimary(for: "migrate")
@@ -52,7 +54,6 @@ extension RVGNode {
                 hint: "wait until repstatus says up-to-date, then repeat migrate"
             )
         }
-        try machine.requireClosed(for: "migrate")
         machine.volumesHeldBy = "migrate"
         machine.intakeHeldBy = "migrate"
         machine.wantDurable(&effects.core)

@@ -9,11 +9,13 @@ package struct PendingMap: Sendable {
 
     private static let chunkBytes: UInt64 = 1 << 20
 
+    package init() {}
+
     /// For each chunk of a volume, the ids of the pending records that touch it, rising.
     private var chunks: [Key: Deque<UInt64>] = [:]
-    private(set) var bytes: UInt64 = 0
+    package private(set) var bytes: UInt64 = 0
 
-    mutating func insert(_ record: Record) {
+    package mutating func insert(_ record: Record) {
         bytes += record.length
         for key in keys(of: record) { chunks[key, default: []].append(record.id.value) }
     }
@@ -21,7 +23,7 @@ package struct PendingMap: Sendable {
     /// Records leave in the order in which they came.
     ///
     /// One that never came in is none of ours: it was logged while this host was a Secondary.
-    mutating func remove(_ record: Record) {
+    package mutating func remove(_ record: Record) {
         var wasPending = false
         for key in keys(of: record) where chunks[key]?.first == record.id.value {
             wasPending = true
@@ -37,7 +39,7 @@ package struct PendingMap: Sendable {
     }
 
     /// Ids of the pending records that may touch the range, rising, each once.
-    func candidates(volume: UInt32, offset: UInt64, length: UInt64) -> [UInt64] {
+    package func candidates(volume: UInt32, offset: UInt64, length: UInt64) -> [UInt64] {
         guard length > 0, !chunks.isEmpty else { return [] }
         let range = offset / PendingMap.chunkBytes...(offset + length - 1) / PendingMap.chunkBytes
         let found = range.flatMap { chunk in chunks[Key(volume: volume, chunk: chunk)].map(Array.init) ?? [] }

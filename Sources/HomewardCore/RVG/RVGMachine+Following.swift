@@ -53,6 +53,8 @@ extension RVGMachine {
                 header.links[position].detach(
                     because: "records from \(fork.firstID) on are applied here and not part of the Primary's history"
                 )
+                let link = header.links[position]
+                effects.note("\(link.name): detached (stale), \(link.detachReason ?? "")")
                 headerChanged(&effects)
                 return
             }

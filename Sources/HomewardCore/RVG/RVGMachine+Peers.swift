@@ -51,6 +51,7 @@ extension RVGMachine {
         into effects: inout Effects
     ) {
         guard let position = peerIndex(host), peers[position].session == session else { return }
+        noteEndedSession(host)
         peers[position].session = nil
         peers[position].contact = nil
         peers[position].sentContact = nil

@@ -95,6 +95,8 @@ public struct RVGMachine: Sendable {
 
     // MARK: Peers
     package var peers: [Peer] = []
+    /// Peers whose session ended and whose end the node has not taken in.
+    private var endedSessions: [HostID] = []
     package var outbox: Outbox = Outbox()
     package var contactDirty = true
     package var following = Following()
@@ -230,6 +232,15 @@ public struct RVGMachine: Sendable {
 
     /// Whether everything decided so far is durable.
     public var isSettledOnDisk: Bool { persistedGeneration >= criticalGeneration }
+
+    /// Peers whose session ended since this was asked last.
+    package mutating func takeEndedSessions() -> [HostID] {
+        guard !endedSessions.isEmpty else { return [] }
+        defer { endedSessions.removeAll() }
+        return endedSessions
+    }
+
+    package mutating func noteEndedSession(_ host: HostID) { endedSessions.append(host) }
 
     /// Buffers that the driver may use again.
     public mutating func takeDroppedPayloads() -> [UInt64] {
