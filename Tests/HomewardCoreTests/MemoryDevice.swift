@@ -1,0 +1,31 @@
+import HomewardCore
+
+/// A device in memory; used by one test at a time.
+final class MemoryDevice: BlockDevice, @unchecked Sendable {
+    let name = "memory"
+    var content: [UInt8]
+    var size: UInt64 { UInt64(content.count) }
+
+    init(size: Int) { content = [UInt8](repeating: 0, count: size) }
+
+    func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(Refusal) {
+        content.withUnsafeBytes { raw in
+            buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: raw[Int(offset)..<Int(offset) + buffer.count]))
+        }
+    }
+
+    func write(at offset: UInt64, _ pieces: [UnsafeRawBufferPointer]) throws(Refusal) {
+        var place = Int(offset)
+        for piece in pieces {
+            content.replaceSubrange(place..<place + piece.count, with: piece)
+            place += piece.count
+        }
+    }
+
+    func zero(at offset: UInt64, length: UInt64) throws(Refusal) {
+        for place in Int(offset)..<Int(offset + length) { content[place] = 0 }
+    }
+
+    func synchronize() throws(Refusal) {}
+    func isHole(at offset: UInt64, length: UInt64) -> Bool { false }
+}

@@ -1,0 +1,176 @@
+import HomewardCore
+import Testing
+
+@Suite("Recovery of the log", .timeLimit(.minutes(1)))
+struct RecoveryTests {
+    private static let format = HeaderFormat(copyBytes: 8 << 10)
+    private static let ringBytes = 64 << 10
+
+    /// A log on a device in memory, written by hand.
+    private final class Log {
+        let device = MemoryDevice(size: Int(format.ringOffset) + ringBytes)
+        var header: RVGHeader
+        var end = LogPosition(0)
+        var records: [Record] = []
+
+        init() throws {
+            var generator = SeededGenerator(seed: 3)
+            header = RVGHeader.newPrimary(
+                rvg: RVGID(high: 1, low: 2),
+                host: HostID(high: 5, low: 6),
+                hostName: "seattle",
+                generator: &generator
+            )
+            try LogRecovery.format(device: device, format: format, header: header)
+        }
+
+        var ring: LogRing { LogRing(device: device, format: format) }
+
+        @discardableResult
+        func append(
+            durable: UInt64,
+            epoch: EpochID? = nil,
+            id: UInt64? = nil,
+            at place: LogPosition? = nil
+        ) throws -> Record {
+            let payload = [UInt8](repeating: UInt8(truncatingIfNeeded: records.count + 1), count: 1000)
+            let number = id ?? UInt64(records.count + 1)
+            let current = try #require(header.lineage.history.current)
+            let record = Record(
+                kind: .write,
+                epoch: epoch ?? current.id,
+                id: UpdateID(number),
+                position: place ?? end,
+                offset: 0,
+                length: 1000,
+                dataCount: number,
+                cumulativeBytes: number * 1000,
+                durableID: UpdateID(durable),
+                wallTime: 0,
+                payloadCRC: checksum(payload),
+                payloadBytes: 1000
+            )
+            let bytes = record.encodeHeader(rvgTag: header.rvg.low) + payload
+            try bytes.withUnsafeBytes { raw in try ring.write(at: record.position, [raw]) }
+            records.append(record)
+            end = record.end
+            return record
+        }
+
+        func damage(_ record: Record, at offset: UInt64 = 200) {
+            device.content[Int(ring.place(of: LogPosition(record.position.value + offset)))] ^= 0xFF
+        }
+
+        func writeHeader() throws {
+            header.generation += 1
+            try device.write(at: format.offset(generation: header.generation), bytes: format.encode(header))
+        }
+
+        func recover() throws -> RecoveredLog { try LogRecovery(device: device, format: format).recover() }
+    }
+
+    @Test("an empty log recovers empty")
+    func empty() throws {
+        let recovered = try Log().recover()
+        #expect(recovered.records.isEmpty)
+        #expect(recovered.damage == nil)
+        #expect(recovered.appendPosition == LogPosition(0))
+    }
+
+    @Test("what was written comes back, and the next record begins on a fresh page")
+    func whole() throws {
+        let log = try Log()
+        for _ in 1...5 { try log.append(durable: 0) }
+        let recovered = try log.recover()
+        #expect(recovered.records == log.records)
+        #expect(recovered.appendPosition == log.end.aligned(to: Record.syncAlignment))
+    }
+
+    @Test("a torn tail that nothing proves durable is cut")
+    func tornTail() throws {
+        let log = try Log()
+        for _ in 1...5 { try log.append(durable: 2) }
+        log.damage(log.records[3])
+        let recovered = try log.recover()
+        #expect(recovered.records.count == 3)
+        #expect(recovered.damage == nil)
+    }
+
+    @Test("a record that a later one says was durable, and that cannot be read, is damage and is not cut")
+    func damagedDurable() throws {
+        let log = try Log()
+        for number in 1...6 { try log.append(durable: number == 6 ? 4 : 1) }
+        log.damage(log.records[2])
+        let recovered = try log.recover()
+        #expect(recovered.damage?.contains("record 0.3 was durable (up to 0.4)") == true)
+    }
+
+    @Test("a record that a checkpoint of the header needs is proven durable by it")
+    func damagedCheckpoint() throws {
+        let log = try Log()
+        for _ in 1...4 { try log.append(durable: 0) }
+        log.header.checkpoints = [Checkpoint(id: CheckpointID(rawValue: 1), name: "c", start: UpdateID(3))]
+        try log.writeHeader()
+        log.damage(log.records[2])
+        #expect(try log.recover().damage != nil)
+    }
+
+    @Test("a record of an epoch that the history does not give for its id is never believed")
+    func strangeEpoch() throws {
+        let log = try Log()
+        for _ in 1...3 { try log.append(durable: 0) }
+        try log.append(durable: 3, epoch: EpochID(rawValue: 999))
+        let recovered = try log.recover()
+        #expect(recovered.records.count == 3)
+        #expect(recovered.damage == nil)
+    }
+
+    @Test("records of an earlier lap are never believed, though their ids would follow")
+    func oldLap() throws {
+        let log = try Log()
+        for _ in 1...3 { try log.append(durable: 0) }
+        // What an earlier lap left behind: the right id at the right byte, a lap ago.
+        let place = log.end
+        let stale = try log.append(durable: 4, at: LogPosition(place.value + UInt64(RecoveryTests.ringBytes)))
+        #expect(stale.id == UpdateID(4))
+        let recovered = try log.recover()
+        #expect(recovered.records.count == 3)
+        #expect(recovered.damage == nil)
+    }
+
+    @Test("a record across the seam of the ring is read whole")
+    func seam() throws {
+        let log = try Log()
+        let start = LogPosition(UInt64(RecoveryTests.ringBytes) - 512)
+        log.header.tail = start
+        try log.writeHeader()
+        log.end = start
+        for _ in 1...3 { try log.append(durable: 0) }
+        #expect(try log.recover().records == log.records)
+    }
+
+    @Test("of two header copies the newer whole one counts, whichever is torn")
+    func headerCopies() throws {
+        let log = try Log()
+        log.header.stopped = true
+        try log.writeHeader()
+        #expect(try log.recover().header.stopped)
+        let place = Int(RecoveryTests.format.offset(generation: log.header.generation)) + 40
+        log.device.content[place] ^= 1
+        #expect(try !log.recover().header.stopped)
+        log.device.content[Int(RecoveryTests.format.offset(generation: log.header.generation + 1)) + 40] ^= 1
+        let refusal = #expect(throws: Refusal.self) { try log.recover() }
+        #expect(refusal?.code == .badFormat)
+    }
+
+    @Test("recovering twice gives the same")
+    func twice() throws {
+        let log = try Log()
+        for _ in 1...5 { try log.append(durable: 2) }
+        log.damage(log.records[4])
+        let first = try log.recover()
+        let second = try log.recover()
+        #expect(first.records == second.records)
+        #expect(first.header == second.header)
+    }
+}
