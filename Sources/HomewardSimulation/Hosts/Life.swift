@@ -122,7 +122,7 @@ final class Life {
         _ io: @escaping () throws(Refusal) -> Void,
         then report: @escaping (inout RVGMachine, inout Effects) -> Void
     ) {
-        later(5_000...400_000) { [self] in
+        later(5_000...host.slowestWork) { [self] in
             do throws(Refusal) { try io() } catch { return host.deviceFailed(error) }
             later(1_000...100_000) { [self] in
                 drive(report)

@@ -23,6 +23,8 @@ final class SimulatedHost {
     /// Power was lost since it last opened as Primary.
     var lostPower = false
     var lives = 0
+    /// Nanoseconds that a device call takes at most.
+    let slowestWork: UInt64
     /// How the host ends when its fuse blows.
     var fuseLosesPower = false
 
@@ -47,6 +49,7 @@ final class SimulatedHost {
         log = SimulatedDisk(name: "\(name)/log", size: limits.headerFormat.ringOffset + logBytes, fuse: fuse)
         let fuse = fuse
         volumes = (1...2).map { SimulatedDisk(name: "\(name)/dv\($0)", size: volumeBytes, fuse: fuse) }
+        slowestWork = [200_000, 1_000_000, 12_000_000][world.pick(0...2)]
         ring = LogRing(device: log, format: limits.headerFormat)
         log.ignoresSynchronize = world.planted == .skipLogSync
         for volume in volumes { volume.ignoresSynchronize = world.planted == .skipVolumeSync }

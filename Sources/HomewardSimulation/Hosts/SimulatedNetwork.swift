@@ -83,7 +83,7 @@ final class SimulatedNetwork {
         for (side, other) in [(a, b), (b, a)] {
             guard let life = hosts[side].life else { continue }
             let peer = hosts[other]
-            let delay = world.chance(80) ? world.milliseconds(0...20) : world.milliseconds(20...800)
+            let delay = world.chance(80) ? world.milliseconds(0...20) : world.milliseconds(20...world.pick(100...4_000))
             world.after(delay) { if life.isCurrent { life.ended(with: peer, session: session) } }
         }
     }

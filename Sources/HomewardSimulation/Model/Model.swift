@@ -126,6 +126,11 @@ final class Model {
                 found(2, "\(life.host.name) came back with \(line.fork) writes, \(acknowledged) were acknowledged")
             }
         case .migrate:
+            // The receiver may also take over under the epoch that it was to be handed.
+            let old = hosts.first { $0.name == parent.host && $0 !== life.host }
+            guard old?.persisted?.lineage.history.contains(entry.epoch.id) == true else {
+                return checkSynchronous(life, parent, line)
+            }
             if line.fork < max(acknowledged, promised) {
                 found(2, "migrate to \(life.host.name) lost writes: \(line.fork) of \(max(acknowledged, promised))")
             }

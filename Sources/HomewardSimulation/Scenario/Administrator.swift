@@ -59,6 +59,12 @@ final class Administrator {
         }
         let open = hosts.filter { $0.life?.node.machine.isOpen == true }
         guard let primary = open.first(where: { $0.index == home }) ?? open.first, let life = primary.life else {
+            let stopped = hosts.compactMap(\.life).first {
+                $0.node.machine.header.isPrimary && $0.node.machine.header.stopped
+            }
+            if let stopped, stopped.node.machine.gate == nil, stopped.node.machine.header.fence == nil {
+                return ask(stopped, "start", .start(force: false))
+            }
             return findPrimary()
         }
         nothingOpenSince = nil
@@ -115,9 +121,7 @@ final class Administrator {
         }
     }
 
-    /// Something that nobody had to do.
-    ///
-    /// False: nothing this time.
+    /// Something that nobody had to do. False: nothing this time.
     private func meddle(_ primary: Life) -> Bool {
         for host in hosts where host !== primary.host {
             guard let life = host.life, !life.node.machine.header.isPrimary,
@@ -138,7 +142,7 @@ final class Administrator {
         guard world.chance(4), let link = primary.node.machine.header.links.randomElement(using: &chance) else {
             return false
         }
-        switch world.pick(0...5) {
+        switch world.pick(0...7) {
         case 0: ask(primary, "pauserep \(link.peerName)", .setPaused(link.peer, true))
         case 1: ask(primary, "stoprep \(link.peerName)", .stopReplication(link.peer, force: world.chance(50)))
         case 2:
@@ -153,6 +157,11 @@ final class Administrator {
                 ask(primary, "checkstart h\(nextName)", .checkStart("h\(nextName)"))
             }
         case 4:
+            ask(primary, "syncrvg -verify \(link.peerName)", .verify([link.peer]))
+        case 5:
+            guard application.host !== primary.host else { return false }
+            ask(primary, "stop", .stop)
+        case 6:
             guard let made = primary.node.machine.header.checkpoints.first(where: { $0.madeByHand }) else {
                 return false
             }
