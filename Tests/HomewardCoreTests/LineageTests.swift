@@ -77,6 +77,16 @@ struct LineageTests {
         #expect(lineage.closingOwnReign?.id == takeover.id)
     }
 
+    @Test("an epoch that its own host gave up closes nothing there either")
+    func abandonedHere() {
+        let takeover = LineageTests.epoch(2, 20, host: 2, closes: [10])
+        var lineage = Lineage(history: LineageTests.history((creation, 1, 0), (takeover, 5, 4)))
+        let theirs = LineageTests.history((creation, 1, 0))
+        #expect(lineage.closing(of: creation, senderHistory: theirs)?.id == takeover.id)
+        lineage.noteAbandoned(takeover.id)
+        #expect(lineage.closing(of: creation, senderHistory: theirs) == nil)
+    }
+
     @Test("an unclean start belongs to the reign before it, and ends with it")
     func uncleanStart() {
         let restart = LineageTests.epoch(2, 11, .uncleanStart, reign: 10)

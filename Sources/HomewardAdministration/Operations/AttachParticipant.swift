@@ -17,6 +17,8 @@ package struct Participant: Sendable {
     package enum SyncPhase: Hashable, Sendable {
         /// Of a verification: the own log goes to the volumes first.
         case applying
+        /// What is to be salvaged must be in the log's file first.
+        case writing
         case salvaging
         /// Nothing of the log may be on its way to the devices when it is cut.
         case quiescing

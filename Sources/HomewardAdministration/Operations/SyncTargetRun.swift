@@ -41,16 +41,9 @@ extension RVGNode {
             participant.kind = .synchronize(offer, .readingCursor)
             begin(.readCursor(offer.job), for: .participant(token: participant.token), &effects)
         } else {
-            let diverged = machine.divergedRecords(from: offer.history)
-            if let counted = Discarded(records: diverged), machine.header.consistentFrom != .never {
-                participant.discarded = counted
-                participant.kind = .synchronize(offer, .salvaging)
-                begin(
-                    .salvage(diverged, label: "syncrvg-\(offer.name)"),
-                    for: .participant(token: participant.token),
-                    &effects
-                )
-            }
+            participant.kind = .synchronize(offer, .writing)
+            // What still flows here under another Primary ends now: nothing is to come behind what is salvaged.
+            machine.forgetStream()
         }
         participants.append(participant)
     }
@@ -118,6 +111,11 @@ extension RVGNode {
         case .applying:
             guard machine.applied == machine.end else { return machine.wantApplied(&effects.core) }
             setPhase(participant, .synchronize(offer, .ready))
+        case .writing:
+            guard machine.isLogIdle, machine.written == machine.end else {
+                return machine.wantDurable(&effects.core)
+            }
+            salvage(participant, offer, &effects)
         case .quiescing:
             guard machine.isLogIdle, machine.applyInFlight == nil, machine.volumeSyncInFlight == nil else { return }
             // Nothing of the old log is ever replayed over a synchronized block; no block before this header is durable.
@@ -162,6 +160,17 @@ extension RVGNode {
                 &effects
             )
         }
+    }
+
+    /// Keeps the records that the Primary's history does not contain, if there are any.
+    private mutating func salvage(_ participant: Participant, _ offer: SyncOffer, _ effects: inout NodeEffects) {
+        let diverged = machine.divergedRecords(from: offer.history)
+        guard let counted = Discarded(records: diverged), machine.header.consistentFrom != .never,
+            let position = participants.firstIndex(where: { $0.token == participant.token })
+        else { return setPhase(participant, .synchronize(offer, .quiescing)) }
+        participants[position].discarded = counted
+        participants[position].kind = .synchronize(offer, .salvaging)
+        begin(.salvage(diverged, label: "syncrvg-\(offer.name)"), for: .participant(token: participant.token), &effects)
     }
 
     package mutating func syncParticipantTaskDone(

@@ -21,7 +21,7 @@ public struct Lineage: Hashable, Sendable, Codable {
 
     /// All known epochs that still count, own history first.
     private var known: [Epoch] {
-        history.entries.map(\.epoch) + heard.filter { !abandoned.contains($0.id) }
+        (history.entries.map(\.epoch) + heard).filter { !abandoned.contains($0.id) }
     }
 
     /// 1 + the highest number heard of.

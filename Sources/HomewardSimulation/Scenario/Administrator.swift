@@ -121,7 +121,9 @@ final class Administrator {
         }
     }
 
-    /// Something that nobody had to do. False: nothing this time.
+    /// Something that nobody had to do.
+    ///
+    /// False: nothing this time.
     private func meddle(_ primary: Life) -> Bool {
         for host in hosts where host !== primary.host {
             guard let life = host.life, !life.node.machine.header.isPrimary,
