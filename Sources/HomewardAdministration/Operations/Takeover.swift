@@ -125,6 +125,15 @@ extension RVGNode {
         into effects: inout NodeEffects
     ) {
         var state = state
+        if machine.header.isPrimary, state.phase != .opening {
+            // The old Primary came back meanwhile and had handed its role to this host: nothing is left to be taken.
+            machine.decided(state.transaction.rawValue)
+            state.epoch = machine.header.lineage.history.current ?? state.epoch
+            state.fork = machine.end
+            state.notes.append("the old Primary had handed its role over before it was lost")
+            state.phase = .opening
+            operation = .takeover(state)
+        }
         switch state.phase {
         case .silence, .preparing, .makingDurable:
             do { try requirePrimaryGone() } catch { return abandonTakeover(error, &effects) }
