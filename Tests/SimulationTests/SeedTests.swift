@@ -19,6 +19,10 @@ struct SeedTests {
             1093,  // a takeover that was not durable yet had applied its log
             1825,  // a handed epoch that was erased stood as a rival for ever
             4370,  // records acknowledged beyond the report were waited for
+            1786,  // a job was not offered again after a session that was replaced
+            101_458,  // records were salvaged before they were written
+            202_020,  // a takeover went on after a migrate had made its host Primary
+            107_559,  // an epoch given up by its own host still ended reigns
         ] as [UInt64]
     )
     func regression(seed: UInt64) {

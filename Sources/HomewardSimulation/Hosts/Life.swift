@@ -281,6 +281,7 @@ final class Life {
     }
 
     func connected(to peer: SimulatedHost, session: UInt64) {
+        world.disasters += 1
         drive { $0.peerConnected(peer.id, name: peer.name, session: session, now: self.world.instant, into: &$1) }
     }
 

@@ -6,7 +6,9 @@ enum Castagnoli {
 
     static func sum(_ bytes: [UInt8]) -> UInt32 {
         var sum = UInt32.max
-        for byte in bytes { sum = table[Int((sum ^ UInt32(byte)) & 0xFF)] ^ sum >> 8 }
+        table.withUnsafeBufferPointer { table in
+            for byte in bytes { sum = table[Int((sum ^ UInt32(byte)) & 0xFF)] ^ sum >> 8 }
+        }
         return bytes.isEmpty ? 0 : ~sum
     }
 }

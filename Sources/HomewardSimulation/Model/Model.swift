@@ -156,8 +156,10 @@ final class Model {
     // MARK: Two Primaries
 
     private func checkOpen() {
-        let open = hosts.filter { $0.life?.node.machine.isOpen == true }
-        guard open.count > 1, hosts[open[0].index].network.isConnected(open[0].index, open[1].index) else {
+        let open = hosts.filter { host in
+            seen[host.index].open && host.life?.number == seen[host.index].life
+        }
+        guard open.count > 1, open[0].network.isConnected(open[0].index, open[1].index) else {
             bothOpenSince = nil
             return
         }
@@ -352,6 +354,10 @@ private struct RingBytes {
 
     func number(_ position: UInt64, _ size: Int) -> UInt64 {
         var place = Int(position % UInt64(capacity))
+        if place + 8 <= capacity {
+            let word = disk.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: origin + place, as: UInt64.self) }
+            return size == 8 ? UInt64(littleEndian: word) : UInt64(littleEndian: word) & (1 << UInt64(8 * size) - 1)
+        }
         var number: UInt64 = 0
         for index in 0..<size {
             number |= UInt64(disk[origin + place]) << UInt64(8 * index)

@@ -152,7 +152,7 @@ private final class Stage {
 
     /// Looks at the images now and then.
     private func inspect() {
-        world.after(world.milliseconds(50...600)) { [self] in
+        world.after(world.milliseconds(80...1_000)) { [self] in
             for host in hosts { if let life = host.life { model.checkImage(life, "at a look") } }
             model.checkFollowers()
             inspect()
