@@ -31,6 +31,11 @@ struct LinkAndCheckpointTests {
                 try await trio.link("london", to: "seattle").behindUpdates > 0
             }
             #expect(try trio.read("seattle", at: 4096) == 0)
+            for (host, peer) in [("london", "seattle"), ("seattle", "london")] {
+                let link = try await trio.link(host, to: peer)
+                #expect(link.state == "PAUSE" && link.flags.contains("secondary_paused"), "\(host): \(link)")
+                #expect(!link.flags.contains("primary_paused"), "\(host): \(link)")
+            }
             try await trio.done("seattle", .resumeLink(toLondon))
             try await trio.upToDate("london", "seattle")
             try await trio.sameBytes("london", "seattle")

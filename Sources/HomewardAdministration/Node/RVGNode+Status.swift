@@ -103,12 +103,12 @@ extension RVGNode {
             remoteHost: link.peerName,
             remoteRVG: link.peerRVG,
             remoteDiskGroup: link.peerDiskGroup,
-            state: link.attachID == nil ? "STALE" : link.paused ? "PAUSE" : "ACTIVE",
+            state: link.attachID == nil ? "STALE" : link.paused || isPausedThere(link) ? "PAUSE" : "ACTIVE",
             kstate: kstate(link, peer),
             flags: flags(link, peer, consistent: contact?.consistent ?? false),
             dataStatus: data,
             consistent: machine.header.isPrimary ? contact?.consistent ?? false : machine.isImageConsistent,
-            diverged: 0,
+            diverged: diverged(contact),
             replicationStatus: replicationStatus(link, peer),
             behindUpdates: behind.updates,
             behindBytes: behind.bytes,
@@ -119,13 +119,46 @@ extension RVGNode {
             disconnectReason: peer?.contact == nil ? link.detachReason ?? peer?.lostReason : link.detachReason,
             lastContactAge: peer?.contact != nil
                 ? 0 : (peer?.lastHeard).map { Double(now.milliseconds(since: $0)) / 1000 },
-            untilConsistent: nil
+            untilConsistent: untilConsistent(link, peer)
         )
+    }
+
+    /// Data records that the Secondary holds outside the Primary's history.
+    ///
+    /// Nil while that is unknown, and of hosts without a common epoch. A rival that writes may hold more by now.
+    private func diverged(_ contact: Contact?) -> UInt64? {
+        guard let contact else { return nil }
+        let own = machine.header.lineage.history
+        let theirs = contact.lineage.history
+        if machine.header.isPrimary {
+            return theirs.divergence(end: contact.reach.end, dataCount: contact.reach.dataCount, from: own)
+        }
+        guard contact.isPrimary else { return nil }
+        return own.divergence(end: machine.end, dataCount: machine.dataCount, from: theirs)
+    }
+
+    /// Update ids that the Secondary lacks until its image is consistent; nil unless a checkpoint attach is under way.
+    private func untilConsistent(_ link: LinkRecord, _ peer: Peer?) -> UInt64? {
+        guard link.attachID != nil else { return nil }
+        let needed: UpdateID
+        let reached: UpdateID
+        if machine.header.isPrimary {
+            guard let peer, let contact = peer.contact, peer.sending.isStreaming else { return nil }
+            (needed, reached) = (contact.consistentFrom, peer.sending.logged)
+        } else {
+            (needed, reached) = (machine.header.consistentFrom, machine.durable)
+        }
+        return needed != .never && needed > reached ? needed.value - reached.value : nil
     }
 
     package func flows(_ link: LinkRecord, _ peer: Peer?) -> Bool {
         guard let attach = link.attachID, !link.paused, let peer, peer.contact != nil else { return false }
         return machine.header.isPrimary ? peer.sending.isStreaming : machine.following.attach == attach
+    }
+
+    /// The other end of an attached link says that it is paused from its side.
+    private func isPausedThere(_ link: LinkRecord) -> Bool {
+        link.attachID != nil && machine.peer(link.peer)?.contact?.isPaused(to: machine.header.host) == true
     }
 
     private func kstate(_ link: LinkRecord, _ peer: Peer?) -> String {
@@ -143,7 +176,10 @@ extension RVGNode {
             flags.append("cant_sync")
         }
         flags.append(machine.isSynchronous(link) ? "synchronous" : "asynchronous")
-        if link.paused { flags.append(machine.header.isPrimary ? "primary_paused" : "secondary_paused") }
+        let (primary, secondary) =
+            machine.header.isPrimary ? (link.paused, isPausedThere(link)) : (isPausedThere(link), link.paused)
+        if primary { flags.append("primary_paused") }
+        if secondary { flags.append("secondary_paused") }
         return flags
     }
 
@@ -201,6 +237,7 @@ extension RVGNode {
             return machine.header.isPrimary ? "stopped (primary detached)" : "stopped (detached)"
         }
         if link.paused { return "paused by user" }
+        if isPausedThere(link) { return "paused by user on \(link.peerName)" }
         return flows(link, peer) ? "replicating (connected)" : "paused due to network disconnection"
     }
 

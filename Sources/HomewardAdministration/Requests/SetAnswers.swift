@@ -152,7 +152,7 @@ public struct LinkDescription: Hashable, Sendable, Codable {
     /// `up-to-date`, `behind`, `inconsistent`, `unknown`.
     public var dataStatus: String
     public var consistent: Bool
-    public var diverged: UInt64
+    public var diverged: UInt64?
     /// Replication status in repstatus' words.
     public var replicationStatus: String
     public var behindUpdates: UInt64
@@ -179,7 +179,7 @@ public struct LinkDescription: Hashable, Sendable, Codable {
         flags: [String],
         dataStatus: String,
         consistent: Bool,
-        diverged: UInt64,
+        diverged: UInt64?,
         replicationStatus: String,
         behindUpdates: UInt64,
         behindBytes: UInt64,

@@ -105,7 +105,8 @@ enum RepstatusText {
             case "inconsistent": "inconsistent"
             default: "N/A"
             }
-        return link.diverged == 0 ? status : "\(status), diverged by \(Units.count(link.diverged, "update"))"
+        guard let diverged = link.diverged, diverged > 0 else { return status }
+        return "\(status), diverged by \(Units.count(diverged, "update"))"
     }
 
     private static func replicationStatus(_ link: LinkDescription, _ long: Bool) -> String {

@@ -25,6 +25,17 @@ public struct Contact: Hashable, Sendable, Codable {
         }
     }
 
+    /// The end of a host's log, and the data records up to it.
+    public struct Reach: Hashable, Sendable, Codable {
+        public var end: UpdateID
+        public var dataCount: UInt64
+
+        public init(end: UpdateID, dataCount: UInt64) {
+            self.end = end
+            self.dataCount = dataCount
+        }
+    }
+
     public var rvg: RVGID
     public var diskGroup: String
     public var name: String
@@ -37,6 +48,10 @@ public struct Contact: Hashable, Sendable, Codable {
     /// The Primary it follows.
     public var follows: HostID?
     public var consistent: Bool
+    /// The id from which on its image is consistent.
+    public var consistentFrom: UpdateID
+    /// How far its data reached when this was said. It alone is no reason to say it again: it moves with every write.
+    public var reach: Reach
     public var links: [Link]
     /// Operations that this host decides and has not decided.
     public var undecided: [UInt64]
@@ -60,6 +75,8 @@ public struct Contact: Hashable, Sendable, Codable {
         lineage: Lineage,
         follows: HostID?,
         consistent: Bool,
+        consistentFrom: UpdateID,
+        reach: Reach,
         links: [Link],
         undecided: [UInt64],
         promised: [UInt64],
@@ -77,6 +94,8 @@ public struct Contact: Hashable, Sendable, Codable {
         self.lineage = lineage
         self.follows = follows
         self.consistent = consistent
+        self.consistentFrom = consistentFrom
+        self.reach = reach
         self.links = links
         self.undecided = undecided
         self.promised = promised
@@ -84,6 +103,13 @@ public struct Contact: Hashable, Sendable, Codable {
         self.targetJob = targetJob
         self.jobs = jobs
         self.takingOver = takingOver
+    }
+
+    /// Whether a peer that knows `other` has nothing to learn from this.
+    public func addsNothing(to other: Contact) -> Bool {
+        var known = other
+        known.reach = reach
+        return known == self
     }
 
     /// Whether it paused its RLINK to `host`.

@@ -96,7 +96,8 @@ extension RVGMachine {
     private mutating func refreshContacts(_ effects: inout Effects) {
         contactDirty = false
         let contact = makeContact()
-        for position in peers.indices where peers[position].session != nil && peers[position].sentContact != contact {
+        for position in peers.indices where peers[position].session != nil {
+            if let known = peers[position].sentContact, contact.addsNothing(to: known) { continue }
             peers[position].sentContact = contact
             send(.contact(contact), to: peers[position].host, &effects)
         }
@@ -113,6 +114,8 @@ extension RVGMachine {
             lineage: header.lineage,
             follows: header.follows,
             consistent: isImageConsistent,
+            consistentFrom: header.consistentFrom,
+            reach: Contact.Reach(end: end, dataCount: dataCount),
             links: header.links.map(Contact.Link.init),
             undecided: undecided,
             promised: header.pending.map(\.token),
