@@ -41,9 +41,13 @@ struct NodeWorld {
     var nodes: [RVGNode] = []
     var now = Instant(nanoseconds: 1_000_000_000)
     var answers: [UInt64: Result<RVGAnswer, Refusal>] = [:]
+    /// Tokens of writes and flushes that were answered with success.
+    private(set) var replied: Set<UInt64> = []
     /// Session of each pair that is connected, by the two positions.
     private var sessions: [Set<Int>: UInt64] = [:]
     private var nextNumber: UInt64 = 1
+    /// Hosts whose `fdatasync` of the log does not come back.
+    var slow: Set<Int> = []
     /// Hosts whose messages stay on the way.
     var mute: Set<Int> = []
     private var mail: [(from: Int, to: Int, session: UInt64, message: PeerMessage)] = []
@@ -151,6 +155,15 @@ struct NodeWorld {
         take(effects, of: host)
     }
 
+    /// Asks for a flush and gives the token that ``replied`` will have.
+    mutating func flush(on host: Int) -> UInt64 {
+        let token = number()
+        var effects = NodeEffects()
+        _ = nodes[host].flush(token: token, into: &effects)
+        take(effects, of: host)
+        return token
+    }
+
     // MARK: Time
 
     mutating func pass(milliseconds: UInt64) {
@@ -186,7 +199,7 @@ struct NodeWorld {
             drive(host) { $0.logWritten(batch, now: now, into: &$1) }
             moved = true
         }
-        while nodes[host].nextLogSync(now: now) != nil {
+        while !slow.contains(host), nodes[host].nextLogSync(now: now) != nil {
             drive(host) { $0.logSynced(now: now, into: &$1) }
             moved = true
         }
@@ -215,7 +228,7 @@ struct NodeWorld {
             let message = ReplicationMessage.records(
                 departure.attach,
                 epoch: departure.epoch,
-                durable: departure.durable,
+                marks: departure.marks,
                 sent
             )
             mail(host, departure.peer, departure.session, .replication(message))
@@ -251,6 +264,7 @@ struct NodeWorld {
     }
 
     private mutating func take(_ effects: NodeEffects, of host: Int) {
+        for reply in effects.core.replies where reply.failure == nil { replied.insert(reply.token) }
         for answer in effects.answers { answers[answer.token] = answer.result }
         for task in effects.tasks {
             var more = NodeEffects()

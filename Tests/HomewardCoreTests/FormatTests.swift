@@ -141,11 +141,16 @@ struct FormatTests {
             .records(
                 attach,
                 epoch: EpochID(rawValue: 6),
-                durable: UpdateID(7),
+                marks: DurabilityMarks(durable: UpdateID(7), wanted: UpdateID(9)),
                 [SentRecord(record: record, payload: payload)]
             ),
             .acknowledge(attach, received: UpdateID(9), logged: UpdateID(8)),
-            .heartbeat(attach, durable: UpdateID(1), end: UpdateID(2), wallTime: 3),
+            .heartbeat(
+                attach,
+                marks: DurabilityMarks(durable: UpdateID(1), wanted: UpdateID(1)),
+                end: UpdateID(2),
+                wallTime: 3
+            ),
             .notAttached(attach),
         ]
         for message in messages {

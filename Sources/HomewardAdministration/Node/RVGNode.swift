@@ -218,11 +218,11 @@ public struct RVGNode: Sendable {
                 now: now,
                 into: &effects.core
             )
-        case .records(let attach, let epoch, let durable, let records):
+        case .records(let attach, let epoch, let marks, let records):
             machine.recordsReceived(
                 attach,
                 epoch: epoch,
-                durable: durable,
+                marks: marks,
                 records.map { ($0.record, $0.payload.isEmpty ? .none : keep($0.payload)) },
                 from: host,
                 session: session,
@@ -238,10 +238,10 @@ public struct RVGNode: Sendable {
                 session: session,
                 into: &effects.core
             )
-        case .heartbeat(let attach, let durable, let end, let time):
+        case .heartbeat(let attach, let marks, let end, let time):
             machine.heartbeatReceived(
                 attach,
-                durable: durable,
+                marks: marks,
                 end: end,
                 wallTime: time,
                 from: host,

@@ -7,11 +7,11 @@ public enum ReplicationMessage: Hashable, Sendable {
     /// Secondary: its history is the Primary's now, and its log ends here.
     case report(AttachID, loggedEnd: UpdateID)
     /// Primary: records in order, each as it stands in its log; their payloads follow in the same order.
-    case records(AttachID, epoch: EpochID, durable: UpdateID, [SentRecord])
+    case records(AttachID, epoch: EpochID, marks: DurabilityMarks, [SentRecord])
     /// Secondary: received contiguously; logged durably.
     case acknowledge(AttachID, received: UpdateID, logged: UpdateID)
     /// Primary: nothing new but its positions.
-    case heartbeat(AttachID, durable: UpdateID, end: UpdateID, wallTime: UInt64)
+    case heartbeat(AttachID, marks: DurabilityMarks, end: UpdateID, wallTime: UInt64)
     /// Either side: a message came under an attachment that is not the receiver's.
     case notAttached(AttachID)
 
@@ -21,6 +21,32 @@ public enum ReplicationMessage: Hashable, Sendable {
             .acknowledge(let attach, _, _), .heartbeat(let attach, _, _, _), .notAttached(let attach):
             attach
         }
+    }
+}
+
+/// What a Primary says with everything it sends of the durability of its records.
+public struct DurabilityMarks: Hashable, Sendable {
+    /// Durable in the Primary's own log: a Secondary applies up to here.
+    public var durable: UpdateID
+    /// The Secondary is to make its log durable up to here at once: somebody waits for it, or the Primary has done so itself.
+    ///
+    /// A synchronous flush names its record before it is durable at home, so that both hosts' `fdatasync` run side by side.
+    public var wanted: UpdateID
+
+    public init(durable: UpdateID, wanted: UpdateID) {
+        self.durable = durable
+        self.wanted = wanted
+    }
+}
+
+extension DurabilityMarks: ByteCodable {
+    public func encode(into writer: inout ByteWriter) {
+        writer.put(durable)
+        writer.put(wanted)
+    }
+
+    public init(from reader: inout ByteReader) throws(MalformedBytes) {
+        self.init(durable: try reader.takeValue(), wanted: try reader.takeValue())
     }
 }
 
@@ -47,21 +73,21 @@ extension ReplicationMessage: ByteCodable {
             writer.put(UInt8(2))
             writer.put(attach)
             writer.put(end)
-        case .records(let attach, let epoch, let durable, let records):
+        case .records(let attach, let epoch, let marks, let records):
             writer.put(UInt8(3))
             writer.put(attach)
             writer.put(epoch)
-            writer.put(durable)
+            writer.put(marks)
             writer.put(records)
         case .acknowledge(let attach, let received, let logged):
             writer.put(UInt8(4))
             writer.put(attach)
             writer.put(received)
             writer.put(logged)
-        case .heartbeat(let attach, let durable, let end, let time):
+        case .heartbeat(let attach, let marks, let end, let time):
             writer.put(UInt8(5))
             writer.put(attach)
-            writer.put(durable)
+            writer.put(marks)
             writer.put(end)
             writer.put(time)
         case .notAttached(let attach):
@@ -80,7 +106,7 @@ extension ReplicationMessage: ByteCodable {
             self = .records(
                 attach,
                 epoch: try reader.takeValue(),
-                durable: try reader.takeValue(),
+                marks: try reader.takeValue(),
                 try reader.takeArray()
             )
         case 4:
@@ -88,7 +114,7 @@ extension ReplicationMessage: ByteCodable {
         case 5:
             self = .heartbeat(
                 attach,
-                durable: try reader.takeValue(),
+                marks: try reader.takeValue(),
                 end: try reader.takeValue(),
                 wallTime: try reader.take()
             )

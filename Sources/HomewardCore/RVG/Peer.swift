@@ -45,7 +45,8 @@ package struct Sending: Sendable {
     package var lastSent: Instant?
     /// When the start was first seen to be unanswered.
     package var begunAt: Instant?
-    package var toldDurable: UpdateID = .zero
+    /// The marks that were sent last.
+    package var told = DurabilityMarks(durable: .zero, wanted: .zero)
 
     package init() {}
 
@@ -59,6 +60,8 @@ package struct Following: Sendable {
     package var attach: AttachID?
     /// What the Primary said is durable there, in this session.
     package var provenDurable: UpdateID?
+    /// What the Primary wants to be durable here, in this session.
+    package var wantedDurable: UpdateID = .zero
     /// The newest id that the Primary ever said it has, in this process; and the wall time it said it.
     package var primaryEnd: UpdateID?
     package var primaryEndTime: UInt64?
@@ -81,10 +84,17 @@ package struct Following: Sendable {
 
     package init() {}
 
+    /// Takes in the Primary's marks; they only rise within a session.
+    package mutating func hear(_ marks: DurabilityMarks) {
+        provenDurable = max(provenDurable ?? .zero, marks.durable)
+        wantedDurable = max(wantedDurable, marks.wanted)
+    }
+
     package mutating func sessionLost() {
         session = nil
         attach = nil
         provenDurable = nil
+        wantedDurable = .zero
         deferredStart = nil
         held.removeAll()
     }

@@ -66,7 +66,7 @@ extension RVGMachine {
             headerChanged(&effects)
         }
         following.attach = start.attach
-        following.provenDurable = start.durable
+        following.hear(DurabilityMarks(durable: start.durable, wanted: start.durable))
         following.ackedReceived = end
         following.ackedLogged = self.durable
         confirmAttachment(start.attach, &effects)
@@ -89,7 +89,7 @@ extension RVGMachine {
     public mutating func recordsReceived(
         _ attach: AttachID,
         epoch: EpochID,
-        durable: UpdateID,
+        marks: DurabilityMarks,
         _ records: [(record: Record, payload: PayloadReference)],
         from host: HostID,
         session: UInt64,
@@ -121,9 +121,9 @@ extension RVGMachine {
             following.held.append(item)
             expected = expected.next
         }
-        following.provenDurable = max(following.provenDurable ?? .zero, durable)
+        following.hear(marks)
         // What arrives, and what is said to be durable there, the Primary has: a takeover reports it as heard of.
-        following.primaryEnd = max(following.primaryEnd ?? .zero, max(expected.previous, durable))
+        following.primaryEnd = max(following.primaryEnd ?? .zero, max(expected.previous, marks.durable))
         enterHeld(now: now, into: &effects)
         secondaryProgressed(now: now, into: &effects)
     }
@@ -148,7 +148,7 @@ extension RVGMachine {
 
     package mutating func heartbeatReceived(
         _ attach: AttachID,
-        durable: UpdateID,
+        marks: DurabilityMarks,
         end primaryEnd: UpdateID,
         wallTime: UInt64,
         from host: HostID,
@@ -162,7 +162,7 @@ extension RVGMachine {
         peers[position].lastHeard = now
         following.primaryEnd = primaryEnd
         following.primaryEndTime = wallTime
-        following.provenDurable = max(following.provenDurable ?? .zero, durable)
+        following.hear(marks)
         effects.wake.insert(.apply)
         secondaryProgressed(now: now, into: &effects)
     }
@@ -173,9 +173,8 @@ extension RVGMachine {
         guard !header.isPrimary, let attach = following.attach, let host = header.follows else { return }
         enterHeld(now: now, into: &effects)
         let received = following.held.last?.record.id ?? end
-        // The Primary made it durable at home: do the same here without waiting for the timer.
-        if let proven = following.provenDurable, min(proven, end) > durable {
-            durableWanted = max(durableWanted, min(proven, end))
+        if min(following.wantedDurable, end) > durable {
+            durableWanted = max(durableWanted, min(following.wantedDurable, end))
             effects.wake.insert(.logSync)
         }
         guard received > following.ackedReceived || durable > following.ackedLogged else { return }

@@ -8,7 +8,7 @@ extension RVGMachine {
         public var session: UInt64
         public var attach: AttachID
         public var epoch: EpochID
-        public var durable: UpdateID
+        public var marks: DurabilityMarks
         public var records: [Record]
     }
 
@@ -113,14 +113,15 @@ extension RVGMachine {
             let records = takeRecords(position)
             guard !records.isEmpty else { continue }
             peers[position].sending.lastSent = now
-            peers[position].sending.toldDurable = durable
+            let marks = marks(for: peers[position].host)
+            peers[position].sending.told = marks
             departures.append(
                 RecordDeparture(
                     peer: peers[position].host,
                     session: session,
                     attach: attach,
                     epoch: epoch.id,
-                    durable: durable,
+                    marks: marks,
                     records: records
                 )
             )
@@ -158,12 +159,19 @@ extension RVGMachine {
         for link in header.links.indices { returnToSynchronousMode(link, &effects) }
     }
 
-    /// Tells Secondaries at once that more is durable here, when no record is left to carry it: they make it durable too,
-    /// and a synchronous flush waits for that.
+    /// What a Secondary is told of durability now.
+    private func marks(for host: HostID) -> DurabilityMarks {
+        let flushed = header.links.contains { $0.peer == host && isSynchronous($0) } ? waiters.durableNeeded : nil
+        return DurabilityMarks(durable: durable, wanted: max(durable, flushed ?? .zero))
+    }
+
+    /// Tells Secondaries at once what has changed of the marks, when no record is left to carry it.
     package mutating func tellDurable(now: Instant, _ effects: inout Effects) {
         guard header.isPrimary else { return }
         for position in peers.indices where peers[position].sending.isStreaming {
-            guard peers[position].sending.toldDurable < durable, peers[position].sending.next > written else {
+            guard peers[position].sending.told != marks(for: peers[position].host),
+                peers[position].sending.next > written
+            else {
                 continue
             }
             sendHeartbeat(position, now: now, &effects)
@@ -174,9 +182,10 @@ extension RVGMachine {
         let host = peers[position].host
         guard let attach = header.links.first(where: { $0.peer == host })?.attachID else { return }
         peers[position].sending.lastSent = now
-        peers[position].sending.toldDurable = durable
+        let marks = marks(for: host)
+        peers[position].sending.told = marks
         send(
-            .replication(.heartbeat(attach, durable: durable, end: end, wallTime: lastWallTime)),
+            .replication(.heartbeat(attach, marks: marks, end: end, wallTime: lastWallTime)),
             to: host,
             &effects
         )

@@ -206,6 +206,7 @@ extension RVGMachine {
         if let closed = closedBecause { return .refused(.closed(closed)) }
         waiters.wait(for: end, durably: true, token: token)
         wantDurable(&effects)
+        effects.wake.insert(.peers)
         releaseReplies(&effects)
         return .accepted
     }

@@ -407,7 +407,7 @@ final class RVGRuntime: Sendable {
             let message = ReplicationMessage.records(
                 departure.attach,
                 epoch: departure.epoch,
-                durable: departure.durable,
+                marks: departure.marks,
                 sent
             )
             let (kind, payload) = try PeerFrames.encode(.replication(message), rvg: id)

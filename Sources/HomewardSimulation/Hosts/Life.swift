@@ -273,7 +273,7 @@ final class Life {
             }
         }
         host.network.send(
-            .replication(.records(departure.attach, epoch: departure.epoch, durable: departure.durable, sent)),
+            .replication(.records(departure.attach, epoch: departure.epoch, marks: departure.marks, sent)),
             from: host.index,
             to: departure.peer,
             session: departure.session

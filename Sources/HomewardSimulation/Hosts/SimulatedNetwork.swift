@@ -149,11 +149,14 @@ private enum Packet {
         }
     }
 
+    private static let allDurable = DurabilityMarks(durable: .never, wanted: .zero)
+
     private static func lie(_ message: ReplicationMessage) -> ReplicationMessage {
         switch message {
         case .start(let attach, let history, _): .start(attach, history: history, durable: .never)
-        case .records(let attach, let epoch, _, let records): .records(attach, epoch: epoch, durable: .never, records)
-        case .heartbeat(let attach, _, let end, let time): .heartbeat(attach, durable: .never, end: end, wallTime: time)
+        case .records(let attach, let epoch, _, let records): .records(attach, epoch: epoch, marks: allDurable, records)
+        case .heartbeat(let attach, _, let end, let time):
+            .heartbeat(attach, marks: allDurable, end: end, wallTime: time)
         case .report, .acknowledge, .notAttached: message
         }
     }
