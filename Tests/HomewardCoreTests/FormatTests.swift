@@ -15,6 +15,7 @@ struct FormatTests {
         cumulativeBytes: 4096,
         durableID: UpdateID(7),
         wallTime: 5,
+        logLife: 6,
         payloadCRC: 1,
         payloadBytes: 512
     )

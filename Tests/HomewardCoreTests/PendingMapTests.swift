@@ -15,7 +15,8 @@ struct PendingMapTests {
             dataCount: id,
             cumulativeBytes: 0,
             durableID: .zero,
-            wallTime: 0
+            wallTime: 0,
+            logLife: 1
         )
     }
 

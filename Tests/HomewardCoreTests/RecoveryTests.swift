@@ -47,6 +47,7 @@ struct RecoveryTests {
                 cumulativeBytes: number * 1000,
                 durableID: UpdateID(durable),
                 wallTime: 0,
+                logLife: header.logLife,
                 payloadCRC: checksum(payload),
                 payloadBytes: 1000
             )
@@ -136,6 +137,36 @@ struct RecoveryTests {
         let recovered = try log.recover()
         #expect(recovered.records.count == 3)
         #expect(recovered.damage == nil)
+    }
+
+    @Test("a record that an earlier life of the log left behind a cut is not taken for the successor of one of this life")
+    func earlierLife() throws {
+        let log = try Log()
+        for _ in 1...3 { try log.append(durable: 0) }
+        let cut = log.end
+        let left = try log.append(durable: 0)
+        log.header.logLife += 1
+        try log.writeHeader()
+        log.records.removeLast(2)
+        // The third record is logged again where it was; the fourth begins a page, so that the old one stays behind it.
+        log.end = LogPosition(cut.value - (log.records.last.map(\.span) ?? 0))
+        try log.append(durable: 0)
+        #expect(log.end == left.position)
+        log.end = log.end.aligned(to: Record.syncAlignment)
+        for _ in 1...2 { try log.append(durable: 3) }
+        let recovered = try log.recover()
+        #expect(recovered.records == log.records)
+        #expect(recovered.damage == nil)
+    }
+
+    @Test("each start that was not clean begins a new life of the log, durably")
+    func lives() throws {
+        let log = try Log()
+        #expect(try log.recover().header.logLife == 1)
+        log.header.cleanStop = false
+        try log.writeHeader()
+        #expect(try log.recover().header.logLife == 2)
+        #expect(try log.recover().header.logLife == 3)
     }
 
     @Test("a record across the seam of the ring is read whole")

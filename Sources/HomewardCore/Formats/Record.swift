@@ -25,9 +25,9 @@ public enum RecordKind: UInt8, Hashable, Sendable, Codable {
 /// ```text
 /// 0 magic 4 · version 2 · kind 1 · flags 1 │ 8 rvg tag │ 16 epoch │ 24 id │ 32 position
 /// 40 volume 4 · payload CRC 4 │ 48 offset │ 56 length │ 64 data count │ 72 cumulative bytes
-/// 80 durable id │ 88 wall time │ 96 payload bytes 4 · header CRC 4 │ 104 payload, padded to 8
+/// 80 durable id │ 88 wall time │ 96 life of the log │ 104 payload bytes 4 · header CRC 4 │ 112 payload, padded to 8
 /// ```
-/// All numbers little-endian. The header's CRC covers bytes 0 to 99.
+/// All numbers little-endian. The header's CRC covers bytes 0 to 107.
 public struct Record: Hashable, Sendable {
     public var kind: RecordKind
     public var epoch: EpochID
@@ -46,6 +46,8 @@ public struct Record: Hashable, Sendable {
     public var durableID: UpdateID
     /// Nanoseconds since 1970 at the Primary; for display only.
     public var wallTime: UInt64
+    /// The life of the log in which this copy was written (``RVGHeader/logLife``).
+    public var logLife: UInt64
     public var payloadCRC: UInt32
     /// Bytes that follow in the log: of a write its data, of a role record the epoch, else none.
     public var payloadBytes: UInt32
@@ -62,6 +64,7 @@ public struct Record: Hashable, Sendable {
         cumulativeBytes: UInt64,
         durableID: UpdateID,
         wallTime: UInt64,
+        logLife: UInt64,
         payloadCRC: UInt32 = 0,
         payloadBytes: UInt32 = 0
     ) {
@@ -76,13 +79,14 @@ public struct Record: Hashable, Sendable {
         self.cumulativeBytes = cumulativeBytes
         self.durableID = durableID
         self.wallTime = wallTime
+        self.logLife = logLife
         self.payloadCRC = payloadCRC
         self.payloadBytes = payloadBytes
     }
 
     public static let magic: UInt32 = 0x4352_5748  // "HWRC"
-    public static let version: UInt16 = 1
-    public static let headerBytes = 104
+    public static let version: UInt16 = 2
+    public static let headerBytes = 112
     /// A request above this is logged as several records.
     public static let payloadLimit = 1 << 20
     /// Records begin at multiples of this.
@@ -100,7 +104,7 @@ public struct Record: Hashable, Sendable {
     /// The position just behind the record.
     public var end: LogPosition { LogPosition(position.value + span) }
 
-    /// The 104 bytes before the payload.
+    /// The 112 bytes before the payload.
     ///
     /// `rvgTag` keeps records of another RVG, whose log this file once was, apart.
     public func encodeHeader(rvgTag: UInt64) -> [UInt8] {
@@ -121,6 +125,7 @@ public struct Record: Hashable, Sendable {
         writer.put(cumulativeBytes)
         writer.put(durableID.value)
         writer.put(wallTime)
+        writer.put(logLife)
         writer.put(payloadBytes)
         writer.put(checksum(writer.bytes))
         return writer.bytes
@@ -160,6 +165,7 @@ public struct Record: Hashable, Sendable {
             cumulativeBytes: try reader.take(),
             durableID: UpdateID(try reader.take()),
             wallTime: try reader.take(),
+            logLife: try reader.take(),
             payloadCRC: payloadCRC,
             payloadBytes: try reader.take()
         )

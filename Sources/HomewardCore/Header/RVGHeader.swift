@@ -36,6 +36,12 @@ public struct RVGHeader: Hashable, Sendable {
     public var dataCountBelowTail: UInt64
     public var lastDataIDBelowTail: UpdateID
     public var cumulativeBytesBelowTail: UInt64
+    /// Counts the lives of this copy of the log: one more at each start that was not clean, and each time records are cut.
+    ///
+    /// Records behind a cut stay in the file. On a Secondary they are of the same epoch, and often of the same place, as
+    /// those that are logged again after it; only that they are of an earlier life keeps them from being read as
+    /// these records' successors.
+    public var logLife: UInt64
     /// The image is one that the Primary had once everything up to this id is applied; `never` while a synchronization
     /// is unfinished.
     public var consistentFrom: UpdateID
@@ -59,6 +65,7 @@ public struct RVGHeader: Hashable, Sendable {
         self.dataCountBelowTail = 0
         self.lastDataIDBelowTail = .zero
         self.cumulativeBytesBelowTail = 0
+        self.logLife = 1
         self.consistentFrom = .zero
         self.links = []
         self.checkpoints = []
@@ -111,6 +118,7 @@ extension RVGHeader: ByteCodable {
         writer.put(dataCountBelowTail)
         writer.put(lastDataIDBelowTail)
         writer.put(cumulativeBytesBelowTail)
+        writer.put(logLife)
         writer.put(consistentFrom)
         writer.put(links)
         writer.put(checkpoints)
@@ -142,6 +150,7 @@ extension RVGHeader: ByteCodable {
         dataCountBelowTail = try reader.take()
         lastDataIDBelowTail = try reader.takeValue()
         cumulativeBytesBelowTail = try reader.take()
+        logLife = try reader.take()
         consistentFrom = try reader.takeValue()
         links = try reader.takeArray()
         checkpoints = try reader.takeArray()

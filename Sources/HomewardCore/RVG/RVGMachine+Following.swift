@@ -58,7 +58,7 @@ extension RVGMachine {
                 headerChanged(&effects)
                 return
             }
-            cutLog(after: fork.firstID.previous)
+            cutLog(after: fork.firstID.previous, into: &effects)
         }
         if header.lineage.history != start.history || header.cleanStop {
             header.lineage.adopt(start.history)
@@ -141,6 +141,7 @@ extension RVGMachine {
             following.held.removeFirst()
             var copy = item.record
             copy.position = placeForNext()
+            copy.logLife = header.logLife
             enter(copy, payload: item.payload, now: now, into: &effects)
         }
         stalledForRoom = false

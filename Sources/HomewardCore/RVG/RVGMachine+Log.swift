@@ -45,6 +45,7 @@ extension RVGMachine {
             cumulativeBytes: cumulativeBytes + length,
             durableID: durable,
             wallTime: wallTime,
+            logLife: header.logLife,
             payloadCRC: payloadCRC,
             payloadBytes: UInt32(payload.count)
         )
@@ -259,9 +260,11 @@ extension RVGMachine {
 
     /// Drops the records after `last`: they are of a history that this host gives up.
     ///
-    /// Nothing of them was applied.
-    package mutating func cutLog(after last: UpdateID) {
+    /// Nothing of them was applied. The header must be durable before anything is appended behind the cut.
+    package mutating func cutLog(after last: UpdateID, into effects: inout Effects) {
         precondition(isLogIdle && replayed <= last, "records under way or applied cannot be cut")
+        header.logLife += 1
+        headerChanged(&effects)
         while let record = index.last, record.id > last {
             index.removeLast()
             if record.id > handedOut { droppedPayloads.append(payloads.removeLast().buffer) }

@@ -16,7 +16,7 @@ public struct RecoveredLog: Sendable {
 ///
 /// Invariants: what any later record or the header proves to have been durable is kept or reported as damage, never cut;
 /// what is kept is durable when this returns; a record of an epoch that the header's history does not give for its id is
-/// never believed.
+/// never believed, nor one of an earlier life of the log than the record before it.
 public struct LogRecovery {
     private let ring: LogRing
     private let format: HeaderFormat
@@ -38,7 +38,7 @@ public struct LogRecovery {
     /// Reads header and records.
     /// - Throws: `bad-format` when neither copy of the header can be read, `io-error`.
     public func recover() throws(Refusal) -> RecoveredLog {
-        let header = try chooseHeader()
+        var header = try chooseHeader()
         try ring.device.write(at: format.offset(generation: header.generation), bytes: format.encode(header))
         try ring.device.synchronize()
 
@@ -57,12 +57,21 @@ public struct LogRecovery {
             )
         }
         try rewrite(scan.records, after: scan.provenInside, tag: tag)
+        if !header.cleanStop { try beginLife(&header) }
         return RecoveredLog(
             header: header,
             records: scan.records,
             appendPosition: scan.end.aligned(to: Record.syncAlignment),
             damage: nil
         )
+    }
+
+    /// What is logged from now on is told from what was cut, before any of it is written.
+    private func beginLife(_ header: inout RVGHeader) throws(Refusal) {
+        header.logLife += 1
+        header.generation += 1
+        try ring.device.write(at: format.offset(generation: header.generation), bytes: format.encode(header))
+        try ring.device.synchronize()
     }
 
     private func chooseHeader() throws(Refusal) -> RVGHeader {
@@ -103,12 +112,13 @@ public struct LogRecovery {
     private func scanRecords(header: RVGHeader, tag: UInt64) throws(Refusal) -> Scan {
         var scan = Scan(end: header.tail, stop: header.tail, provenInside: header.tailID.previous)
         var expected = header.tailID
+        var life: UInt64 = 0
         let limit = header.tail.value + ring.capacity
         while true {
-            var record = try readRecord(at: scan.stop, expected: expected, header: header, tag: tag, limit: limit)
+            var record = try readRecord(at: scan.stop, expected, life, header: header, tag: tag, limit: limit)
             if record == nil {
                 let aligned = scan.stop.aligned(to: Record.syncAlignment)
-                record = try readRecord(at: aligned, expected: expected, header: header, tag: tag, limit: limit)
+                record = try readRecord(at: aligned, expected, life, header: header, tag: tag, limit: limit)
             }
             guard let record else { return scan }
             scan.records.append(record)
@@ -116,12 +126,14 @@ public struct LogRecovery {
             scan.stop = record.end
             scan.provenInside = max(scan.provenInside, min(record.durableID, record.id))
             expected = expected.next
+            life = record.logLife
         }
     }
 
     private func readRecord(
         at position: LogPosition,
-        expected: UpdateID,
+        _ expected: UpdateID,
+        _ life: UInt64,
         header: RVGHeader,
         tag: UInt64,
         limit: UInt64
@@ -129,7 +141,7 @@ public struct LogRecovery {
         guard position.value + UInt64(Record.headerBytes) <= limit else { return nil }
         let bytes = try ring.bytes(at: position, count: Record.headerBytes)
         guard let record = Record.decodeHeader(bytes, rvgTag: tag), record.position == position, record.id == expected,
-            record.end.value <= limit, header.lineage.history.epoch(of: record.id)?.id == record.epoch
+            record.logLife >= life, record.end.value <= limit, header.lineage.history.epoch(of: record.id)?.id == record.epoch
         else { return nil }
         guard record.payloadBytes > 0 else { return record }
         let payload = try ring.bytes(

@@ -159,7 +159,10 @@ final class Model {
         let open = hosts.filter { host in
             seen[host.index].open && host.life?.number == seen[host.index].life
         }
-        guard open.count > 1, open[0].network.isConnected(open[0].index, open[1].index) else {
+        // Rivals stay open until one of them is given up by its people.
+        guard open.count > 1, open[0].network.isConnected(open[0].index, open[1].index),
+            isOver(open[0], by: open[1]) || isOver(open[1], by: open[0])
+        else {
             bothOpenSince = nil
             return
         }
@@ -168,6 +171,12 @@ final class Model {
         if world.now - since > 2_000_000_000 {
             found(8, "\(open[0].name) and \(open[1].name) are connected and both open for 2 s")
         }
+    }
+
+    /// An epoch that `other`'s data went through ended the reign that `host` is Primary in.
+    private func isOver(_ host: SimulatedHost, by other: SimulatedHost) -> Bool {
+        guard let reign = host.persisted?.lineage.history.entries.last?.epoch.reign else { return false }
+        return other.persisted?.lineage.history.entries.contains { $0.epoch.closes.contains(reign) } ?? false
     }
 
     // MARK: The log
@@ -227,14 +236,16 @@ final class Model {
         var position = header.tail.value
         var next = header.tailID.value
         var count = Int(header.dataCountBelowTail)
+        var logLife: UInt64 = 0
         let log = RingBytes(disk: life.host.log.cache, origin: Int(ring.origin), capacity: Int(ring.capacity))
         while next <= written {
-            // What a torn write left behind is of an epoch that has ended, or a page boundary before the real one.
+            // What a torn write left behind is of an epoch that has ended, or of an earlier life of the log.
             let epoch = header.lineage.history.epoch(of: UpdateID(next))?.id.rawValue
             let isHere = { (place: UInt64) in
                 log.number(place, 4) == 0x4352_5748 && log.number(place + 24, 8) == next
                     && log.number(place + 32, 8) == place && log.number(place + 16, 8) == epoch
-                    && Castagnoli.sum(log.bytes(place + 104, Int(log.number(place + 96, 4))))
+                    && log.number(place + 96, 8) >= logLife
+                    && Castagnoli.sum(log.bytes(place + 112, Int(log.number(place + 104, 4))))
                         == UInt32(log.number(place + 44, 4))
             }
             if !isHere(position) { position = (position + 4095) / 4096 * 4096 }
@@ -243,9 +254,9 @@ final class Model {
             let volume = Int(log.number(position + 40, 4))
             let sector = Int(log.number(position + 48, 8)) / Sectors.bytes
             let sectors = Int(log.number(position + 56, 8)) / Sectors.bytes
-            let payload = log.number(position + 96, 4)
+            let payload = log.number(position + 104, 4)
             if kind == 1 {
-                log.bytes(position + 104, Int(payload)).withUnsafeBytes { raw in
+                log.bytes(position + 112, Int(payload)).withUnsafeBytes { raw in
                     for index in 0..<sectors {
                         let place = UnsafeRawBufferPointer(
                             rebasing: raw[index * Sectors.bytes..<(index + 1) * Sectors.bytes]
@@ -261,7 +272,8 @@ final class Model {
                 for index in 0..<sectors { numbers[volume * sectorsPerVolume + sector + index] = 0 }
             }
             if kind <= 3 { count += 1 }
-            position += (104 + payload + 7) / 8 * 8
+            logLife = log.number(position + 96, 8)
+            position += (112 + payload + 7) / 8 * 8
             next += 1
         }
         return count
