@@ -7,8 +7,9 @@ import NIOHTTP1
 
 /// Passes requests on to the daemon behind a control socket.
 ///
-/// Each request has a connection of its own, and cancelling the task closes it, which cancels the request in the
-/// daemon. Connecting is given five seconds; a request may take as long as it takes.
+/// Each request has a connection of its own. Cancelling the task takes the request back in the daemon and waits for what
+/// that says, ten seconds at most; a connection that is lost takes nothing back. Connecting is given five seconds; a
+/// request may take as long as it takes.
 public final class ControlClient: RequestHandler {
     /// Longer lines are no answer of a daemon of ours.
     private static let lineLimit = 64 << 20
@@ -40,9 +41,16 @@ public final class ControlClient: RequestHandler {
         progress: @escaping @Sendable (HomewardAdministration.Progress) -> Void
     ) async throws -> Answer {
         try SocketPath.check(socketPath)
-        let body = try JSONEncoder().encode(ControlEnvelope(request: request, host: host))
+        let id = UUID().uuidString
+        let body = try JSONEncoder().encode(ControlEnvelope(request: request, host: host, id: id))
+        // A task of its own, so that the answer to a cancellation is still heard.
+        let asked = Task { try await exchange(body, progress: progress) }
         do {
-            let last = try await exchange(body, progress: progress)
+            let last = try await withTaskCancellationHandler {
+                try await asked.value
+            } onCancel: {
+                Task { await self.takeBack(id, asked) }
+            }
             if Task.isCancelled, last == nil { throw CancellationError() }
             switch last {
             case .answer(let answer): return answer
@@ -56,10 +64,23 @@ public final class ControlClient: RequestHandler {
         }
     }
 
+    private func takeBack(_ id: String, _ asked: Task<ControlLine?, any Error>) async {
+        if let url = URL(httpURLWithSocketPath: socketPath, uri: "/v1/cancel"),
+            let body = try? JSONEncoder().encode(ControlCancellation(id: id))
+        {
+            var message = HTTPClientRequest(url: url.absoluteString)
+            message.method = .POST
+            message.body = .bytes(ByteBuffer(bytes: body))
+            _ = try? await client.execute(message, timeout: .seconds(5))
+        }
+        try? await Task.sleep(for: .seconds(10))
+        asked.cancel()
+    }
+
     /// The last line of the answer; nil when the stream ended without one.
     private func exchange(
         _ body: Data,
-        progress: @Sendable (HomewardAdministration.Progress) -> Void
+        progress: @escaping @Sendable (HomewardAdministration.Progress) -> Void
     ) async throws -> ControlLine? {
         guard let url = URL(httpURLWithSocketPath: socketPath, uri: "/v1/request") else {
             throw unreachable("the path cannot stand in an address")

@@ -30,7 +30,7 @@ struct ControlExchange: Sendable {
             status: .ok,
             headers: [.contentType: "application/x-ndjson"],
             body: ResponseBody { writer in
-                // The closed connection is the only way that a client can say "cancel".
+                // A client that is gone is written to no more; what it asked for goes on.
                 try await body.consumeWithCancellationOnInboundClose { _ in
                     try await carryOut(envelope, into: &writer)
                 }
@@ -61,24 +61,37 @@ struct ControlExchange: Sendable {
                 sink.yield([UInt8(ascii: "\n")])
             }
         }
-        let number = running.add { work.cancel() }
+        let number = running.add(envelope.id) {
+            work.cancel()
+        } abandon: {
+            sink.yield(Self.bytes(of: .error(Self.stopping)))
+            sink.finish()
+        }
         defer {
             pulse.cancel()
             running.remove(number)
         }
+        for await line in lines { try await writer.write(ByteBuffer(bytes: line)) }
+    }
+
+    private static let stopping = Refusal(
+        .interrupted,
+        "request",
+        "the daemon stopped before it had answered",
+        hint: "start it and repeat the command: what was done is not done twice"
+    )
+
+    /// A client takes a request back; what is not known, or over, is no error.
+    func cancel(_ request: Hummingbird.Request) async -> Response {
+        var request = request
         do {
-            try await withTaskCancellationHandler {
-                for await line in lines { try await writer.write(ByteBuffer(bytes: line)) }
-            } onCancel: {
-                work.cancel()
-            }
+            let body = try await request.collectBody(upTo: ControlServer.bodyLimit)
+            let cancellation = try JSONDecoder().decode(ControlCancellation.self, from: Data(body.readableBytesView))
+            running.cancel(cancellation.id)
+            return Response(status: .ok)
         } catch {
-            work.cancel()
-            await work.value
-            throw error
+            return Self.refused(.badRequest, "the body is no cancellation: \(error)")
         }
-        // The stream ends early in a cancelled task; the work has heard of it and is waited for.
-        await work.value
     }
 
     static func health(of handler: any RequestHandler) async -> Response {

@@ -7,11 +7,21 @@ package struct ControlEnvelope: Hashable, Sendable, Codable {
     package var request: HomewardAdministration.Request
     /// The peer that shall answer instead.
     package var host: String?
+    /// The client's own name for the request: what it takes it back by, with `POST /v1/cancel`.
+    package var id: String?
 
-    package init(request: HomewardAdministration.Request, host: String?) {
+    package init(request: HomewardAdministration.Request, host: String?, id: String? = nil) {
         self.request = request
         self.host = host
+        self.id = id
     }
+}
+
+/// The body of `POST /v1/cancel`.
+package struct ControlCancellation: Hashable, Sendable, Codable {
+    package var id: String
+
+    package init(id: String) { self.id = id }
 }
 
 /// One line of the answer to a request: any number of progress lines, then exactly one of the other two.

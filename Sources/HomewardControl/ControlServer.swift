@@ -60,8 +60,8 @@ public struct ControlServer: Service {
 
     /// Serves until the task is cancelled or its service group shuts down.
     ///
-    /// Then no connection is accepted any more, requests that run are cancelled, what they answer still goes out, and
-    /// the socket's file is removed.
+    /// Then no connection is accepted any more, requests that run have a second to answer, and the socket's file is
+    /// removed. What runs is not cancelled by that: it belongs to the handler.
     /// - Throws: ``Refusal`` when the socket cannot be bound.
     public func run() async throws {
         try SocketPath.check(socketPath)
@@ -87,10 +87,10 @@ public struct ControlServer: Service {
                     // A task of its own: cancelling Hummingbird itself would cut answers off in the middle.
                     try await Task { try await group.run() }.value
                 } onGracefulShutdown: {
-                    running.cancelAll()
+                    Task { await running.close() }
                 }
             } onCancel: {
-                running.cancelAll()
+                Task { await running.close() }
                 Task { await group.triggerGracefulShutdown() }
             }
         } catch let error as IOError {
@@ -109,6 +109,9 @@ public struct ControlServer: Service {
         let router = Router()
         router.post("/v1/request") { [handler, keepAlive] request, _ in
             await ControlExchange(handler: handler, running: running, keepAlive: keepAlive).response(to: request)
+        }
+        router.post("/v1/cancel") { [handler, keepAlive] request, _ in
+            await ControlExchange(handler: handler, running: running, keepAlive: keepAlive).cancel(request)
         }
         router.get("/v1/health") { [handler] _, _ in
             await ControlExchange.health(of: handler)

@@ -38,6 +38,7 @@ enum Samples {
     static let discarded = DiscardedUpdates(
         host: "seattle",
         updates: 3,
+        kept: 3,
         bytes: 4096,
         firstID: UpdateID(9),
         lastID: UpdateID(11),
