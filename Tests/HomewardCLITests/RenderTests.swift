@@ -289,6 +289,7 @@ struct RenderTests {
             discarded: DiscardedUpdates(
                 host: "alder",
                 updates: 2,
+                kept: 2,
                 bytes: 8192,
                 firstID: UpdateID(10),
                 lastID: UpdateID(11),

@@ -137,8 +137,8 @@ struct FormatTests {
         record.payloadCRC = checksum(payload)
         let attach = AttachID(rawValue: 8)
         let messages: [ReplicationMessage] = [
-            .start(attach, history: FormatTests.fullHeader().lineage.history, durable: UpdateID(4)),
-            .report(attach, loggedEnd: UpdateID(5)),
+            .start(attach, number: 3, history: FormatTests.fullHeader().lineage.history, durable: UpdateID(4)),
+            .report(attach, number: 3, loggedEnd: UpdateID(5)),
             .records(
                 attach,
                 epoch: EpochID(rawValue: 6),

@@ -67,7 +67,7 @@ struct LineageTests {
         let takeover = LineageTests.epoch(2, 20, host: 2, closes: [10])
         var lineage = Lineage(history: LineageTests.history((creation, 1, 0)))
         #expect(lineage.closingOwnReign == nil)
-        let isNew = lineage.learn(history: History(), heard: [takeover], abandoned: [])
+        let isNew = lineage.learn(history: History(), heard: [takeover], abandoned: [], asPrimary: false)
         #expect(isNew)
         #expect(lineage.closingOwnReign?.id == takeover.id)
         #expect(lineage.closing(of: creation, senderHistory: LineageTests.history((takeover, 1, 0))) == nil)
@@ -128,13 +128,28 @@ struct LineageTests {
     func learnTwice() {
         var lineage = Lineage(history: LineageTests.history((creation, 1, 0)))
         let heard = [LineageTests.epoch(4, 40), LineageTests.epoch(3, 30), LineageTests.epoch(2, 20)]
-        let lineageIsNew = lineage.learn(history: History(), heard: heard, abandoned: [EpochID(rawValue: 30)])
+        let lineageIsNew = lineage.learn(
+            history: History(),
+            heard: heard,
+            abandoned: [EpochID(rawValue: 30)],
+            asPrimary: false
+        )
         #expect(lineageIsNew)
         var other = Lineage(history: LineageTests.history((creation, 1, 0)))
-        let otherIsNew = other.learn(history: History(), heard: heard.reversed(), abandoned: [EpochID(rawValue: 30)])
+        let otherIsNew = other.learn(
+            history: History(),
+            heard: heard.reversed(),
+            abandoned: [EpochID(rawValue: 30)],
+            asPrimary: false
+        )
         #expect(otherIsNew)
         #expect(lineage == other)
-        let again = lineage.learn(history: History(), heard: heard, abandoned: [EpochID(rawValue: 30)])
+        let again = lineage.learn(
+            history: History(),
+            heard: heard,
+            abandoned: [EpochID(rawValue: 30)],
+            asPrimary: false
+        )
         #expect(!again)
     }
 }

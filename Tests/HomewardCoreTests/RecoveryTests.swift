@@ -139,7 +139,9 @@ struct RecoveryTests {
         #expect(recovered.damage == nil)
     }
 
-    @Test("a record that an earlier life of the log left behind a cut is not taken for the successor of one of this life")
+    @Test(
+        "a record that an earlier life of the log left behind a cut is not taken for the successor of one of this life"
+    )
     func earlierLife() throws {
         let log = try Log()
         for _ in 1...3 { try log.append(durable: 0) }

@@ -8,7 +8,9 @@ public struct NodeTask: Sendable {
         /// Hashes ranges of the volumes, keyed by `seed`, in the order given.
         case hash([BlockRange], seed: UInt64)
         /// Reads one block; all zero gives no bytes. Goes on with its hash.
-        case read(BlockRange, seed: UInt64)
+        ///
+        /// Begun when the bandwidth limit of the RLINK to the host lets its bytes go.
+        case read(BlockRange, seed: UInt64, for: HostID)
         /// Hashes the blocks of a range and gives the indices of those that differ from `hashes`. `all`: without reading.
         case compare(BlockRange, blockBytes: UInt64, hashes: [BlockHash], seed: UInt64, all: Bool)
         /// Writes one block (no bytes: zeroes), reads it back and checks its hash.

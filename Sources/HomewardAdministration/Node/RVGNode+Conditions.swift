@@ -8,8 +8,8 @@ extension RVGNode {
         guard let link = machine.header.links.first(where: { $0.peer == host }), link.attachID != nil else {
             return .detached
         }
-        if link.paused { return .paused }
         let peer = machine.peer(host)
+        if link.paused || machine.header.isPrimary && isPausedThere(link) { return .paused }
         guard flows(link, peer), machine.header.isPrimary || peer?.contact?.open == true else { return .disconnected }
         return dataStatus(link, peer) == "up-to-date" ? .upToDate : .behind
     }
@@ -19,8 +19,8 @@ extension RVGNode {
         guard machine.header.isPrimary else {
             return machine.peers.count { $0.contact?.isPrimary == true } > 1
         }
-        let peer = machine.peer(host)
-        return (peer?.contact ?? peer?.lastContact)?.isPrimary == true
+        // Only who answers now: what was last heard of a host that is gone for good must not block the others.
+        return machine.peer(host)?.contact?.isPrimary == true
     }
 
     /// Asks the table about the RLINK to `host`.
@@ -67,7 +67,7 @@ extension RVGNode {
         case .disconnected: return "\(name) is attached and not connected" + answers
         case .paused: return "\(name) is paused" + answers
         case .primaryPrimary:
-            let others = machine.peers.filter { ($0.contact ?? $0.lastContact)?.isPrimary == true }.map(\.name)
+            let others = machine.peers.filter { $0.contact?.isPrimary == true }.map(\.name)
             let all = machine.header.isPrimary ? [machine.hostName] + others : others
             return "\(all.joined(separator: " and ")) are both Primary"
         }

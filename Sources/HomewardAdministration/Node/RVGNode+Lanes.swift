@@ -29,6 +29,11 @@ extension RVGNode {
         machine.admit(write, wallTime: wallTime, now: now, into: &effects.core)
     }
 
+    /// Fails every write and flush that waits; those not written yet when they are.
+    public mutating func giveUpWaiting(_ refusal: Refusal, into effects: inout NodeEffects) {
+        machine.waiters.fail(with: .device(refusal), written: machine.written, into: &effects.core.replies)
+    }
+
     public mutating func flush(token: UInt64, into effects: inout NodeEffects) -> Admission {
         machine.flush(token: token, into: &effects.core)
     }

@@ -89,7 +89,18 @@ extension RVGNode {
             return Outcome(already: true, summary: "\(machine.label(of: peer)) is not in the RDS")
         }
         let link = machine.header.links[position]
+        // A Primary that is not known to be one still decides nothing for others; one that is only stopped does.
+        if !machine.header.stopped { try machine.requireOpenPrimary(for: "delsec") }
+        guard machine.header.isPrimary, machine.header.fence == nil, machine.gate == nil else {
+            throw machine.closedBecause
+                ?? machine.refuse(
+                    .notPrimary,
+                    "\(machine.hostName) is not the Primary",
+                    hint: machine.command("printrvg")
+                )
+        }
         try requireIdle(for: "delsec")
+        leaveOut(peer, &effects)
         try requireNoSynchronization(of: peer, for: "delsec")
         guard link.attachID == nil else {
             throw machine.refuse(
@@ -101,6 +112,23 @@ extension RVGNode {
         machine.header.links.remove(at: position)
         machine.headerChanged(&effects.core)
         return Outcome(summary: "\(link.peerName) is removed from the RDS; its data remain")
+    }
+
+    /// A host that is removed while it does not answer is no longer a target of synchronizations: they end without it.
+    private mutating func leaveOut(_ peer: HostID, _ effects: inout NodeEffects) {
+        for job in jobs.indices {
+            guard let target = jobs[job].targets.firstIndex(where: { $0.host == peer }),
+                case .waiting = jobs[job].targets[target].phase
+            else { continue }
+            jobs[job].targets[target].phase = .failed(
+                machine.refuse(
+                    .syncCancelled,
+                    "\(machine.label(of: peer)) was removed from the RDS",
+                    hint: machine.command("printrvg")
+                )
+            )
+            finishJobIfOver(job, now: lastNow, into: &effects)
+        }
     }
 
     private mutating func stopReplication(
@@ -139,8 +167,9 @@ extension RVGNode {
         _ effects: inout NodeEffects
     ) throws(Refusal) -> Outcome {
         let link = try machine.requireLink(peer)
-        guard !(try isAlreadySo(paused ? .pauserep : .resumerep, peer)), let position = machine.header.linkIndex(peer)
-        else {
+        try requireAllowed(paused ? .pauserep : .resumerep, peer)
+        // Each end has its own pause: that of the other does not stand for this one's.
+        guard paused != link.paused, let position = machine.header.linkIndex(peer) else {
             return Outcome(already: true, summary: "\(link.name) is \(paused ? "paused" : "not paused")")
         }
         machine.header.links[position].paused = paused
@@ -277,18 +306,30 @@ extension RVGNode {
     }
 
     private mutating func checkDelete(_ name: String, _ effects: inout NodeEffects) throws(Refusal) -> Outcome {
-        if let dead = machine.overflowed.firstIndex(where: { $0.checkpoint.name == name }) {
-            machine.overflowed.remove(at: dead)
-            return Outcome(summary: "checkpoint \(name), which had overflowed, is deleted")
-        }
         guard let checkpoint = machine.header.checkpoints.first(where: { $0.name == name }) else {
+            if let dead = machine.overflowed.firstIndex(where: { $0.checkpoint.name == name }) {
+                machine.overflowed.remove(at: dead)
+                return Outcome(summary: "checkpoint \(name), which had overflowed, is deleted")
+            }
             throw machine.refuse(
                 .unknownCheckpoint,
                 "there is no checkpoint \(name)",
                 hint: "vxrvg -g \(machine.diskGroup) cplist \(machine.name)"
             )
         }
-        if jobs.contains(where: { $0.id == checkpoint.id }) {
+        if let job = jobs.firstIndex(where: { $0.id == checkpoint.id && $0.phase != .over }) {
+            guard !jobs[job].tokens.isEmpty else {
+                let refusal = machine.refuse(
+                    .syncCancelled,
+                    "checkpoint \(name) was deleted",
+                    hint: machine.command("syncrvg", options: "-c NAME")
+                )
+                cancelJob(job, refusal, into: &effects)
+                machine.advanceTail(&effects.core)
+                return Outcome(
+                    summary: "checkpoint \(name) is deleted, and its synchronization, that nobody waited for, ended"
+                )
+            }
             throw machine.refuse(
                 .checkpointInUse,
                 "synchronization \(name) runs",
@@ -348,7 +389,7 @@ extension RVGNode {
 
     package mutating func advanceShutdown(now: Instant, into effects: inout NodeEffects) {
         guard let token = shutdown else { return }
-        if machine.failure != nil || machine.header.targetJob != nil || target != nil {
+        if machine.header.targetJob != nil || target != nil {
             shutdown = nil
             return done(token, Outcome(summary: "stopped; the next start recovers"), &effects)
         }
@@ -362,6 +403,7 @@ extension RVGNode {
         }
         if !machine.header.cleanStop, machine.isOpen || machine.header.stopped, machine.header.isPrimary {
             machine.header.cleanStop = true
+            machine.header.endAtCleanStop = machine.end
             machine.advanceTail(&effects.core)
             machine.headerChanged(&effects.core)
         }

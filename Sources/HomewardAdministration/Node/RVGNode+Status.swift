@@ -157,7 +157,7 @@ extension RVGNode {
     }
 
     /// The other end of an attached link says that it is paused from its side.
-    private func isPausedThere(_ link: LinkRecord) -> Bool {
+    package func isPausedThere(_ link: LinkRecord) -> Bool {
         link.attachID != nil && machine.peer(link.peer)?.contact?.isPaused(to: machine.header.host) == true
     }
 

@@ -88,6 +88,7 @@ public struct RVGNode: Sendable {
     package mutating func advance(now: Instant, into effects: inout NodeEffects) {
         forgetEndedSessions()
         guard isBusy || machine.isOpen else { return }
+        if let failure = machine.failure { return endEverything(failure, &effects) }
         advanceOperation(now: now, into: &effects)
         advanceParticipants(now: now, into: &effects)
         advanceJobs(now: now, into: &effects)
@@ -130,6 +131,9 @@ public struct RVGNode: Sendable {
         effects.tasks.append(NodeTask(id: id, work: work))
         return id
     }
+
+    /// Whether somebody still waits for a task's result.
+    public func awaits(task id: UInt64) -> Bool { tasks.contains { $0.id == id } }
 
     /// A task ended.
     public mutating func taskDone(
@@ -199,9 +203,10 @@ public struct RVGNode: Sendable {
         keep: ([UInt8]) -> PayloadReference
     ) {
         switch message {
-        case .start(let attach, let history, let durable):
+        case .start(let attach, let number, let history, let durable):
             machine.startReceived(
                 attach,
+                number: number,
                 history: history,
                 durable: durable,
                 from: host,
@@ -209,9 +214,10 @@ public struct RVGNode: Sendable {
                 now: now,
                 into: &effects.core
             )
-        case .report(let attach, let loggedEnd):
+        case .report(let attach, let number, let loggedEnd):
             machine.reportReceived(
                 attach,
+                number: number,
                 loggedEnd: loggedEnd,
                 from: host,
                 session: session,

@@ -137,8 +137,7 @@ extension RVGNode {
         case .preparing(let deadline):
             let host = machine.label(of: state.peer)
             if machine.peer(state.peer)?.contact == nil {
-                abandonAttach(
-                    state,
+                abandonOperation(
                     Refusal(
                         .hostUnreachable,
                         host,
@@ -149,8 +148,7 @@ extension RVGNode {
                     &effects
                 )
             } else if now >= deadline {
-                abandonAttach(
-                    state,
+                abandonOperation(
                     machine.refuse(.timedOut, "\(host) did not answer within 10 s", hint: "repeat startrep"),
                     &effects
                 )
@@ -199,7 +197,7 @@ extension RVGNode {
                 SampledBlock(volume: $0.volume, offset: $0.offset, length: $0.length, hash: $1)
             }
             offerAttach(state, now: now, into: &effects)
-        case .failed(let refusal): abandonAttach(state, refusal, &effects)
+        case .failed(let refusal): abandonOperation(refusal, &effects)
         case .salvaged, .block, .differing, .done, .cursor:
             preconditionFailure("a sample ends with hashes or a failure")
         }
@@ -225,7 +223,7 @@ extension RVGNode {
             sample: state.sample,
             sampleSeed: state.seed
         )
-        state.phase = .preparing(deadline: now.advanced(byMilliseconds: machine.limits.operationMilliseconds * 3))
+        state.phase = .preparing(deadline: now.advanced(byMilliseconds: machine.limits.operationMilliseconds))
         operation = .attach(state)
         machine.send(.prepare(.attach(offer)), to: state.peer, &effects.core)
     }
@@ -237,12 +235,11 @@ extension RVGNode {
         into effects: inout NodeEffects
     ) {
         guard case .preparing = state.phase else { return }
-        if case .no(let refusal) = vote { return abandonAttach(state, refusal, &effects) }
+        if case .no(let refusal) = vote { return abandonOperation(refusal, &effects) }
         // The commit checks again what the offer rested on.
-        if let closed = machine.closedBecause { return abandonAttach(state, closed, &effects) }
+        if let closed = machine.closedBecause { return abandonOperation(closed, &effects) }
         if let checkpoint = state.checkpoint, !machine.header.checkpoints.contains(where: { $0.id == checkpoint.id }) {
-            return abandonAttach(
-                state,
+            return abandonOperation(
                 machine.refuse(
                     .checkpointOverflowed,
                     "checkpoint \(checkpoint.name) overflowed while startrep ran",
@@ -267,14 +264,10 @@ extension RVGNode {
         operation = .attach(state)
     }
 
-    private mutating func unpin(_ state: AttachOperation) {
+    package mutating func unpin(_ state: AttachOperation) {
+        if case .quiescing = state.phase { return }
         let pin = state.checkpoint == nil ? state.start.next : state.start
         if let position = machine.pins.firstIndex(of: pin) { machine.pins.remove(at: position) }
-    }
-
-    private mutating func abandonAttach(_ state: AttachOperation, _ refusal: Refusal, _ effects: inout NodeEffects) {
-        unpin(state)
-        abandonOperation(refusal, &effects)
     }
 }
 

@@ -20,6 +20,8 @@ package struct Participant: Sendable {
         /// What is to be salvaged must be in the log's file first.
         case writing
         case salvaging
+        /// What is to be compared becomes durable on the volumes.
+        case flushing
         /// Nothing of the log may be on its way to the devices when it is cut.
         case quiescing
         case readingCursor
@@ -83,13 +85,16 @@ extension RVGNode {
     }
 
     private func requireAttachable(_ offer: AttachOffer, from host: HostID) throws(Refusal) {
-        try requireFollowable(offer.history, from: host, force: false, verb: "startrep")
+        let receipt = machine.header.receipt
+        let copied =
+            receipt != nil && receipt?.checkpoint == offer.checkpoint && receipt?.primary == host
+            && receipt?.start == offer.start && receipt?.end == offer.end
+        // The copy was made from this Primary: what else it was once rival to was asked then.
+        try requireFollowable(offer.history, from: host, force: copied, verb: "startrep")
         guard offer.volumes == machine.volumes else { throw shapesDiffer(offer.volumes, host) }
-        guard let checkpoint = offer.checkpoint else { return try requireIdentical(offer, host) }
+        guard offer.checkpoint != nil else { return try requireIdentical(offer, host) }
         if offer.madeByHand { return }
-        guard let receipt = machine.header.receipt, receipt.checkpoint == checkpoint, receipt.primary == host,
-            receipt.start == offer.start, receipt.end == offer.end
-        else {
+        guard copied else {
             throw machine.refuse(
                 .noReceipt,
                 "the copy on \(machine.hostName) was not made with checkpoint \(offer.checkpointName ?? "")",
@@ -156,13 +161,21 @@ extension RVGNode {
                     + (verb == "syncrvg" ? "; or syncrvg -f" : "")
             )
         }
-        try requireNoDoubt(except: host, force: force)
+        try requireNoDoubt(except: host, history, force: force, verb: verb)
     }
 
     /// What another host may have committed here is not written over unasked: only its own word, or force, ends it.
-    private func requireNoDoubt(except host: HostID, force: Bool) throws(Refusal) {
-        guard !force else { return }
+    ///
+    /// A synchronization from a Primary that the promised epoch does not concern ends it too; an attachment never does.
+    private func requireNoDoubt(
+        except host: HostID,
+        _ history: History,
+        force: Bool,
+        verb: String
+    ) throws(Refusal) {
+        guard !force || verb == "startrep" else { return }
         for promise in machine.header.pending where promise.peer != host {
+            guard verb == "startrep" || promise.mayEnd(history) else { continue }
             let other = machine.label(of: promise.peer)
             switch promise {
             case .takeover:

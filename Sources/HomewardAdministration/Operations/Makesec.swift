@@ -1,3 +1,4 @@
+import FoundationEssentials
 import HomewardCore
 
 /// makesec, on the old Primary that decides (architecture section 8, 1 to 6).
@@ -18,6 +19,8 @@ package struct MakesecOperation: Sendable {
     package var phase: Phase
     package var discarded: Discarded?
     package var unsent: UInt64 = 0
+    /// Checkpoints that the change of role voids.
+    package var dropped: [String] = []
 }
 
 extension RVGNode {
@@ -81,7 +84,10 @@ extension RVGNode {
     package mutating func advanceMakesec(_ state: MakesecOperation, now: Instant, into effects: inout NodeEffects) {
         switch state.phase {
         case .applying:
-            guard machine.applied == machine.end, machine.isLogIdle else { return machine.wantApplied(&effects.core) }
+            // A log that is damaged is not carried out: what it holds before the damage is older than the volumes.
+            guard machine.isLogDamaged || machine.applied == machine.end, machine.isLogIdle else {
+                return machine.wantApplied(&effects.core)
+            }
             countUnsent(state, now: now, into: &effects)
         case .salvaging: return
         case .preparing(let deadline):
@@ -113,6 +119,7 @@ extension RVGNode {
             guard confirmed || lost else { return }
             let name = machine.label(of: state.peer)
             var outcome = Outcome(summary: "\(machine.hostName) is a Secondary of \(name), detached")
+            outcome.notes += machine.note(dropped: state.dropped)
             if lost, !confirmed { outcome.notes.append("\(name) will be told when it answers") }
             if state.unsent > 0 {
                 outcome.discarded = state.discarded.map { machine.describe($0) }
@@ -144,8 +151,20 @@ extension RVGNode {
                 from: history
             ) ?? machine.dataCount
         let records = machine.divergedRecords(from: history)
+        if case .damaged(let text)? = machine.header.fence, !state.force {
+            return abandonOperation(
+                machine.refuse(
+                    .unsentUpdates,
+                    "how many updates of \(machine.hostName) never reached \(machine.label(of: state.peer)) is unknown,"
+                        + " its log is damaged (\(text)); \(records.count) before the damage are known not to have",
+                    hint: "to give them up, those that can be read kept in a salvage file: "
+                        + machine.command("makesec", machine.label(of: state.peer), options: "-f")
+                ),
+                &effects
+            )
+        }
         if state.unsent > 0 {
-            let counted = Discarded(records: records)
+            let counted = Discarded(total: state.unsent, records: records)
             guard state.force else {
                 return abandonOperation(
                     machine.refuse(
@@ -159,6 +178,7 @@ extension RVGNode {
                 )
             }
             state.discarded = counted
+            guard !records.isEmpty else { return announceMakesec(state, now: now, into: &effects) }
             state.phase = .salvaging(unsent: state.unsent)
             operation = .makesec(state)
             begin(.salvage(records, label: "makesec-\(machine.label(of: state.peer))"), for: .operation, &effects)
@@ -216,7 +236,11 @@ extension RVGNode {
         case .yes, .begin:
             guard let contact = machine.peer(state.peer)?.contact else { return }
             var state = state
+            let damaged = machine.isLogDamaged
+            state.dropped = machine.header.checkpoints.map(\.name)
             machine.becomeSecondary(of: state.peer, givingUp: contact.lineage.history)
+            // What lies on its volumes is no image that anybody had.
+            if damaged { machine.header.consistentFrom = .never }
             machine.decided(state.transaction.rawValue)
             machine.headerChanged(&effects.core)
             machine.advanceTail(&effects.core)
@@ -298,15 +322,28 @@ extension RVGMachine {
         pendingWrites.removeAll()
     }
 
-    /// Counts as people read them.
+    /// Counts, times and places as people read them.
     package func phrase(_ discarded: Discarded) -> String {
-        "\(discarded.updates) updates, \(discarded.bytes) bytes, ids \(discarded.firstID) to \(discarded.lastID)"
+        guard discarded.kept > 0 else { return "\(discarded.updates) updates, none of them in the log any more" }
+        let part = discarded.kept < discarded.updates ? "the \(discarded.kept) that the log still has: " : ""
+        let places = discarded.ranges.prefix(4).map {
+            "\(volumes[Int($0.volume)].name) at \($0.offset) (\($0.length) bytes)"
+        }
+        let more = discarded.ranges.count + discarded.rangesLeftOff - places.count
+        return "\(part)\(discarded.bytes) bytes, ids \(discarded.firstID) to \(discarded.lastID), "
+            + "written \(utc(discarded.firstTime)) to \(utc(discarded.lastTime)), "
+            + places.joined(separator: ", ") + (more > 0 ? " and \(more) more ranges" : "")
+    }
+
+    private func utc(_ nanoseconds: UInt64) -> String {
+        Date(timeIntervalSince1970: Double(nanoseconds) / 1e9).formatted(.iso8601)
     }
 
     package func describe(_ discarded: Discarded, host: String? = nil) -> DiscardedUpdates {
         DiscardedUpdates(
             host: host ?? hostName,
             updates: discarded.updates,
+            kept: discarded.kept,
             bytes: discarded.bytes,
             firstID: discarded.firstID,
             lastID: discarded.lastID,

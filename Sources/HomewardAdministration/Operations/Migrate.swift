@@ -5,7 +5,8 @@ package struct MigrateOperation: Sendable {
     package enum Phase: Hashable, Sendable {
         /// Intake is stopped; everything must be durable here and logged on every attached Secondary.
         case draining(deadline: Instant)
-        case preparing(deadline: Instant)
+        /// The first id of the new epoch was told.
+        case preparing(firstID: UpdateID, deadline: Instant)
         /// Committed: the header, then the new Primary's word. Only that one numbers records in its epoch.
         case handing(deadline: Instant)
     }
@@ -15,6 +16,8 @@ package struct MigrateOperation: Sendable {
     package var transaction: TransactionID
     package var epoch: Epoch
     package var phase: Phase
+    /// Checkpoints that the change of role voids.
+    package var dropped: [String] = []
 }
 
 extension RVGNode {
@@ -78,7 +81,7 @@ extension RVGNode {
 
     /// Every other RLINK must flow too, but for those that are detached.
     private func requireLinksReady() throws(Refusal) {
-        for link in machine.header.links where condition(of: link.peer) != .detached {
+        for link in machine.header.links where link.attachID != nil {
             try requireAllowed(.migrate, link.peer)
         }
     }
@@ -96,14 +99,17 @@ extension RVGNode {
                 return machine.wantDurable(&effects.core)
             }
             var state = state
-            state.phase = .preparing(deadline: now.advanced(byMilliseconds: machine.limits.operationMilliseconds))
+            state.phase = .preparing(
+                firstID: machine.end.next,
+                deadline: now.advanced(byMilliseconds: machine.limits.operationMilliseconds)
+            )
             operation = .migrate(state)
             machine.send(
                 .prepare(.migrate(state.transaction, epoch: state.epoch, firstID: machine.end.next)),
                 to: state.peer,
                 &effects.core
             )
-        case .preparing(let deadline):
+        case .preparing(_, let deadline):
             let lost = machine.peer(state.peer)?.contact == nil
             guard lost || now >= deadline else { return }
             abandonOperation(
@@ -138,18 +144,18 @@ extension RVGNode {
         now: Instant,
         into effects: inout NodeEffects
     ) {
-        guard case .preparing = state.phase else { return }
+        guard case .preparing(let firstID, _) = state.phase else { return }
         if case .no(let refusal) = vote { return abandonOperation(refusal, &effects) }
         // Nothing may have been logged since the id was told, or the new Primary would lack it.
-        guard machine.durable == machine.end, machine.isLogIdle else {
+        guard machine.end.next == firstID, machine.durable == machine.end, machine.isLogIdle else {
             return abandonOperation(
                 machine.refuse(.notUpToDate, "a record was logged meanwhile", hint: "repeat migrate"),
                 &effects
             )
         }
         var state = state
-        let firstID = machine.end.next
         let history = machine.header.lineage.history
+        state.dropped = machine.header.checkpoints.map(\.name)
         machine.becomeSecondary(of: state.peer, givingUp: history)
         machine.header.lineage.history.open(state.epoch, at: firstID, dataBefore: machine.dataCount)
         machine.header.lineage.forget(state.epoch.id)
@@ -179,6 +185,7 @@ extension RVGNode {
         var outcome = Outcome(
             summary: "\(host) is the Primary (epoch \(state.epoch.number)); replication to it runs back"
         )
+        outcome.notes += machine.note(dropped: state.dropped)
         if !open { outcome.notes.append("\(host) has not answered since it was told; it becomes Primary when it does") }
         if open { outcome.summary = "\(host) is the Primary; \(machine.hostName) follows it" }
         finishOperation(outcome, &effects)

@@ -102,6 +102,12 @@ extension RVGNode {
     package mutating func abandonOperation(_ refusal: Refusal, _ effects: inout NodeEffects) {
         guard let ended = operation else { return }
         operation = nil
+        switch ended {
+        case .takeover: machine.takingOver = false
+        case .attach(let state): unpin(state)
+        case .makesec, .migrate: break
+        }
+        dropOperationTasks()
         machine.release(operation: ended.verb, transaction: ended.transaction, &effects.core)
         answer(ended.token, .failure(refusal), &effects)
     }
@@ -110,25 +116,47 @@ extension RVGNode {
     package mutating func finishOperation(_ outcome: Outcome, _ effects: inout NodeEffects) {
         guard let ended = operation else { return }
         operation = nil
+        dropOperationTasks()
         machine.release(operation: ended.verb, transaction: ended.transaction, &effects.core)
         answer(ended.token, .success(.done(outcome)), &effects)
     }
 
-    /// Whoever typed the command went away.
+    /// What was read or written for an operation that has ended is not for the next one.
+    private mutating func dropOperationTasks() {
+        tasks.removeAll { if case .operation = $0.purpose { true } else { false } }
+    }
+
+    /// A device failed: whatever waited for it here ends with its failure, and goes on after a restart has recovered.
+    package mutating func endEverything(_ failure: Refusal, _ effects: inout NodeEffects) {
+        abandonOperation(failure, &effects)
+        for job in jobs { for token in job.tokens { answer(token, .failure(failure), &effects) } }
+        for mark in marks { answer(mark.token, .failure(failure), &effects) }
+        answer(shutdown, .success(.done(Outcome(summary: "stopped; the next start recovers"))), &effects)
+        jobs = []
+        marks = []
+        participants = []
+        shutdown = nil
+        stopTarget()
+        releaseAnswers(&effects)
+    }
+
+    /// Whoever typed the command takes it back.
     ///
-    /// What was not committed is given up; the rest goes on without it.
+    /// What was not committed is given up, a synchronization only with the last one that waits for it; the rest goes on.
     public mutating func cancel(token: UInt64, now: Instant, wallTime: UInt64, into effects: inout NodeEffects) {
         lastNow = now
         if let job = jobs.firstIndex(where: { $0.tokens.contains(token) }) {
-            cancelJob(
-                job,
-                machine.refuse(
+            if jobs[job].tokens.count > 1 {
+                jobs[job].tokens.removeAll { $0 == token }
+                let refusal = machine.refuse(
                     .interrupted,
-                    "the synchronization was interrupted; checkpoint \(jobs[job].name) is deleted",
-                    hint: "repeat syncrvg with a checkpoint name"
-                ),
-                into: &effects
-            )
+                    "this command was interrupted; synchronization \(jobs[job].name) goes on for another",
+                    hint: "see how far it is: homeward status"
+                )
+                answer(token, .failure(refusal), &effects)
+            } else {
+                cancelJob(job, interrupted(jobs[job]), into: &effects)
+            }
         }
         if let current = operation, current.token == token, machine.undecided.contains(current.transaction) {
             abandonOperation(
@@ -137,6 +165,17 @@ extension RVGNode {
             )
         }
         advance(now: now, into: &effects)
+    }
+
+    private func interrupted(_ job: SyncJob) -> Refusal {
+        guard !job.verifyOnly else {
+            return machine.refuse(.interrupted, "the verification was interrupted", hint: "repeat it")
+        }
+        return machine.refuse(
+            .interrupted,
+            "the synchronization was interrupted; checkpoint \(job.name) is deleted",
+            hint: "repeat syncrvg with a checkpoint name"
+        )
     }
 }
 
@@ -166,6 +205,11 @@ extension RVGMachine {
         contactDirty = true
         effects.admissionChanged = true
         effects.wake.insert(.peers)
+    }
+
+    /// What a change of role says of the checkpoints that it voids.
+    package func note(dropped names: [String]) -> [String] {
+        names.isEmpty ? [] : ["checkpoints made void by the change of role: \(names.joined(separator: ", "))"]
     }
 
     /// The peer's contact of now.

@@ -92,19 +92,17 @@ extension RVGNode {
         now: Instant,
         into effects: inout NodeEffects
     ) throws(Refusal) {
-        for host in hosts {
-            _ = try machine.requireLink(host)
-            try requireAllowed(.syncrvg, host)
-        }
-        try machine.requireOpenPrimary(for: "syncrvg")
-        try machine.requireCheckpointName(name)
-        try requireIdle(for: "syncrvg")
+        for host in hosts { _ = try machine.requireLink(host) }
         if let job = jobs.firstIndex(where: { $0.name == name && !$0.verifyOnly }) {
             let same = Set(jobs[job].targets.map(\.host)) == Set(hosts)
             guard same, jobs[job].phase != .over else { throw nameInUse(name) }
             // The command is typed again while its own job runs: wait for that one.
             return jobs[job].tokens.append(token)
         }
+        for host in hosts { try requireAllowed(.syncrvg, host) }
+        try machine.requireOpenPrimary(for: "syncrvg")
+        try machine.requireCheckpointName(name)
+        try requireIdle(for: "syncrvg")
         if let known = machine.header.checkpoints.first(where: { $0.name == name }) {
             guard !known.madeByHand, hosts.allSatisfy({ host in known.targets.contains { $0.host == host } }) else {
                 throw nameInUse(name)
@@ -120,6 +118,7 @@ extension RVGNode {
             try requireNoSynchronization(of: host, for: "syncrvg")
         }
         try requireAnotherCopy(than: hosts, consent: consent)
+        machine.overflowed.removeAll { $0.checkpoint.name == name }
         let id: CheckpointID = machine.random.name()
         let start = try machine.appendMark(wallTime: wallTime, now: now, &effects.core)
         machine.pins.append(start)
@@ -258,6 +257,13 @@ extension RVGMachine {
         now: Instant,
         _ effects: inout Effects
     ) throws(Refusal) -> UpdateID {
+        if let intakeHeldBy {
+            throw refuse(
+                .operationInProgress,
+                "\(intakeHeldBy) holds the log",
+                hint: "wait until it has ended (homeward status), then repeat the command"
+            )
+        }
         guard hasRoom(payloadBytes: 0, control: true) else {
             throw refuse(.logFull, "the log has no room for a mark", hint: "wait until Secondaries have caught up")
         }

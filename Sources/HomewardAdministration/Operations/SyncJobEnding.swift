@@ -125,6 +125,7 @@ extension RVGNode {
         now: Instant,
         into effects: inout NodeEffects
     ) {
+        if contact.failed { failTargets(on: host) }
         for position in jobs.indices {
             let job = jobs[position]
             guard let target = job.targets.firstIndex(where: { $0.host == host }),
@@ -151,6 +152,26 @@ extension RVGNode {
             }
         }
         targetContact(contact, from: host, into: &effects)
+    }
+
+    /// A device of the host failed: nothing of a job goes on there before its daemon is restarted.
+    private mutating func failTargets(on host: HostID) {
+        for job in jobs.indices {
+            for target in jobs[job].targets.indices where jobs[job].targets[target].host == host {
+                switch jobs[job].targets[target].phase {
+                case .done, .failed: continue
+                case .waiting, .offered, .running, .ending, .confirming:
+                    jobs[job].targets[target].phase = .failed(
+                        machine.refuse(
+                            .ioError,
+                            "a device of \(machine.label(of: host)) failed",
+                            hint: "see homeward status on \(machine.label(of: host)); mend it, restart its daemon, "
+                                + "then repeat syncrvg"
+                        )
+                    )
+                }
+            }
+        }
     }
 
     // MARK: The end
@@ -182,13 +203,18 @@ extension RVGNode {
         _ result: Result<RVGAnswer, Refusal>,
         _ effects: inout NodeEffects
     ) {
-        for token in jobs[position].tokens { answer(token, result, &effects) }
+        let told = result.mapError { withDiscarded($0, jobs[position]) }
+        for token in jobs[position].tokens { answer(token, told, &effects) }
         jobs[position].tokens = []
         jobs[position].phase = .over
         let host = jobs[position].targets
         if case .failure = result, !jobs[position].verifyOnly {
             // A target that failed beside others that did not is taken out of the checkpoint: those remain usable.
             let failed = host.filter { if case .failed = $0.phase { true } else { false } }.map(\.host)
+            for target in host {
+                guard case .failed(let reason) = target.phase else { continue }
+                machine.send(.sync(.cancelled(jobs[position].id, reason: reason)), to: target.host, &effects.core)
+            }
             if let checkpoint = machine.header.checkpoints.firstIndex(where: { $0.id == jobs[position].id }) {
                 machine.header.checkpoints[checkpoint].targets.removeAll { failed.contains($0.host) }
                 machine.headerChanged(&effects.core)
@@ -206,9 +232,27 @@ extension RVGNode {
             machine.header.checkpoints.removeAll { $0.id == job.id }
             machine.headerChanged(&effects.core)
         }
-        for token in job.tokens { answer(token, .failure(refusal), &effects) }
+        for token in job.tokens { answer(token, .failure(withDiscarded(refusal, job)), &effects) }
         jobs[position].tokens = []
         jobs[position].phase = .over
+    }
+
+    /// What a job made its targets give up is told also when it failed.
+    private func withDiscarded(_ refusal: Refusal, _ job: SyncJob) -> Refusal {
+        let told = job.targets.compactMap { target in
+            target.discarded.map { discarded in
+                "; before that \(machine.label(of: target.host)) gave up \(discarded.updates) updates"
+                    + (discarded.salvageFile.map { ", kept there in \($0)" } ?? "")
+            }
+        }
+        guard !told.isEmpty else { return refusal }
+        return Refusal(
+            refusal.code,
+            refusal.object,
+            refusal.message + told.joined(),
+            hint: refusal.hint,
+            host: refusal.host
+        )
     }
 
     func reports(_ job: SyncJob, now: Instant) -> [SynchronizationReport] {

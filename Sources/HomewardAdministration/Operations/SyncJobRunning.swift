@@ -65,14 +65,14 @@ extension RVGNode {
                 into: &effects
             )
         }
-        if !machine.isOpen, !machine.header.isPrimary {
-            // A change of role voids every job.
+        if !machine.header.isPrimary || machine.header.fence != nil {
+            // A change of role voids every job, and a Primary that was taken over sends nothing.
             for job in jobs.indices where jobs[job].phase != .over {
                 cancelJob(
                     job,
                     machine.refuse(
                         .syncCancelled,
-                        "\(machine.hostName) is no longer the Primary",
+                        "\(machine.hostName) is no longer the Primary, or was taken over",
                         hint: "synchronize from the new Primary"
                     ),
                     into: &effects
@@ -186,7 +186,11 @@ extension RVGNode {
                 )
             case .read(let volume, let offset, let length):
                 let range = BlockRange(volume: volume, offset: offset, length: length)
-                begin(.read(range, seed: job.seed), for: .sourceRead(job: job.id, target: host, range), &effects)
+                begin(
+                    .read(range, seed: job.seed, for: host),
+                    for: .sourceRead(job: job.id, target: host, range),
+                    &effects
+                )
             }
         }
         guard jobs[position].targets[target].source?.isDone == true else { return }

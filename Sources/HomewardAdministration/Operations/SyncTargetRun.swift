@@ -107,7 +107,7 @@ extension RVGNode {
         into effects: inout NodeEffects
     ) {
         switch phase {
-        case .salvaging, .readingCursor: return
+        case .salvaging, .readingCursor, .flushing: return
         case .applying:
             guard machine.applied == machine.end else { return machine.wantApplied(&effects.core) }
             setPhase(participant, .synchronize(offer, .ready))
@@ -129,13 +129,18 @@ extension RVGNode {
             machine.header.consistentFrom = .never
             machine.header.receipt = nil
             machine.header.cleanStop = false
-            machine.header.targetJob = TargetJob(checkpoint: offer.job, name: offer.name, primary: participant.peer)
-            machine.dropPromises { offer.force || $0.peer == participant.peer }
+            machine.header.targetJob = TargetJob(
+                checkpoint: offer.job,
+                name: offer.name,
+                primary: participant.peer,
+                discarded: participant.discarded
+            )
+            machine.dropPromises { offer.force || $0.peer == participant.peer || !$0.mayEnd(offer.history) }
             for link in machine.header.links.indices { machine.header.links[link].detach() }
             machine.header.role = .secondary(of: participant.peer)
             for entry in offer.history.entries { machine.header.lineage.note(entry.epoch) }
             machine.headerChanged(&effects.core)
-            setPhase(participant, .synchronize(offer, .ready))
+            flush(participant, offer, &effects)
         case .ready:
             guard machine.isSettledOnDisk, strayWrites.isEmpty else { return }
             let cursor = participant.cursor ?? HeaderFormat.Cursor(job: offer.job, volume: 0, offset: 0)
@@ -154,7 +159,11 @@ extension RVGNode {
                 )
             )
             vote(
-                .begin(volume: cursor.volume, offset: cursor.offset, discarded: participant.discarded),
+                .begin(
+                    volume: cursor.volume,
+                    offset: cursor.offset,
+                    discarded: offer.verifyOnly ? nil : machine.header.targetJob?.discarded
+                ),
                 token: participant.token,
                 to: participant.peer,
                 &effects
@@ -162,13 +171,23 @@ extension RVGNode {
         }
     }
 
+    /// What lies on the volumes becomes durable before it is compared: a block that is equal is not written again.
+    private mutating func flush(_ participant: Participant, _ offer: SyncOffer, _ effects: inout NodeEffects) {
+        setPhase(participant, .synchronize(offer, .flushing))
+        begin(.synchronizeVolumes(cursor: nil), for: .participant(token: participant.token), &effects)
+    }
+
     /// Keeps the records that the Primary's history does not contain, if there are any.
     private mutating func salvage(_ participant: Participant, _ offer: SyncOffer, _ effects: inout NodeEffects) {
         let diverged = machine.divergedRecords(from: offer.history)
-        guard let counted = Discarded(records: diverged), machine.header.consistentFrom != .never,
+        let own = machine.header.lineage.history
+        let total =
+            own.divergence(end: machine.end, dataCount: machine.dataCount, from: offer.history) ?? machine.dataCount
+        guard let counted = Discarded(total: total, records: diverged), machine.header.consistentFrom != .never,
             let position = participants.firstIndex(where: { $0.token == participant.token })
         else { return setPhase(participant, .synchronize(offer, .quiescing)) }
         participants[position].discarded = counted
+        guard !diverged.isEmpty else { return setPhase(participant, .synchronize(offer, .quiescing)) }
         participants[position].kind = .synchronize(offer, .salvaging)
         begin(.salvage(diverged, label: "syncrvg-\(offer.name)"), for: .participant(token: participant.token), &effects)
     }
@@ -186,9 +205,10 @@ extension RVGNode {
             participants[position].kind = .synchronize(offer, .quiescing)
         case .cursor(let cursor):
             participants[position].cursor = cursor
-            participants[position].kind = .synchronize(offer, .ready)
-        case .hashes, .block, .differing, .done, .failed:
-            preconditionFailure("a synchronization begins with a salvage file or a cursor")
+            flush(participant, offer, &effects)
+        case .done: participants[position].kind = .synchronize(offer, .ready)
+        case .hashes, .block, .differing, .failed:
+            preconditionFailure("a synchronization begins with a salvage file, a cursor or durable volumes")
         }
     }
 

@@ -35,13 +35,11 @@ extension RVGNode {
         into effects: inout NodeEffects
     ) throws(Refusal) {
         if machine.header.isPrimary {
-            if let current = machine.header.lineage.history.current, current.host == machine.header.host,
-                current.kind == .takeover, machine.isOpen
-            {
+            if let claim = ownTakeover, operation == nil {
                 let outcome = Outcome(
                     already: true,
                     summary: "\(machine.hostName) has taken over already",
-                    takeover: report(of: current)
+                    takeover: report(of: claim)
                 )
                 return answer(token, .success(.done(outcome)), &effects)
             }
@@ -54,7 +52,6 @@ extension RVGNode {
         if let primary = machine.header.follows { try requireAllowed(.takeover, primary) }
         try requireIdle(for: "takeover")
         try requireTakeoverPossible(force: force)
-        if force { machine.dropTakeoverPromises(&effects.core) }
 
         let primary = machine.header.follows
         let handed = machine.handedEpoch
@@ -108,6 +105,34 @@ extension RVGNode {
         try requirePrimaryGone()
     }
 
+    /// The takeover that this host's reign of now began with, if it is not closed: its own epoch, or one that was to be handed
+    /// to it and that it used itself, which leaves the RLINK to the host that was to hand it over detached.
+    private var ownTakeover: Epoch? {
+        let entries = machine.header.lineage.history.entries
+        guard machine.header.fence == nil, let reign = entries.last?.epoch.reign,
+            let place = entries.lastIndex(where: { $0.epoch.id == reign }),
+            entries[place].epoch.host == machine.header.host
+        else { return nil }
+        switch entries[place].epoch.kind {
+        case .takeover: return entries[place].epoch
+        case .migrate:
+            guard place > 0, let link = machine.header.linkIndex(entries[place - 1].epoch.host),
+                machine.header.links[link].attachID == nil
+            else { return nil }
+            return entries[place].epoch
+        case .creation, .uncleanStart: return nil
+        }
+    }
+
+    /// A session with the Primary is up, and what it says has not been read yet: its first word is waited for as long as its
+    /// silence would be.
+    private func isPrimarySpeaking(now: Instant) -> Bool {
+        guard let primary = machine.header.follows.flatMap({ machine.peer($0) }), primary.session != nil,
+            primary.contact == nil, let since = primary.connectedAt
+        else { return false }
+        return now.milliseconds(since: since) < machine.limits.primarySilenceMilliseconds
+    }
+
     private func requirePrimaryGone() throws(Refusal) {
         for peer in machine.peers where peer.contact?.mayOpen == true {
             let follows = peer.host == machine.header.follows
@@ -136,7 +161,8 @@ extension RVGNode {
         }
         switch state.phase {
         case .silence, .preparing, .makingDurable:
-            do { try requirePrimaryGone() } catch { return abandonTakeover(error, &effects) }
+            do { try requirePrimaryGone() } catch { return abandonOperation(error, &effects) }
+            if isPrimarySpeaking(now: now) { return }
         case .opening: break
         }
         switch state.phase {
@@ -152,7 +178,7 @@ extension RVGNode {
                 advanceTakeover(state, now: now, into: &effects)
             } else if now >= deadline {
                 let names = waiting.map { machine.label(of: $0) }.joined(separator: ", ")
-                abandonTakeover(
+                abandonOperation(
                     machine.refuse(.timedOut, "\(names) did not answer within 10 s", hint: "repeat takeover"),
                     &effects
                 )
@@ -215,13 +241,8 @@ extension RVGNode {
             state.phase = .preparing(hosts.filter { $0 != host }, deadline: deadline)
             operation = .takeover(state)
         case .no(let refusal):
-            abandonTakeover(refusal, &effects)
+            abandonOperation(refusal, &effects)
         }
-    }
-
-    private mutating func abandonTakeover(_ refusal: Refusal, _ effects: inout NodeEffects) {
-        machine.takingOver = false
-        abandonOperation(refusal, &effects)
     }
 
     /// One header write decides: from then on this host is the Primary.
@@ -232,6 +253,12 @@ extension RVGNode {
     ) {
         state.fork = machine.end
         state.notes += abandonedReigns.map { "the updates of \($0) are not part of this host's data and are abandoned" }
+        state.notes += machine.note(dropped: machine.header.checkpoints.map(\.name))
+        for case .takeover(_, let by, let epoch, _) in machine.header.pending {
+            state.notes.append(
+                "the takeover that \(machine.label(of: by)) announced (epoch \(epoch.number)) is overruled"
+            )
+        }
         if machine.handedEpoch == nil {
             let given = machine.header.lineage.history.entries.map(\.epoch.id)
             machine.header.lineage.revive(given)
@@ -301,7 +328,7 @@ extension RVGNode {
             return
         }
         if case .takeover? = operation {
-            abandonTakeover(
+            abandonOperation(
                 machine.refuse(
                     .operationInProgress,
                     "\(machine.label(of: host)) takes over at the same time and goes first",
@@ -410,13 +437,5 @@ extension RVGMachine {
             reign: id,
             closes: header.lineage.closure(of: ended)
         )
-    }
-
-    /// `-f` on a prepared host: the doubt is ended here.
-    package mutating func dropTakeoverPromises(_ effects: inout Effects) {
-        guard header.pending.contains(where: { if case .takeover = $0 { true } else { false } }) else { return }
-        header.pending.removeAll { if case .takeover = $0 { true } else { false } }
-        effects.note("\(objectName): a promised takeover of another host was overruled by force")
-        headerChanged(&effects)
     }
 }

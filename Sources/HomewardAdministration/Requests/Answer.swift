@@ -46,7 +46,10 @@ public struct Outcome: Hashable, Sendable, Codable {
 /// Updates that a host held and that its new history does not contain.
 public struct DiscardedUpdates: Hashable, Sendable, Codable {
     public var host: String
+    /// All data records that were given up.
     public var updates: UInt64
+    /// Those that the log still had; bytes, ids, times and ranges are theirs, and the salvage file holds them.
+    public var kept: UInt64
     public var bytes: UInt64
     public var firstID: UpdateID
     public var lastID: UpdateID
@@ -62,6 +65,7 @@ public struct DiscardedUpdates: Hashable, Sendable, Codable {
     public init(
         host: String,
         updates: UInt64,
+        kept: UInt64,
         bytes: UInt64,
         firstID: UpdateID,
         lastID: UpdateID,
@@ -73,6 +77,7 @@ public struct DiscardedUpdates: Hashable, Sendable, Codable {
     ) {
         self.host = host
         self.updates = updates
+        self.kept = kept
         self.bytes = bytes
         self.firstID = firstID
         self.lastID = lastID

@@ -60,6 +60,7 @@ struct ServeCommand: AsyncParsableCommand {
 
     /// The data door first: no session is open any more when the log is applied for the last time.
     private func end(_ engine: HostEngine, _ data: NBDServer) async {
+        await engine.refuseWaiting()
         data.stop()
         await engine.stop()
     }

@@ -23,8 +23,15 @@ enum OutcomeText {
     }
 
     static func discarded(_ discarded: DiscardedUpdates) -> [String] {
+        guard discarded.kept > 0 else {
+            return [
+                "\(Units.count(discarded.updates, "update")) of \(discarded.host) given up;"
+                    + " its log no longer had them, so no file keeps them"
+            ]
+        }
+        let part = discarded.kept < discarded.updates ? "; of \(discarded.kept) of them that its log still had:" : ""
         var lines = [
-            "\(Units.count(discarded.updates, "update")) of \(discarded.host) given up"
+            "\(Units.count(discarded.updates, "update")) of \(discarded.host) given up\(part)"
                 + " (\(Units.bytes(discarded.bytes)), \(discarded.firstID) to \(discarded.lastID),"
                 + " \(Units.time(discarded.firstTime)) to \(Units.time(discarded.lastTime)) UTC)"
         ]

@@ -139,11 +139,14 @@ public struct TargetJob: Hashable, Sendable {
     public var checkpoint: CheckpointID
     public var name: String
     public var primary: HostID
+    /// What this host gave up for it: told with each answer to the Primary, until the job has ended.
+    public var discarded: Discarded?
 
-    public init(checkpoint: CheckpointID, name: String, primary: HostID) {
+    public init(checkpoint: CheckpointID, name: String, primary: HostID, discarded: Discarded? = nil) {
         self.checkpoint = checkpoint
         self.name = name
         self.primary = primary
+        self.discarded = discarded
     }
 }
 
@@ -152,9 +155,15 @@ extension TargetJob: ByteCodable {
         writer.put(checkpoint)
         writer.put(name)
         writer.put(primary)
+        writer.put(discarded)
     }
 
     public init(from reader: inout ByteReader) throws(MalformedBytes) {
-        self.init(checkpoint: try reader.takeValue(), name: try reader.takeText(), primary: try reader.takeValue())
+        self.init(
+            checkpoint: try reader.takeValue(),
+            name: try reader.takeText(),
+            primary: try reader.takeValue(),
+            discarded: try reader.takeOptional()
+        )
     }
 }

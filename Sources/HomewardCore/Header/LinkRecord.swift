@@ -44,7 +44,9 @@ public struct LinkRecord: Hashable, Sendable {
     }
 
     /// The name that commands use: `rlk_<remote host>_<remote rvg>`.
-    public var name: String { "rlk_\(peerName)_\(peerRVG)" }
+    public var name: String { LinkRecord.name(host: peerName, rvg: peerRVG) }
+
+    public static func name(host: String, rvg: String) -> String { "rlk_\(host)_\(rvg)" }
 
     public var attachID: AttachID? {
         switch attachment {

@@ -28,6 +28,12 @@ public enum Pending: Hashable, Sendable {
         }
     }
 
+    /// Whether what was promised could end the reign that a Primary with this history is in.
+    public func mayEnd(_ history: History) -> Bool {
+        guard case .takeover(_, _, let epoch, _) = self, let reign = history.current?.reign else { return true }
+        return epoch.closes.contains(reign)
+    }
+
     /// For messages.
     public var verb: String {
         switch self {

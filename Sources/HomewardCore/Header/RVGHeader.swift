@@ -24,6 +24,8 @@ public struct RVGHeader: Hashable, Sendable {
     public var role: Role
     /// Stopped in order, nothing open: cleared durably before anything opens.
     public var cleanStop: Bool
+    /// The end of the log at the clean stop, all of it durable; without meaning after any other.
+    public var endAtCleanStop: UpdateID
     /// `vxrvg stop`.
     public var stopped: Bool
     public var fence: Fence?
@@ -57,6 +59,7 @@ public struct RVGHeader: Hashable, Sendable {
         self.generation = 1
         self.role = role
         self.cleanStop = true
+        self.endAtCleanStop = .zero
         self.stopped = false
         self.fence = nil
         self.lineage = lineage
@@ -101,6 +104,7 @@ extension RVGHeader: ByteCodable {
             writer.put(primary)
         }
         writer.put(cleanStop)
+        writer.put(endAtCleanStop)
         writer.put(stopped)
         switch fence {
         case nil:
@@ -137,6 +141,7 @@ extension RVGHeader: ByteCodable {
         self.init(rvg: rvg, host: host, role: kind == 1 ? .primary : .secondary(of: primary), lineage: Lineage())
         self.generation = generation
         cleanStop = try reader.takeFlag()
+        endAtCleanStop = try reader.takeValue()
         stopped = try reader.takeFlag()
         switch try reader.take(UInt8.self) {
         case 0: fence = nil

@@ -34,11 +34,17 @@ public struct Lineage: Hashable, Sendable, Codable {
 
     /// Takes over what a peer knows.
     ///
-    /// True when anything was new.
-    public mutating func learn(history peer: History, heard more: [Epoch], abandoned given: [EpochID]) -> Bool {
+    /// True when anything was new. What its hosts gave up counts no more for a Secondary that still holds it; a Primary's
+    /// own epochs count, whoever else gave them up.
+    public mutating func learn(
+        history peer: History,
+        heard more: [Epoch],
+        abandoned given: [EpochID],
+        asPrimary: Bool
+    ) -> Bool {
         let before = (heard, abandoned)
         for epoch in peer.entries.map(\.epoch) + more { note(epoch) }
-        for epoch in given where !history.contains(epoch) { noteAbandoned(epoch) }
+        for epoch in given where !asPrimary || !history.contains(epoch) { noteAbandoned(epoch) }
         return before != (heard, abandoned)
     }
 
@@ -90,12 +96,12 @@ public struct Lineage: Hashable, Sendable, Codable {
         return closing(of: current, senderHistory: history)
     }
 
-    /// A claim heard of that competes with the holder of `other`, a Primary's history: neither closes the other.
+    /// A claim of the own data or heard of that competes with the holder of `other`, a Primary's history: neither closes the other.
     public func rival(of other: History) -> Epoch? {
         guard let current = other.current else { return nil }
         let closedByOther = other.entries.flatMap(\.epoch.closes)
-        return heard.first { claim in
-            claim.isClaim && !abandoned.contains(claim.id) && !other.contains(claim.id)
+        return known.first { claim in
+            claim.isClaim && !other.contains(claim.id)
                 && !claim.closes.contains(current.reign) && !closedByOther.contains(claim.reign)
         }
     }

@@ -42,6 +42,8 @@ public struct Contact: Hashable, Sendable, Codable {
     public var isPrimary: Bool
     /// An open Primary: enabled, or stopped only by command.
     public var open: Bool
+    /// A device of it failed: it takes nothing and answers nothing until its daemon is restarted.
+    public var failed: Bool
     /// A Primary that is open, or that may open by itself once it knows enough.
     public var mayOpen: Bool
     public var lineage: Lineage
@@ -71,6 +73,7 @@ public struct Contact: Hashable, Sendable, Codable {
         name: String,
         isPrimary: Bool,
         open: Bool,
+        failed: Bool,
         mayOpen: Bool,
         lineage: Lineage,
         follows: HostID?,
@@ -90,6 +93,7 @@ public struct Contact: Hashable, Sendable, Codable {
         self.name = name
         self.isPrimary = isPrimary
         self.open = open
+        self.failed = failed
         self.mayOpen = mayOpen
         self.lineage = lineage
         self.follows = follows

@@ -188,7 +188,10 @@ public enum Vote: Hashable, Sendable, Codable {
 
 /// Records that a host gave up, counted; the wider description is made where they are shown.
 public struct Discarded: Hashable, Sendable, Codable {
+    /// All data records that were given up.
     public var updates: UInt64
+    /// Those of them that the log still had: what follows describes them, and the salvage file holds them.
+    public var kept: UInt64
     public var bytes: UInt64
     public var firstID: UpdateID
     public var lastID: UpdateID
@@ -214,20 +217,20 @@ public struct Discarded: Hashable, Sendable, Codable {
         }
     }
 
-    /// Counts data records; nil when there are none.
-    public init?(records: some Sequence<Record>, salvageFile: String? = nil) {
+    /// Describes the data records, `total` or fewer, that are left of those given up; nil when there are none to give up.
+    public init?(total: UInt64, records: some Sequence<Record>) {
+        guard total > 0 else { return nil }
         let data = records.filter(\.kind.isData)
-        guard let first = data.first, let last = data.last else { return nil }
-        updates = UInt64(data.count)
+        updates = total
+        kept = UInt64(data.count)
         bytes = data.reduce(0) { $0 + $1.length }
-        firstID = first.id
-        lastID = last.id
-        firstTime = first.wallTime
-        lastTime = last.wallTime
+        firstID = data.first?.id ?? .zero
+        lastID = data.last?.id ?? .zero
+        firstTime = data.first?.wallTime ?? 0
+        lastTime = data.last?.wallTime ?? 0
         let merged = Discarded.merge(data.map { Range(volume: $0.volume, offset: $0.offset, length: $0.length) })
         ranges = Array(merged.prefix(Discarded.rangeLimit))
         rangesLeftOff = merged.count - ranges.count
-        self.salvageFile = salvageFile
     }
 
     private static func merge(_ ranges: [Range]) -> [Range] {
@@ -240,5 +243,41 @@ public struct Discarded: Hashable, Sendable, Codable {
             }
         }
         return merged
+    }
+}
+
+extension Discarded: ByteCodable {
+    public func encode(into writer: inout ByteWriter) {
+        for number in [updates, kept, bytes, firstID.value, lastID.value, firstTime, lastTime, UInt64(rangesLeftOff)] {
+            writer.put(number)
+        }
+        writer.put(ranges)
+        writer.put(salvageFile ?? "")
+    }
+
+    public init(from reader: inout ByteReader) throws(MalformedBytes) {
+        updates = try reader.take()
+        kept = try reader.take()
+        bytes = try reader.take()
+        firstID = try reader.takeValue()
+        lastID = try reader.takeValue()
+        firstTime = try reader.take()
+        lastTime = try reader.take()
+        rangesLeftOff = Int(clamping: try reader.take(UInt64.self))
+        ranges = try reader.takeArray()
+        let path = try reader.takeText()
+        salvageFile = path.isEmpty ? nil : path
+    }
+}
+
+extension Discarded.Range: ByteCodable {
+    public func encode(into writer: inout ByteWriter) {
+        writer.put(volume)
+        writer.put(offset)
+        writer.put(length)
+    }
+
+    public init(from reader: inout ByteReader) throws(MalformedBytes) {
+        self.init(volume: try reader.take(), offset: try reader.take(), length: try reader.take())
     }
 }

@@ -2,10 +2,10 @@
 ///
 /// Every message carries the attachment it belongs to.
 public enum ReplicationMessage: Hashable, Sendable {
-    /// Primary: a session begins under this attachment.
-    case start(AttachID, history: History, durable: UpdateID)
-    /// Secondary: its history is the Primary's now, and its log ends here.
-    case report(AttachID, loggedEnd: UpdateID)
+    /// Primary: a session begins under this attachment; the number tells a repeated start from the one before it.
+    case start(AttachID, number: UInt64, history: History, durable: UpdateID)
+    /// Secondary: its history is the Primary's now, and its log ends here; the number is the start's.
+    case report(AttachID, number: UInt64, loggedEnd: UpdateID)
     /// Primary: records in order, each as it stands in its log; their payloads follow in the same order.
     case records(AttachID, epoch: EpochID, marks: DurabilityMarks, [SentRecord])
     /// Secondary: received contiguously; logged durably.
@@ -17,7 +17,7 @@ public enum ReplicationMessage: Hashable, Sendable {
 
     public var attach: AttachID {
         switch self {
-        case .start(let attach, _, _), .report(let attach, _), .records(let attach, _, _, _),
+        case .start(let attach, _, _, _), .report(let attach, _, _), .records(let attach, _, _, _),
             .acknowledge(let attach, _, _), .heartbeat(let attach, _, _, _), .notAttached(let attach):
             attach
         }
@@ -64,14 +64,16 @@ public struct SentRecord: Hashable, Sendable {
 extension ReplicationMessage: ByteCodable {
     public func encode(into writer: inout ByteWriter) {
         switch self {
-        case .start(let attach, let history, let durable):
+        case .start(let attach, let number, let history, let durable):
             writer.put(UInt8(1))
             writer.put(attach)
+            writer.put(number)
             writer.put(history)
             writer.put(durable)
-        case .report(let attach, let end):
+        case .report(let attach, let number, let end):
             writer.put(UInt8(2))
             writer.put(attach)
+            writer.put(number)
             writer.put(end)
         case .records(let attach, let epoch, let marks, let records):
             writer.put(UInt8(3))
@@ -100,8 +102,14 @@ extension ReplicationMessage: ByteCodable {
         let kind = try reader.take(UInt8.self)
         let attach = try reader.takeValue(AttachID.self)
         switch kind {
-        case 1: self = .start(attach, history: try reader.takeValue(), durable: try reader.takeValue())
-        case 2: self = .report(attach, loggedEnd: try reader.takeValue())
+        case 1:
+            self = .start(
+                attach,
+                number: try reader.take(),
+                history: try reader.takeValue(),
+                durable: try reader.takeValue()
+            )
+        case 2: self = .report(attach, number: try reader.take(), loggedEnd: try reader.takeValue())
         case 3:
             self = .records(
                 attach,

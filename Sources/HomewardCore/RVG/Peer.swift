@@ -11,6 +11,8 @@ package struct Peer: Sendable {
     /// The last contact ever received, for status when the peer is away.
     package var lastContact: Contact?
     package var lastHeard: Instant?
+    /// When the session of now began.
+    package var connectedAt: Instant?
     package var lostAt: Instant?
     package var lostReason: String?
     /// The last contact sent in this session.
@@ -43,6 +45,8 @@ package struct Sending: Sendable {
     /// Data acknowledgement.
     package var logged: UpdateID = .zero
     package var lastSent: Instant?
+    /// The start that was sent last; only its report counts.
+    package var number: UInt64 = 0
     /// When the start was first seen to be unanswered.
     package var begunAt: Instant?
     /// The marks that were sent last.
@@ -77,6 +81,7 @@ package struct Following: Sendable {
 
     package struct DeferredStart: Sendable {
         var attach: AttachID
+        var number: UInt64
         var history: History
         var durable: UpdateID
         var session: UInt64

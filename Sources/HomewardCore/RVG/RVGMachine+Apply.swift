@@ -5,6 +5,8 @@ extension RVGMachine {
     /// Up to where records may be carried out on the volumes: only what is durable here, and on a Secondary only what its
     /// Primary has durable too, in a session of now.
     package var applyLimit: UpdateID {
+        // What lies before the damage may be older than what the volumes hold already.
+        if isLogDamaged { return replayed }
         if header.isPrimary {
             // A role taken and not yet durable may still be lost: what it would apply could then not be taken back.
             if case .opening(let generation) = gate, persistedGeneration < generation { return replayed }

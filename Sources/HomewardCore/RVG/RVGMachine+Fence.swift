@@ -101,6 +101,8 @@ extension RVGMachine {
 
     private mutating func finishOpening(_ effects: inout Effects) {
         header.cleanStop = false
+        // Whoever is not there is not waited for, and the header says so before the first write.
+        for link in header.links where peer(link.peer)?.contact == nil { leaveSynchronousMode(link.peer, &effects) }
         headerChanged(&effects)
         gate = .opening(since: criticalGeneration)
     }

@@ -6,6 +6,7 @@ extension RVGMachine {
     /// log is told (architecture section 4, "At session start").
     package mutating func startReceived(
         _ attach: AttachID,
+        number: UInt64,
         history: History,
         durable: UpdateID,
         from host: HostID,
@@ -13,7 +14,7 @@ extension RVGMachine {
         now: Instant,
         into effects: inout Effects
     ) {
-        guard peer(host)?.session == session, failure == nil else { return }
+        guard peer(host)?.session == session, failure == nil, !isLogDamaged else { return }
         // A takeover that is not decided changes nothing yet: the Primary begins again until it is.
         if isTakeoverUndecided { return }
         guard isFollowing(host, under: attach), let sender = history.current,
@@ -24,7 +25,13 @@ extension RVGMachine {
         }
         forgetStream()
         following.session = session
-        following.deferredStart = .init(attach: attach, history: history, durable: durable, session: session)
+        following.deferredStart = .init(
+            attach: attach,
+            number: number,
+            history: history,
+            durable: durable,
+            session: session
+        )
         carryOutStart(now: now, into: &effects)
     }
 
@@ -71,7 +78,11 @@ extension RVGMachine {
         following.ackedLogged = self.durable
         confirmAttachment(start.attach, &effects)
         if let host = header.follows {
-            send(.replication(.report(start.attach, loggedEnd: self.durable)), to: host, &effects)
+            send(
+                .replication(.report(start.attach, number: start.number, loggedEnd: self.durable)),
+                to: host,
+                &effects
+            )
         }
         effects.wake.insert(.apply)
         progressed(now: now, into: &effects)
@@ -100,8 +111,10 @@ extension RVGMachine {
         guard following.session == session, following.attach == attach, isFollowing(host, under: attach),
             header.lineage.history.contains(epoch)
         else {
-            // A start of this very attachment may be waiting for the log lane; the stream comes after its report.
-            send(.replication(.notAttached(attach)), to: host, &effects)
+            // While a start of this very attachment waits for the log lane, what an earlier one brought is for nobody.
+            if following.deferredStart?.attach != attach {
+                send(.replication(.notAttached(attach)), to: host, &effects)
+            }
             droppedPayloads.append(contentsOf: records.map(\.payload.buffer))
             return
         }

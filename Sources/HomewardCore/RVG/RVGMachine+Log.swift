@@ -156,6 +156,7 @@ extension RVGMachine {
         logSyncInFlight = nil
         syncBoundary = nil
         durable = max(durable, boundary)
+        moveCursors(&effects)
         if wantsLogSync(now: now) { effects.wake.insert(.logSync) }
         effects.wake.insert([.apply, .peers])
         releaseReplies(&effects)
@@ -253,6 +254,8 @@ extension RVGMachine {
         header.dataCountBelowTail = count
         header.lastDataIDBelowTail = lastData
         header.cumulativeBytesBelowTail = cumulative
+        // What was damaged is not part of the log any more.
+        if isLogDamaged { header.fence = nil }
     }
 
     /// Whether nothing of the log is on its way to the device.

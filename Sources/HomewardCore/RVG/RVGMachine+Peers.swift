@@ -29,9 +29,11 @@ extension RVGMachine {
             }
             peers[position].name = name
             peers[position].session = session
+            peers[position].connectedAt = now
         } else {
             var peer = Peer(host: host, name: name)
             peer.session = session
+            peer.connectedAt = now
             peers.insert(peer, at: peers.firstIndex { $0.host > host } ?? peers.endIndex)
         }
         if let link = header.linkIndex(host), header.links[link].peerName != name {
@@ -95,9 +97,23 @@ extension RVGMachine {
 
     private mutating func refreshContacts(_ effects: inout Effects) {
         contactDirty = false
+        if isHeaderInDoubt { return repeatContacts(&effects) }
         let contact = makeContact()
         for position in peers.indices where peers[position].session != nil {
             if let known = peers[position].sentContact, contact.addsNothing(to: known) { continue }
+            peers[position].sentContact = contact
+            send(.contact(contact), to: peers[position].host, &effects)
+        }
+    }
+
+    /// With a header in doubt: what was said last stands, but for that nothing goes on here.
+    private mutating func repeatContacts(_ effects: inout Effects) {
+        for position in peers.indices where peers[position].session != nil {
+            guard var contact = peers[position].sentContact, !contact.failed else { continue }
+            contact.failed = true
+            contact.open = false
+            contact.mayOpen = false
+            contact.consistent = false
             peers[position].sentContact = contact
             send(.contact(contact), to: peers[position].host, &effects)
         }
@@ -110,6 +126,7 @@ extension RVGMachine {
             name: name,
             isPrimary: header.isPrimary,
             open: header.isPrimary && header.fence == nil && gate == nil && failure == nil,
+            failed: failure != nil,
             mayOpen: header.isPrimary && header.fence == nil && failure == nil,
             lineage: header.lineage,
             follows: header.follows,
@@ -148,7 +165,8 @@ extension RVGMachine {
         if header.lineage.learn(
             history: contact.lineage.history,
             heard: contact.lineage.heard,
-            abandoned: contact.lineage.abandoned
+            abandoned: contact.lineage.abandoned,
+            asPrimary: header.isPrimary
         ) {
             headerChanged(&effects)
         }
@@ -172,7 +190,7 @@ extension RVGMachine {
         failWaiters(&effects)
     }
 
-    /// Every host of the RDS knows every other: a role change then needs no new links.
+    /// Every host of the RDS knows every other, as its Primary does: a role change then needs no new links.
     private mutating func meetMembers(of contact: Contact, from host: HostID, _ effects: inout Effects) {
         guard header.follows == host, contact.isPrimary else { return }
         var changed = false
@@ -189,6 +207,11 @@ extension RVGMachine {
             )
             changed = true
         }
+        let left = header.links.count
+        header.links.removeAll { link in
+            link.peer != host && link.attachID == nil && !contact.links.contains { $0.peer == link.peer }
+        }
+        if header.links.count != left { changed = true }
         // Settings of an attached pair are the Primary's on both ends, so that they survive a role change.
         if let mine = header.linkIndex(host), let theirs = contact.links.first(where: { $0.peer == header.host }),
             header.links[mine].settings != theirs.settings

@@ -18,11 +18,20 @@ extension RVGMachine {
             let position = peerIndex(host), let contact = peers[position].contact,
             let link = header.links.first(where: { $0.peer == host }), let attach = link.attachID, !link.paused,
             contact.attach(to: header.host) == attach, contact.follows == header.host, !contact.isPrimary,
-            !contact.takingOver, !contact.isPaused(to: header.host), peers[position].sending.phase == .idle
+            !contact.takingOver, !contact.failed, !contact.isPaused(to: header.host),
+            peers[position].sending.phase == .idle
         else { return }
         peers[position].sending = Sending()
         peers[position].sending.phase = .starting
-        send(.replication(.start(attach, history: header.lineage.history, durable: durable)), to: host, &effects)
+        startsSent += 1
+        peers[position].sending.number = startsSent
+        send(
+            .replication(
+                .start(attach, number: startsSent, history: header.lineage.history, durable: durable)
+            ),
+            to: host,
+            &effects
+        )
     }
 
     package mutating func startStreams(_ effects: inout Effects) {
@@ -52,11 +61,9 @@ extension RVGMachine {
         header.links[link].attachment = .attached(attach, cursor: safe)
     }
 
-    /// A Secondary that paused is sent nothing; where it stands is kept.
+    /// A Secondary that paused, or whose device failed, is sent nothing and waited for by nobody; where it stands is kept.
     package mutating func pauseStream(to host: HostID, _ contact: Contact, _ effects: inout Effects) {
-        guard header.isPrimary, contact.isPaused(to: header.host), let sending = peer(host)?.sending,
-            sending.phase != .idle
-        else { return }
+        guard header.isPrimary, contact.failed || contact.isPaused(to: header.host) else { return }
         keepAcknowledged(of: host)
         stopStream(to: host, &effects)
     }
@@ -71,6 +78,7 @@ extension RVGMachine {
     /// The Secondary told where its log ends: it is sent what follows, whatever this host's own cursor says.
     package mutating func reportReceived(
         _ attach: AttachID,
+        number: UInt64,
         loggedEnd: UpdateID,
         from host: HostID,
         session: UInt64,
@@ -78,7 +86,8 @@ extension RVGMachine {
         into effects: inout Effects
     ) {
         guard let position = peerIndex(host), peers[position].session == session, let link = header.linkIndex(host),
-            header.links[link].attachID == attach, peers[position].sending.phase == .starting
+            header.links[link].attachID == attach, peers[position].sending.phase == .starting,
+            peers[position].sending.number == number
         else { return }
         guard loggedEnd <= end, loggedEnd.next >= header.tailID else {
             let reason =
@@ -227,18 +236,32 @@ extension RVGMachine {
         // It may hold more than it reported, logged before this session and durable since: that is not sent again, and
         // the log may lose it.
         peers[position].sending.next = max(peers[position].sending.next, received.next)
-        guard case .attached(let attach, let cursor) = header.links[link].attachment else { return }
-        // What this host itself may still lose must not be counted as done with.
-        let safe = min(peers[position].sending.logged, durable)
-        if safe > cursor {
-            header.links[link].attachment = .attached(attach, cursor: safe)
-            headerDrifted(&effects)
-            advanceTail(&effects)
-        }
+        guard header.links[link].attachID != nil else { return }
+        moveCursors(&effects)
         returnToSynchronousMode(link, &effects)
         releaseReplies(&effects)
         effects.admissionChanged = true
         effects.wake.insert(.peers)
+    }
+
+    /// Cursors follow what their Secondaries logged, as far as it is durable here: what this host itself may still lose must
+    /// not be counted as done with.
+    package mutating func moveCursors(_ effects: inout Effects) {
+        guard header.isPrimary else { return }
+        var moved = false
+        for position in peers.indices where peers[position].sending.isStreaming {
+            guard let link = header.linkIndex(peers[position].host),
+                case .attached(let attach, let cursor) = header.links[link].attachment
+            else { continue }
+            let safe = min(peers[position].sending.logged, durable)
+            guard safe > cursor else { continue }
+            header.links[link].attachment = .attached(attach, cursor: safe)
+            moved = true
+        }
+        guard moved else { return }
+        headerDrifted(&effects)
+        advanceTail(&effects)
+        effects.admissionChanged = true
     }
 
     /// A synchronous link that is gone: with `override` writes go on without it, with `fail` those that wait for it fail.

@@ -219,10 +219,10 @@ extension RVGMachine {
         if !isSettledOnDisk, header.links.contains(where: { $0.settings.synchronous != .off }) { return }
         var plain = written
         var durably = durable
-        for peer in peers {
-            guard let link = header.links.first(where: { $0.peer == peer.host }), isSynchronous(link) else { continue }
-            plain = min(plain, peer.sending.received)
-            durably = min(durably, peer.sending.logged)
+        for link in header.links where isSynchronous(link) {
+            let sending = peer(link.peer)?.sending ?? Sending()
+            plain = min(plain, sending.received)
+            durably = min(durably, sending.logged)
         }
         var tokens: [UInt64] = []
         waiters.release(plainThrough: plain, durableThrough: durably, into: &tokens)

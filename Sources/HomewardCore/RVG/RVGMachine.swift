@@ -91,6 +91,9 @@ public struct RVGMachine: Sendable {
     package var startedAt: Instant?
     /// A device failed: nothing goes on until a restart has recovered.
     package var failure: Refusal?
+    /// When the device failed a header was on its way: whether it stands there only a restart can tell, so that peers hear
+    /// nothing that either answer could belie.
+    package var isHeaderInDoubt = false
     package var openingEpoch: Epoch?
 
     // MARK: Peers
@@ -108,6 +111,8 @@ public struct RVGMachine: Sendable {
     /// Tokens of operations that this host decides and has not decided; told in ``Contact/undecided``.
     package var undecided: [UInt64] = []
     package var takingOver = false
+    /// Starts of streams sent in this life of the process.
+    package var startsSent: UInt64 = 0
     /// Checkpoints whose log was overwritten since they were made, to be told to those who use them.
     package var overflowed: [OverflowedCheckpoint] = []
 
@@ -182,6 +187,9 @@ public struct RVGMachine: Sendable {
         }
     }
 
+    /// Something durable in the log cannot be read: nothing of it is carried out or continued.
+    package var isLogDamaged: Bool { if case .damaged? = header.fence { true } else { false } }
+
     /// The object that messages name.
     public var objectName: String { "\(diskGroup)/\(name)" }
 
@@ -255,6 +263,7 @@ public struct RVGMachine: Sendable {
         contactDirty = true
         logWriteInFlight = false
         logSyncInFlight = nil
+        isHeaderInDoubt = headerInFlight != nil
         headerInFlight = nil
         headerDirty = false
         // What never reached the disk was never told to anybody: peers hear what stands there, and that this host is out.

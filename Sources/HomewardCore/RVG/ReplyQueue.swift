@@ -36,7 +36,7 @@ package struct ReplyQueue: Sendable {
     ///
     /// A reply gives the application its memory back, so one whose record is not written yet is held until it is: else
     /// the log would be written from memory that holds something else by then.
-    mutating func fail(with failure: WriteFailure, written: UpdateID, into replies: inout [Effects.Reply]) {
+    package mutating func fail(with failure: WriteFailure, written: UpdateID, into replies: inout [Effects.Reply]) {
         let waiting = (Array(plain) + Array(durable)).sorted { $0.id < $1.id }
         plain.removeAll()
         durable.removeAll()

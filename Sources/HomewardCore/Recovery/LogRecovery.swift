@@ -141,7 +141,8 @@ public struct LogRecovery {
         guard position.value + UInt64(Record.headerBytes) <= limit else { return nil }
         let bytes = try ring.bytes(at: position, count: Record.headerBytes)
         guard let record = Record.decodeHeader(bytes, rvgTag: tag), record.position == position, record.id == expected,
-            record.logLife >= life, record.end.value <= limit, header.lineage.history.epoch(of: record.id)?.id == record.epoch
+            record.logLife >= life, record.end.value <= limit,
+            header.lineage.history.epoch(of: record.id)?.id == record.epoch
         else { return nil }
         guard record.payloadBytes > 0 else { return record }
         let payload = try ring.bytes(
@@ -151,10 +152,15 @@ public struct LogRecovery {
         return checksum(payload) == record.payloadCRC ? record : nil
     }
 
-    /// The highest id that header, kept records, or any later record of this history say was durable here.
+    /// The highest id that header (its marks and cursors stand there only once they are durable), kept records, or any later record of this history say was durable here.
     private func provenDurable(header: RVGHeader, scan: Scan, tag: UInt64) throws(Refusal) -> UpdateID {
         var proven = max(scan.provenInside, header.tailID.previous)
-        for checkpoint in header.checkpoints { proven = max(proven, checkpoint.start) }
+        if header.cleanStop { proven = max(proven, header.endAtCleanStop) }
+        for checkpoint in header.checkpoints {
+            let ends = checkpoint.targets.compactMap(\.end) + [checkpoint.end ?? .zero]
+            proven = max(proven, ends.reduce(checkpoint.start, max))
+        }
+        if header.isPrimary { for link in header.links { proven = max(proven, link.cursor ?? .zero) } }
         let next = scan.records.last?.id.next ?? header.tailID
         let limit = header.tail.value + ring.capacity
         var position = scan.stop.value / Record.alignment * Record.alignment

@@ -61,15 +61,14 @@ extension HostEngine: PeerEvents {
     }
 
     public func peerDisconnected(_ session: PeerSession, reason: String) {
-        let (host, runtimes, lost, served) = state.withLock { state in
+        let (host, runtimes, lost) = state.withLock { state in
             let known = state.peers[session.peer]
             if known?.session == session { state.peers[session.peer] = nil }
             let lost = state.calls.filter { $0.value.session == session }
             for call in lost.keys { state.calls[call] = nil }
-            let served = state.served.filter { $0.key.session == session }.map(\.value)
-            return (known?.host, state.runtimes.values.map(\.self), lost.values.map(\.finish), served)
+            return (known?.host, state.runtimes.values.map(\.self), lost.values.map(\.finish))
         }
-        for task in served { task.cancel() }
+        // What this host carries out for the peer goes on: it belongs to the host, not to whoever asked.
         for finish in lost {
             finish(
                 .failure(
@@ -117,7 +116,7 @@ extension HostEngine: PeerEvents {
         return network.send(session, channel: kind.channel, kind: kind.rawValue, payload: payload)
     }
 
-    /// Asks a peer and waits for its answer; cancelling cancels there too.
+    /// Asks a peer and waits for its answer; cancelling cancels there too, losing the connection does not.
     func call(
         _ peer: String,
         _ call: PeerCall,
@@ -182,7 +181,7 @@ extension HostEngine: PeerEvents {
         let work: @Sendable () async -> Void = { [self] in
             var reply: PeerReply
             do {
-                reply = try await answer(frame.body) { progress in
+                reply = try await answer(frame.body, from: session) { progress in
                     _ = self.send(.callProgress, progress, call: frame.call, to: session)
                 }
             } catch let refused as Refusal {
@@ -197,14 +196,31 @@ extension HostEngine: PeerEvents {
         state.withLock { $0.served[key] = Task { await work() } }
     }
 
+    /// A Primary removes what follows it, or nobody; never a Primary, nor a Secondary of another.
+    private func requireRemovable(_ rvg: RVGID, by session: PeerSession) throws(Refusal) {
+        let (runtime, caller) = state.withLock { ($0.runtimes[rvg], $0.peers[session.peer]?.host) }
+        guard let runtime else { return }
+        let header = runtime.state.withLock { $0.node.machine.header }
+        guard !header.isPrimary, header.follows == nil || header.follows == caller else {
+            throw refusal(
+                .otherLineage,
+                "\(runtime.diskGroup)/\(runtime.name)",
+                header.isPrimary ? "is a Primary on \(settings.name)" : "follows another Primary",
+                hint: "vradmin -g \(runtime.diskGroup) printrvg -l \(runtime.name)"
+            )
+        }
+    }
+
     private func answer(
         _ call: PeerCall,
+        from session: PeerSession,
         progress: @escaping @Sendable (Progress) -> Void
     ) async throws -> PeerReply {
         switch call {
         case .perform(let request): return .answer(try await performHere(request, relayed: true, progress: progress))
         case .createSecondary(let offer): return .created(diskGroup: try createSecondary(offer))
         case .deleteSecondary(let rvg):
+            try requireRemovable(rvg, by: session)
             try await forget(rvg)
             return .created(diskGroup: "")
         case .describeMember(let rvg):

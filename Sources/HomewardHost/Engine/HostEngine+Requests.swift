@@ -194,7 +194,7 @@ extension HostEngine: RequestHandler {
         case .pauseReplication(_, let secondary):
             return try await finish(runtime, .setPaused(try secondaryHost(secondary, runtime), true), progress)
         case .resumeReplication(_, let secondary):
-            return try await finish(runtime, .setPaused(try secondaryHost(secondary, runtime), false), progress)
+            return .done(try await resume(runtime, try secondaryHost(secondary, runtime), progress))
         case .synchronize(_, let secondaries, let checkpoint, let full, let force, let consent):
             let peers = try secondaries.map { name throws(Refusal) in try secondaryHost(name, runtime) }
             return try await finish(
@@ -230,6 +230,32 @@ extension HostEngine: RequestHandler {
         default:
             preconditionFailure("not a request that a Primary decides")
         }
+    }
+
+    /// Resumes both ends: this host's, and the Secondary's where it was paused there (`vxrlink pause`).
+    private func resume(
+        _ runtime: RVGRuntime,
+        _ peer: HostID,
+        _ progress: @escaping @Sendable (Progress) -> Void
+    ) async throws -> Outcome {
+        guard case .done(var outcome) = try await finish(runtime, .setPaused(peer, false), progress) else {
+            preconditionFailure("a pause ends as done")
+        }
+        let (name, contact, own) = runtime.state.withLock { state in
+            let machine = state.node.machine
+            return (machine.label(of: peer), machine.peer(peer)?.contact, machine.header.host)
+        }
+        guard let contact, let link = contact.links.first(where: { $0.peer == own }), link.paused else {
+            return outcome
+        }
+        let reference = RLinkReference(
+            diskGroup: contact.diskGroup,
+            rlink: LinkRecord.name(host: link.peerName, rvg: link.peerRVG)
+        )
+        _ = try await call(name, .perform(.resumeLink(reference)))
+        outcome.already = false
+        outcome.summary = "replication to \(name) is resumed, which had been paused there"
+        return outcome
     }
 
     /// A migrate that is repeated after it has moved the role; nil when this host is no Primary.

@@ -192,6 +192,11 @@ public final class HostEngine: Sendable {
         body?()
     }
 
+    /// To be called before the data door closes its sessions: requests that wait for room, or for a Secondary, end.
+    public func refuseWaiting() async {
+        for runtime in runtimes { await runtime.refuseWaiting(afterMilliseconds: 3_000) }
+    }
+
     /// Ends in order: everything logged is applied, the headers say "clean", then threads and sockets go.
     ///
     /// The data door must have closed its sessions before.

@@ -1,5 +1,4 @@
 import CPlatform
-import Glibc
 import HomewardAdministration
 import HomewardCore
 import HomewardStorage
@@ -19,11 +18,50 @@ extension RVGRuntime {
         }
     }
 
+    /// Begins tasks: reads for a link with a bandwidth limit wait without a thread until its turn comes.
+    func begin(_ tasks: [NodeTask]) {
+        guard !tasks.isEmpty else { return }
+        let ready = state.withLock { state in
+            tasks.filter { task in
+                guard case .read(_, _, let peer) = task.work, state.limit(of: peer) != nil else { return true }
+                state.paced.append(task)
+                return false
+            }
+        }
+        for task in ready { pool.add { [self] in perform(task) } }
+    }
+
+    /// Begins the paced reads whose turn has come.
+    /// - Returns: milliseconds until it is the next one's; nil when none waits.
+    func beginPaced() -> UInt64? {
+        let (ready, pause) = state.withLock { state -> ([NodeTask], UInt64?) in
+            let now = HostClock.now
+            var ready: [NodeTask] = []
+            var waiting: [NodeTask] = []
+            var pause: UInt64?
+            for task in state.paced where state.node.awaits(task: task.id) {
+                guard case .read(let range, _, let peer) = task.work else { continue }
+                let wait = state.limit(of: peer) == nil ? 0 : state.buckets[peer]?.millisecondsUntilReady(now: now) ?? 0
+                if wait > 0 {
+                    pause = min(pause ?? wait, wait)
+                    waiting.append(task)
+                } else {
+                    state.spend(range.length, on: peer, now: now)
+                    ready.append(task)
+                }
+            }
+            state.paced = waiting
+            return (ready, pause)
+        }
+        for task in ready { pool.add { [self] in perform(task) } }
+        return pause
+    }
+
     private func carryOut(_ work: NodeTask.Work) throws(Refusal) -> TaskResult {
         switch work {
         case .salvage(let records, let label): return .salvaged(path: try salvage(records, label: label))
         case .hash(let ranges, let seed): return .hashes(try hash(ranges, seed: seed))
-        case .read(let range, let seed): return try read(range, seed: seed)
+        case .read(let range, let seed, _): return try read(range, seed: seed)
         case .compare(let range, let blockBytes, let hashes, let seed, let all):
             return .differing(try compare(range, blockBytes, hashes, seed, all: all))
         case .write(let range, let bytes, let hash, let seed):
@@ -76,32 +114,10 @@ extension RVGRuntime {
     // MARK: Blocks
 
     private func read(_ range: BlockRange, seed: UInt64) throws(Refusal) -> TaskResult {
-        pace(range.length)
         let hasher = RangeHasher(devices: devices, seed: seed, longest: range.length)
         let bytes = try hasher.load(range)
         let hash = BlockHashing.hash(bytes, seed: seed)
         return .block(bytes: BlockHashing.isZero(bytes) ? [] : Array(bytes), hash: hash)
-    }
-
-    /// Keeps synchronization within the narrowest bandwidth limit of the links.
-    private func pace(_ bytes: UInt64) {
-        while true {
-            let pause = state.withLock { state -> UInt64 in
-                let now = HostClock.now
-                let limited = state.node.machine.header.links.filter { $0.settings.bandwidthLimit != nil }
-                guard let link = limited.min(by: { $0.settings.bandwidthLimit ?? 0 < $1.settings.bandwidthLimit ?? 0 }),
-                    let limit = link.settings.bandwidthLimit
-                else { return 0 }
-                var bucket = state.buckets[link.peer] ?? TokenBucket(bytesPerSecond: limit, now: now)
-                bucket.bytesPerSecond = limit
-                let wait = bucket.millisecondsUntilReady(now: now)
-                if wait == 0 { bucket.spend(bytes, now: now) }
-                state.buckets[link.peer] = bucket
-                return state.stopped ? 0 : wait
-            }
-            guard pause > 0 else { return }
-            usleep(UInt32(min(pause, 200)) * 1000)
-        }
     }
 
     private func write(_ range: BlockRange, _ bytes: [UInt8], _ hash: BlockHash, _ seed: UInt64) throws(Refusal) {

@@ -57,6 +57,10 @@ extension RVGRuntime {
             case .accepted: return
             case .refused(let failure): return reply(failure)
             case .wait:
+                if state.withLock({ $0.stopping }) {
+                    let stops = Refusal(.interrupted, name, "the daemon stops", hint: "start it again")
+                    return reply(.device(stops))
+                }
                 pushLog()
                 waitForRoom()
             }
@@ -127,6 +131,27 @@ extension RVGRuntime {
     /// Writes what waits for the log.
     func pushLog() { drainLog() }
 
+    /// The daemon ends: whoever waits for room is refused now, and whoever waits for a Secondary after a while.
+    func refuseWaiting(afterMilliseconds patience: UInt64) async {
+        state.withLock { $0.stopping = true }
+        state.wakeAll()
+        let deadline = HostClock.now.advanced(byMilliseconds: patience)
+        while HostClock.now < deadline, !state.withLock({ $0.replies.isEmpty }) {
+            try? await HostClock.sleep(milliseconds: 10)
+        }
+        step { state, effects in
+            state.node.giveUpWaiting(
+                Refusal(
+                    .interrupted,
+                    name,
+                    "the daemon stops before the write is known to be everywhere that it should be",
+                    hint: "start it again and read it back"
+                ),
+                into: &effects
+            )
+        }
+    }
+
     // MARK: Reading
 
     func read(volume: UInt32, at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(Refusal) {
@@ -164,7 +189,10 @@ extension RVGRuntime {
         }
         state.withLock { $0.node.holdApplier() }
         defer { step { state, effects in state.node.releaseApplier(into: &effects) } }
-        while !state.withLock({ $0.node.machine.isApplierIdle }) { waitForRoom() }
+        while !state.withLock({ $0.node.machine.isApplierIdle }) {
+            if let failure = state.withLock({ $0.node.machine.failure }) { throw failure }
+            waitForRoom()
+        }
         guard let position = state.withLock({ $0.node.machine.imagePosition }) else {
             throw Refusal(
                 .inconsistent,

@@ -25,7 +25,27 @@ final class RVGRuntime: Sendable {
         var nextToken: UInt64 = 1
         var sessions: [UInt64: PeerSession] = [:]
         var buckets: [HostID: TokenBucket] = [:]
+        /// Reads for synchronizations of links with a bandwidth limit, in order.
+        var paced: [NodeTask] = []
+        /// The daemon ends: nothing waits for room any more.
+        var stopping = false
         var stopped = false
+
+        func limit(of peer: HostID) -> UInt64? {
+            node.machine.header.links.first { $0.peer == peer }?.settings.bandwidthLimit
+        }
+
+        /// Counts bytes against the bandwidth limit of the link to a peer.
+        mutating func spend(_ bytes: UInt64, on peer: HostID, now: Instant) {
+            guard let limit = limit(of: peer) else {
+                buckets[peer] = nil
+                return
+            }
+            var bucket = buckets[peer] ?? TokenBucket(bytesPerSecond: limit, now: now)
+            bucket.bytesPerSecond = limit
+            bucket.spend(bytes, now: now)
+            buckets[peer] = bucket
+        }
     }
 
     let id: RVGID
@@ -156,7 +176,7 @@ final class RVGRuntime: Sendable {
     private func carryOut(_ effects: NodeEffects) {
         for note in effects.core.notes { logger.notice("\(note.text)") }
         finish(effects)
-        for task in effects.tasks { pool.add { [self] in perform(task) } }
+        begin(effects.tasks)
         wake(effects.core.wake)
         if effects.core.admissionChanged { state.wakeAll() }
         if effects.core.wake.contains(.log) { drainLog() }
@@ -374,7 +394,8 @@ final class RVGRuntime: Sendable {
             for message in messages { deliver(message) }
             for departure in records { deliver(departure) }
             carryOut(effects)
-            if messages.isEmpty, records.isEmpty { return 100 }
+            let pause = beginPaced()
+            if messages.isEmpty, records.isEmpty { return min(max(pause ?? 100, 1), 100) }
         }
     }
 
@@ -385,6 +406,14 @@ final class RVGRuntime: Sendable {
             network.send(session, channel: kind.channel, kind: kind.rawValue, payload: payload)
         } catch {
             logger.error("a message could not be encoded", metadata: ["error": "\(error)"])
+        }
+    }
+
+    private func isStillNeeded(_ record: Record, _ departure: RVGMachine.RecordDeparture) -> Bool {
+        state.withLock { state in
+            let machine = state.node.machine
+            return machine.overwrittenBefore <= record.position
+                && machine.header.links.contains { $0.peer == departure.peer && $0.attachID == departure.attach }
         }
     }
 
@@ -401,7 +430,10 @@ final class RVGRuntime: Sendable {
                         at: LogPosition(record.position.value + UInt64(Record.headerBytes)),
                         count: Int(record.payloadBytes)
                     )
-                guard checksum(payload) == record.payloadCRC || payload.isEmpty else { return failed(damaged(record)) }
+                guard checksum(payload) == record.payloadCRC || payload.isEmpty else {
+                    // It may have been given up while it was read, and its place used for another.
+                    return isStillNeeded(record, departure) ? failed(damaged(record)) : ()
+                }
                 sent.append(SentRecord(record: record, payload: payload))
             }
             let message = ReplicationMessage.records(
@@ -411,27 +443,12 @@ final class RVGRuntime: Sendable {
                 sent
             )
             let (kind, payload) = try PeerFrames.encode(.replication(message), rvg: id)
-            spend(payload.count, on: departure.peer)
+            state.withLock { $0.spend(UInt64(payload.count), on: departure.peer, now: HostClock.now) }
             network.send(session, channel: kind.channel, kind: kind.rawValue, payload: payload)
         } catch let refusal as Refusal {
             failed(refusal)
         } catch {
             logger.error("records could not be encoded", metadata: ["error": "\(error)"])
-        }
-    }
-
-    /// Counts bytes against the bandwidth limit of the link to a peer.
-    func spend(_ bytes: Int, on peer: HostID) {
-        state.withLock { state in
-            let limit = state.node.machine.header.links.first { $0.peer == peer }?.settings.bandwidthLimit
-            guard let limit else {
-                state.buckets[peer] = nil
-                return
-            }
-            var bucket = state.buckets[peer] ?? TokenBucket(bytesPerSecond: limit, now: HostClock.now)
-            bucket.bytesPerSecond = limit
-            bucket.spend(UInt64(bytes), now: HostClock.now)
-            state.buckets[peer] = bucket
         }
     }
 

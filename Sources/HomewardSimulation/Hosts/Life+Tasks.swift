@@ -34,7 +34,7 @@ extension Life {
             return .salvaged(path: "safe/\(label)")
         case .hash(let ranges, let seed):
             return .hashes(try ranges.map { range throws(Refusal) in hash(try load(range), seed) })
-        case .read(let range, let seed):
+        case .read(let range, let seed, _):
             let bytes = try load(range)
             return .block(bytes: bytes.allSatisfy { $0 == 0 } ? [] : bytes, hash: hash(bytes, seed))
         case .compare(let range, let blockBytes, let hashes, let seed, let all):

@@ -329,7 +329,7 @@ final class Life {
         case .vote(_, let vote): "vote \(String("\(vote)".prefix(200)))"
         case .replication(.records(_, _, let durable, let records)):
             "records \(records.first?.record.id ?? .zero)…\(records.last?.record.id ?? .zero) durable \(durable)"
-        case .replication(.start(let attach, _, let durable)): "start \(attach) durable \(durable)"
+        case .replication(.start(let attach, _, _, let durable)): "start \(attach) durable \(durable)"
         case .replication(let message): "\(String("\(message)".prefix(160)))"
         case .sync(let message): "sync \(String("\(message)".prefix(60)))"
         }

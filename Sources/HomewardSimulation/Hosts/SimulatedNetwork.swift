@@ -153,7 +153,8 @@ private enum Packet {
 
     private static func lie(_ message: ReplicationMessage) -> ReplicationMessage {
         switch message {
-        case .start(let attach, let history, _): .start(attach, history: history, durable: .never)
+        case .start(let attach, let number, let history, _):
+            .start(attach, number: number, history: history, durable: .never)
         case .records(let attach, let epoch, _, let records): .records(attach, epoch: epoch, marks: allDurable, records)
         case .heartbeat(let attach, _, let end, let time):
             .heartbeat(attach, marks: allDurable, end: end, wallTime: time)
