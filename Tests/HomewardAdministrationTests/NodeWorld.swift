@@ -73,17 +73,41 @@ struct NodeWorld {
         let disk = MemoryDisk(size: 1 << 20)
         try LogRecovery.format(device: disk, format: limits.headerFormat, header: header)
         let recovered = try LogRecovery(device: disk, format: limits.headerFormat).recover()
-        let machine = RVGMachine(
-            recovered: recovered,
-            capacity: LogRing(device: disk, format: limits.headerFormat).capacity,
-            volumes: [VolumeShape(name: "dv01", size: 1 << 20)],
-            hostName: names[position],
-            diskGroup: "hrdg",
-            name: "r",
-            limits: limits,
-            seed: UInt64(position) + 77
+        let capacity = LogRing(device: disk, format: limits.headerFormat).capacity
+        return node(position, recovered, capacity, limits, seed: UInt64(position) + 77)
+    }
+
+    private static func node(
+        _ position: Int,
+        _ log: RecoveredLog,
+        _ capacity: UInt64,
+        _ limits: Limits,
+        seed: UInt64
+    ) -> RVGNode {
+        RVGNode(
+            machine: RVGMachine(
+                recovered: log,
+                capacity: capacity,
+                volumes: [VolumeShape(name: "dv01", size: 1 << 20)],
+                hostName: names[position],
+                diskGroup: "hrdg",
+                name: "r",
+                limits: limits,
+                seed: seed
+            )
         )
-        return RVGNode(machine: machine)
+    }
+
+    /// The host's process dies and comes back with what it had made durable; its sessions are over.
+    mutating func restart(_ host: Int) {
+        for other in nodes.indices where other != host { cut(min(host, other), max(host, other)) }
+        let old = nodes[host].machine
+        let log = RecoveredLog(
+            header: old.persistedHeader,
+            records: old.index.filter { $0.id <= old.durable },
+            appendPosition: old.appendPosition.aligned(to: Record.syncAlignment)
+        )
+        nodes[host] = NodeWorld.node(host, log, old.capacity, old.limits, seed: 1_000 + number())
     }
 
     // MARK: Sessions
@@ -140,7 +164,21 @@ struct NodeWorld {
         return answers[token]
     }
 
-    mutating func write(on host: Int) {
+    /// Takes a request back.
+    mutating func cancel(_ token: UInt64, on host: Int) {
+        var effects = NodeEffects()
+        nodes[host].cancel(token: token, now: now, wallTime: 1, into: &effects)
+        take(effects, of: host)
+    }
+
+    /// A device of the host fails.
+    mutating func fail(_ host: Int) {
+        let refusal = Refusal(.ioError, "dv01", "broken", hint: "mend it")
+        drive(host) { $0.deviceFailed(refusal, into: &$1) }
+    }
+
+    @discardableResult
+    mutating func write(on host: Int) -> UInt64 {
         var effects = NodeEffects()
         let write = ApplicationWrite(
             kind: .zeroes,
@@ -153,6 +191,7 @@ struct NodeWorld {
         )
         _ = nodes[host].admit(write, wallTime: 1, now: now, into: &effects)
         take(effects, of: host)
+        return write.token
     }
 
     /// Asks for a flush and gives the token that ``replied`` will have.

@@ -10,6 +10,13 @@ public struct RecoveredLog: Sendable {
     ///
     /// Nothing was cut.
     public var damage: String?
+
+    package init(header: RVGHeader, records: [Record], appendPosition: LogPosition, damage: String? = nil) {
+        self.header = header
+        self.records = records
+        self.appendPosition = appendPosition
+        self.damage = damage
+    }
 }
 
 /// Reads a log back after a stop or a crash (architecture section 4, "Recovery").

@@ -1,0 +1,120 @@
+import HomewardAdministration
+import HomewardCore
+import Testing
+
+/// What a host decides for others, and what it must not.
+@Suite("Decisions")
+struct DecisionTests {
+    private let london = NodeWorld.ids[0]
+    private let seattle = NodeWorld.ids[1]
+    private let dublin = NodeWorld.ids[2]
+
+    private func code(_ result: Result<RVGAnswer, Refusal>?) -> RefusalCode? {
+        guard case .failure(let refusal)? = result else { return nil }
+        return refusal.code
+    }
+
+    @Test("a Primary that was taken over removes nobody")
+    func fencedDelsec() throws {
+        var world = try NodeWorld()
+        _ = try world.perform(.startReplication(seattle, how: .identical, consent: true), on: 0)?.get()
+        world.cut(0, 1)
+        world.cut(0, 2)
+        _ = try world.perform(.takeover(force: false), on: 1)?.get()
+        world.connect(0, 1)
+        world.connect(0, 2)
+        world.pass(milliseconds: 500)
+        let links = world.nodes[0].machine.header.links
+        #expect(code(world.perform(.removeLink(seattle), on: 0)) == .fenced)
+        #expect(code(world.perform(.removeLink(dublin), on: 0)) == .fenced)
+        #expect(world.nodes[0].machine.header.links == links)
+    }
+
+    @Test("rivals: the copy of one is not written over by the other without force")
+    func rivals() throws {
+        var world = try NodeWorld()
+        for host in [seattle, dublin] {
+            _ = try world.perform(.startReplication(host, how: .identical, consent: true), on: 0)?.get()
+        }
+        world.write(on: 0)
+        world.pass(milliseconds: 500)
+        for (left, right) in [(0, 1), (0, 2), (1, 2)] { world.cut(left, right) }
+        // Both take over, apart from each other.
+        _ = try world.perform(.takeover(force: false), on: 1)?.get()
+        _ = try world.perform(.takeover(force: false), on: 2)?.get()
+        world.connect(0, 1)
+        world.pass(milliseconds: 500)
+        _ = try world.perform(.makeSecondary(seattle, force: true), on: 0)?.get()
+        let synchronize = RVGRequest.synchronize([london], checkpoint: "cp", full: false, force: false, consent: true)
+        _ = try world.perform(synchronize, on: 1)?.get()
+        _ = try world.perform(.startReplication(london, how: .checkpoint("cp"), consent: true), on: 1)?.get()
+        world.write(on: 1)
+        world.pass(milliseconds: 500)
+        world.connect(0, 2)
+        world.pass(milliseconds: 500)
+        #expect(code(world.perform(synchronize, on: 2)) == .rival)
+        #expect(world.nodes[0].machine.isImageConsistent && world.nodes[0].machine.header.follows == seattle)
+    }
+
+    @Test("nothing but the handed epoch comes behind the id that a migrate tells")
+    func marksDuringMigrate() throws {
+        var world = try NodeWorld()
+        _ = try world.perform(.startReplication(seattle, how: .identical, consent: true), on: 0)?.get()
+        world.write(on: 0)
+        world.pass(milliseconds: 500)
+        world.mute = [1]
+        let token = world.ask(.migrate(seattle), on: 0)
+        world.settle()
+        #expect(code(world.perform(.checkStart("cp"), on: 0)) == .operationInProgress)
+        world.mute = []
+        world.pass(milliseconds: 1_000)
+        _ = try #require(world.answers[token])
+        #expect(world.nodes.count { $0.machine.isOpen } == 1)
+    }
+
+    @Test("a takeover that is repeated after a restart of the new Primary is already so")
+    func repeatedTakeover() throws {
+        var world = try NodeWorld()
+        _ = try world.perform(.startReplication(seattle, how: .identical, consent: true), on: 0)?.get()
+        world.cut(0, 1)
+        world.cut(0, 2)
+        _ = try world.perform(.takeover(force: false), on: 1)?.get()
+        let claim = try #require(world.nodes[1].machine.header.lineage.history.current)
+        world.restart(1)
+        world.pass(milliseconds: 5_000)
+        #expect(world.nodes[1].machine.header.lineage.history.current?.kind == .uncleanStart)
+        guard case .done(let outcome)? = try world.perform(.takeover(force: false), on: 1)?.get() else { return }
+        #expect(outcome.already && outcome.takeover?.epoch == claim.number, "\(outcome)")
+        #expect(code(world.perform(.takeover(force: false), on: 0)) == .alreadyPrimary)
+    }
+
+    @Test("makesec with a log whose records are gone still tells how many updates it gives up")
+    func goneRecords() throws {
+        var world = try NodeWorld()
+        _ = try world.perform(.startReplication(seattle, how: .identical, consent: true), on: 0)?.get()
+        world.pass(milliseconds: 500)
+        world.cut(0, 1)
+        world.cut(0, 2)
+        _ = try world.perform(.stopReplication(seattle, force: true), on: 0)?.get()
+        for _ in 0..<4 { world.write(on: 0) }
+        world.pass(milliseconds: 500)
+        // Nobody needs them in the log any more.
+        _ = try world.perform(.checkStart("cp"), on: 0)?.get()
+        _ = try world.perform(.checkDelete("cp"), on: 0)?.get()
+        world.pass(milliseconds: 2_000)
+        world.write(on: 0)
+        _ = try world.perform(.takeover(force: false), on: 1)?.get()
+        world.connect(0, 1)
+        world.pass(milliseconds: 500)
+        guard case .failure(let refusal)? = world.perform(.makeSecondary(seattle, force: false), on: 0) else {
+            return #expect(Bool(false), "not refused")
+        }
+        #expect(refusal.code == .unsentUpdates && refusal.message.contains("5 updates"), "\(refusal)")
+        guard case .done(let outcome)? = try world.perform(.makeSecondary(seattle, force: true), on: 0)?.get() else {
+            return
+        }
+        let discarded = try #require(outcome.discarded)
+        #expect(discarded.updates == 5 && discarded.kept < 5, "\(discarded)")
+        #expect((discarded.salvageFile != nil) == (discarded.kept > 0), "\(discarded)")
+    }
+}

@@ -1,0 +1,185 @@
+import HomewardAdministration
+import HomewardCore
+import Testing
+
+/// Nobody waits for what will not come.
+@Suite("Waiting")
+struct WaitingTests {
+    private let seattle = NodeWorld.ids[1]
+
+    /// London is Primary, seattle follows it with these settings and is up to date.
+    private func world(_ settings: LinkSettings = LinkSettings()) throws -> NodeWorld {
+        var world = try NodeWorld()
+        _ = try world.perform(.startReplication(seattle, how: .identical, consent: true), on: 0)?.get()
+        _ = try world.perform(.setSettings(seattle, settings), on: 0)?.get()
+        world.write(on: 0)
+        world.pass(milliseconds: 1_000)
+        #expect(try status(world).dataStatus == "up-to-date")
+        return world
+    }
+
+    private func status(_ world: NodeWorld) throws -> LinkDescription {
+        let link = try #require(world.nodes[0].machine.header.links.first { $0.peer == seattle })
+        return world.nodes[0].describe(link, now: world.now)
+    }
+
+    @Test("a synchronous Secondary whose device fails is left out, and the application goes on")
+    func failedSecondary() throws {
+        var world = try world(LinkSettings(synchronous: .override))
+        world.fail(1)
+        let token = world.write(on: 0)
+        world.pass(milliseconds: 500)
+        #expect(world.replied.contains(token))
+        #expect(try status(world).currentMode == "asynchronous")
+    }
+
+    @Test("a synchronization to a host whose device fails ends with that host named")
+    func failedTarget() throws {
+        var world = try NodeWorld()
+        world.mute = [1]
+        let token = world.ask(
+            .synchronize([seattle], checkpoint: "cp", full: false, force: false, consent: true),
+            on: 0
+        )
+        world.pass(milliseconds: 500)
+        world.fail(1)
+        world.mute = []
+        world.pass(milliseconds: 500)
+        guard case .failure(let refusal)? = world.answers[token] else {
+            Issue.record("\(String(describing: world.answers[token]))")
+            return
+        }
+        #expect(refusal.code == .ioError && refusal.message.contains("seattle"), "\(refusal)")
+    }
+
+    @Test("what waits for a host's own device ends when that fails", arguments: [0, 1, 2])
+    func failedHere(kind: Int) throws {
+        var world = try world()
+        world.slow = [0]
+        world.write(on: 0)
+        let request: RVGRequest =
+            switch kind {
+            case 0: .checkStart("cp")
+            case 1: .migrate(seattle)
+            default: .synchronize([NodeWorld.ids[2]], checkpoint: "cp", full: false, force: false, consent: true)
+            }
+        let token = world.ask(request, on: 0)
+        world.settle()
+        #expect(world.answers[token] == nil)
+        world.fail(0)
+        world.pass(milliseconds: 200)
+        guard case .failure(let refusal)? = world.answers[token] else {
+            Issue.record("\(String(describing: world.answers[token]))")
+            return
+        }
+        #expect(refusal.code == .ioError, "\(refusal)")
+    }
+
+    @Test("writers held back by latencyprot go on once the slower disk, the Primary's own, has caught up")
+    func ownDiskSlower() throws {
+        var world = try world(LinkSettings(latencyprot: .override, latencyHighMark: 6, latencyLowMark: 2))
+        world.slow = [0]
+        for _ in 0..<8 { world.write(on: 0) }
+        world.settle()
+        #expect(world.nodes[0].machine.durable < world.nodes[0].machine.end)
+        world.slow = []
+        world.pass(milliseconds: 500)
+        let token = world.write(on: 0)
+        world.pass(milliseconds: 200)
+        #expect(world.replied.contains(token))
+    }
+
+    @Test("a takeover that is taken back leaves the Secondary a Secondary, to which records flow again")
+    func takeoverTakenBack() throws {
+        var world = try world()
+        world.cut(0, 1)
+        world.cut(0, 2)
+        let token = world.ask(.takeover(force: false), on: 1)
+        world.cancel(token, on: 1)
+        guard case .failure(let refusal)? = world.answers[token] else {
+            Issue.record("\(String(describing: world.answers[token]))")
+            return
+        }
+        #expect(refusal.code == .interrupted)
+        world.connect(0, 1)
+        world.write(on: 0)
+        world.pass(milliseconds: 2_000)
+        #expect(try status(world).dataStatus == "up-to-date")
+    }
+
+    @Test("a startrep that is taken back leaves no pin in the log")
+    func attachTakenBack() throws {
+        var world = try NodeWorld()
+        _ = try world.perform(
+            .synchronize([seattle], checkpoint: "cp", full: false, force: false, consent: true),
+            on: 0
+        )?.get()
+        world.mute = [1]
+        let pins = world.nodes[0].machine.pins
+        let token = world.ask(.startReplication(seattle, how: .checkpoint("cp"), consent: true), on: 0)
+        world.settle()
+        #expect(world.nodes[0].machine.pins.count == pins.count + 1)
+        world.cancel(token, on: 0)
+        #expect(world.nodes[0].machine.pins == pins)
+        world.mute = []
+        _ = try world.perform(.startReplication(seattle, how: .checkpoint("cp"), consent: true), on: 0)?.get()
+    }
+
+    @Test("a second command that waits for a synchronization is taken back without ending it for the first")
+    func oneOfTwo() throws {
+        var world = try NodeWorld()
+        world.mute = [1]
+        let request = RVGRequest.synchronize([seattle], checkpoint: "cp", full: false, force: false, consent: true)
+        let (first, second) = (world.ask(request, on: 0), world.ask(request, on: 0))
+        world.pass(milliseconds: 200)
+        world.cancel(second, on: 0)
+        guard case .failure? = world.answers[second] else { return #expect(Bool(false), "it was not taken back") }
+        #expect(world.answers[first] == nil)
+        world.mute = []
+        world.pass(milliseconds: 1_000)
+        #expect(try world.answers[first]?.get() != nil)
+    }
+
+    @Test("a former Primary that is gone for good keeps the others from nothing")
+    func deadHost() throws {
+        var world = try world()
+        world.cut(0, 1)
+        world.cut(0, 2)
+        _ = try world.perform(.takeover(force: false), on: 1)?.get()
+        let dublin = NodeWorld.ids[2]
+        _ = try world.perform(.startReplication(dublin, how: .identical, consent: true), on: 1)?.get()
+        world.pass(milliseconds: 1_000)
+        _ = try world.perform(.checkStart("cp"), on: 1)?.get()
+        _ = try world.perform(.checkEnd, on: 1)?.get()
+        let moved = try world.perform(.migrate(dublin), on: 1)?.get()
+        guard case .done(let outcome)? = moved else { return #expect(Bool(false), "\(String(describing: moved))") }
+        #expect(outcome.notes.contains { $0.contains("cp") }, "\(outcome)")
+        #expect(world.nodes[2].machine.isOpen)
+    }
+
+    @Test("a synchronization that nobody waits for and whose target is gone ends by checkdelete, or with its target")
+    func orphan() throws {
+        for byDelete in [true, false] {
+            var world = try NodeWorld()
+            let dublin = NodeWorld.ids[2]
+            let token = world.ask(
+                .synchronize([seattle, dublin], checkpoint: "cp", full: false, force: false, consent: true),
+                on: 0
+            )
+            world.cut(0, 2)
+            world.pass(milliseconds: 1_000)
+            #expect(world.answers[token] == nil)
+            if byDelete {
+                world.nodes[0].jobs[0].tokens = []
+                _ = try world.perform(.checkDelete("cp"), on: 0)?.get()
+                #expect(world.nodes[0].machine.header.checkpoints.isEmpty)
+            } else {
+                _ = try world.perform(.removeLink(dublin), on: 0)?.get()
+                guard case .failure? = world.answers[token] else { return #expect(Bool(false), "it did not end") }
+                let checkpoint = try #require(world.nodes[0].machine.header.checkpoints.first)
+                #expect(checkpoint.targets.map(\.host) == [seattle] && checkpoint.isComplete)
+            }
+            #expect(world.nodes[0].jobs.isEmpty)
+        }
+    }
+}
