@@ -88,6 +88,24 @@ struct DecisionTests {
         #expect(code(world.perform(.takeover(force: false), on: 0)) == .alreadyPrimary)
     }
 
+    @Test("a takeover by force beside a better Secondary says how many updates it loses")
+    func forcedTakeover() throws {
+        var world = try NodeWorld()
+        for host in [seattle, dublin] {
+            _ = try world.perform(.startReplication(host, how: .identical, consent: true), on: 0)?.get()
+        }
+        world.write(on: 0)
+        world.pass(milliseconds: 500)
+        world.cut(0, 1)
+        for _ in 0..<7 { world.write(on: 0) }
+        world.pass(milliseconds: 500)
+        world.cut(0, 2)
+        world.pass(milliseconds: 500)
+        #expect(code(world.perform(.takeover(force: false), on: 1)) == .betterSecondary)
+        guard case .done(let outcome)? = try world.perform(.takeover(force: true), on: 1)?.get() else { return }
+        #expect(outcome.takeover?.lostAtLeast == 7, "\(outcome)")
+    }
+
     @Test("makesec with a log whose records are gone still tells how many updates it gives up")
     func goneRecords() throws {
         var world = try NodeWorld()

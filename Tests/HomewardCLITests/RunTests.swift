@@ -113,9 +113,11 @@ struct RunTests {
         let declined = FakeHandler([.failure(need)])
         #expect(await run("vradmin -c cp syncrvg r s", declined, yes: false).code == 1)
         #expect(declined.asked == [request(false)])
-        let nobody = FakeHandler([])
-        _ = await run("vradmin -c cp syncrvg r s", nobody)
-        #expect(nobody.asked == [request(true)])
+        // Without anybody to ask it is meant, and told.
+        let nobody = FakeHandler([.failure(need)])
+        let told = await run("vradmin -c cp syncrvg r s", nobody)
+        #expect(told.questions.isEmpty && told.notes.contains(need.message))
+        #expect(nobody.asked == [request(false), request(true)])
     }
 
     @Test("the first refusal of several requests ends the line")

@@ -13,7 +13,7 @@ struct RecoveryTests {
         var end = LogPosition(0)
         var records: [Record] = []
 
-        init() throws {
+        init(cleanStop: Bool = false) throws {
             var generator = SeededGenerator(seed: 3)
             header = RVGHeader.newPrimary(
                 rvg: RVGID(high: 1, low: 2),
@@ -21,6 +21,7 @@ struct RecoveryTests {
                 hostName: "seattle",
                 generator: &generator
             )
+            header.cleanStop = cleanStop
             try LogRecovery.format(device: device, format: format, header: header)
         }
 
@@ -163,12 +164,22 @@ struct RecoveryTests {
 
     @Test("each start that was not clean begins a new life of the log, durably")
     func lives() throws {
+        let clean = try Log(cleanStop: true)
+        #expect(try clean.recover().header.logLife == 1)
         let log = try Log()
-        #expect(try log.recover().header.logLife == 1)
-        log.header.cleanStop = false
-        try log.writeHeader()
         #expect(try log.recover().header.logLife == 2)
         #expect(try log.recover().header.logLife == 3)
+    }
+
+    @Test("what was there at a clean stop and cannot be read is damage, though no record says that it was durable")
+    func damagedAtRest() throws {
+        let log = try Log(cleanStop: true)
+        for _ in 1...4 { try log.append(durable: 0) }
+        log.header.endAtCleanStop = UpdateID(4)
+        try log.writeHeader()
+        #expect(try log.recover().damage == nil)
+        log.damage(log.records[3])
+        #expect(try log.recover().damage != nil)
     }
 
     @Test("a record across the seam of the ring is read whole")
@@ -184,7 +195,7 @@ struct RecoveryTests {
 
     @Test("of two header copies the newer whole one counts, whichever is torn")
     func headerCopies() throws {
-        let log = try Log()
+        let log = try Log(cleanStop: true)
         log.header.stopped = true
         try log.writeHeader()
         #expect(try log.recover().header.stopped)
@@ -204,6 +215,6 @@ struct RecoveryTests {
         let first = try log.recover()
         let second = try log.recover()
         #expect(first.records == second.records)
-        #expect(first.header == second.header)
+        #expect(second.header.logLife == first.header.logLife + 1)
     }
 }

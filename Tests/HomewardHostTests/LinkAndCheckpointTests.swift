@@ -114,12 +114,34 @@ struct LinkAndCheckpointTests {
             try await trio.refused("london", .startRVG(rvg, force: false), .fenced)
             let blocked = try await trio.member("london")
             #expect(blocked.state == "fenced" && blocked.reason?.contains("seattle") == true)
+            // Whom it waits for is not taken out of its way by the by.
+            let stop = Request.stopReplication(rvg, secondary: "seattle", force: true, consent: true)
+            try await trio.refused("london", stop, .fenced)
+            try await trio.refused("london", .detachLink(toSeattle), .fenced)
+            try await trio.refused("london", .deleteSecondary(rvg, secondary: "seattle"), .fenced)
+            try await trio.refused("london", .migrate(rvg, to: "seattle", consent: true), .fenced)
             try await trio.done("london", .startRVG(rvg, force: true))
             try await trio.waitUntil("london is open") { try await trio.member("london").state == "enabled" }
             try await trio.write("london", at: 4096, 2)
             try await trio.start("seattle")
             try await trio.upToDate("london", "seattle")
             try await trio.sameBytes("london", "seattle")
+        }
+    }
+
+    @Test("an RVG whose volume is gone is shown with the reason, and can be given up")
+    func unopened() async throws {
+        try await Trio.run { trio in
+            try await trio.makeSet()
+            await trio.stop("seattle")
+            let path = trio.path("seattle", "dv02")
+            try FileManager.default.moveItem(atPath: path, toPath: path + ".away")
+            try await trio.start("seattle")
+            let shown = try await trio.member("seattle")
+            #expect(shown.state == "failed" && shown.reason?.contains("dv02") == true, "\(shown)")
+            try await trio.refused("seattle", .takeover(rvg, force: false), .ioError)
+            try await trio.done("seattle", .deletePrimary(rvg, force: true))
+            #expect(try await trio.ask("seattle", .hostStatus).host?.rvgs.isEmpty == true)
         }
     }
 

@@ -54,7 +54,7 @@ struct VerbTests {
             try await trio.sameBytes("london", "seattle")
 
             try await trio.refused("london", .deleteSecondary(rvg, secondary: "seattle"), .linkAttached)
-            try await trio.refused("london", .deletePrimary(rvg, force: false), .limitReached)
+            try await trio.refused("london", .deletePrimary(rvg, force: true), .linkAttached)
             try await trio.refused(
                 "london",
                 .stopReplication(rvg, secondary: nil, force: false, consent: false),

@@ -20,7 +20,7 @@ private let wrong: [(host: String, line: String, code: RefusalCode)] = [
     ("london", "vradmin -g hrdg addsec hr_rvg london", .usage),
     ("london", "vradmin -g hrdg delsec hr_rvg seattle", .linkAttached),
     ("london", "vradmin -g hrdg delsec hr_rvg nobody", .unknownSecondary),
-    ("london", "vradmin -g hrdg delpri hr_rvg", .limitReached),
+    ("london", "vradmin -g hrdg -f delpri hr_rvg", .linkAttached),
     ("seattle", "vradmin -g hrdg delpri hr_rvg", .notPrimary),
     ("london", "vradmin -g hrdg -c no startrep hr_rvg dublin", .unknownCheckpoint),
     ("london", "vradmin -g hrdg startrep hr_rvg dublin", .usage),

@@ -89,16 +89,7 @@ extension RVGNode {
             return Outcome(already: true, summary: "\(machine.label(of: peer)) is not in the RDS")
         }
         let link = machine.header.links[position]
-        // A Primary that is not known to be one still decides nothing for others; one that is only stopped does.
-        if !machine.header.stopped { try machine.requireOpenPrimary(for: "delsec") }
-        guard machine.header.isPrimary, machine.header.fence == nil, machine.gate == nil else {
-            throw machine.closedBecause
-                ?? machine.refuse(
-                    .notPrimary,
-                    "\(machine.hostName) is not the Primary",
-                    hint: machine.command("printrvg")
-                )
-        }
+        try requireKnownPrimary()
         try requireIdle(for: "delsec")
         leaveOut(peer, &effects)
         try requireNoSynchronization(of: peer, for: "delsec")
@@ -112,6 +103,24 @@ extension RVGNode {
         machine.header.links.remove(at: position)
         machine.headerChanged(&effects.core)
         return Outcome(summary: "\(link.peerName) is removed from the RDS; its data remain")
+    }
+
+    /// Only a Primary that is known to be one still decides for others; one that is stopped does, a returned one that is
+    /// fenced does not.
+    ///
+    /// `peer`: of a closed reign the table tells more.
+    package func requireKnownPrimary(for peer: HostID? = nil) throws(Refusal) {
+        guard machine.header.isPrimary else {
+            throw machine.refuse(
+                .notPrimary,
+                "\(machine.hostName) is not the Primary",
+                hint: machine.command("printrvg")
+            )
+        }
+        if let peer, condition(of: peer) == .primaryPrimary { return }
+        guard machine.header.fence == nil, machine.gate == nil else {
+            throw machine.closedBecause ?? machine.refuse(.fenced, "it is opening", hint: "repeat the command")
+        }
     }
 
     /// A host that is removed while it does not answer is no longer a target of synchronizations: they end without it.
@@ -137,6 +146,8 @@ extension RVGNode {
         _ effects: inout NodeEffects
     ) throws(Refusal) -> Outcome {
         let link = try machine.requireLink(peer)
+        // Whom a returned Primary waits for is not taken out of its way by the by.
+        if machine.header.isPrimary { try requireKnownPrimary(for: peer) }
         guard !(try isAlreadySo(.stoprep, peer)), let position = machine.header.linkIndex(peer) else {
             return Outcome(already: true, summary: "replication to \(link.peerName) is stopped already")
         }

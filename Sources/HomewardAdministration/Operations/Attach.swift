@@ -79,8 +79,8 @@ extension RVGNode {
             if let dead = machine.overflowed.last(where: { $0.checkpoint.name == name }) {
                 throw machine.refuse(
                     .checkpointOverflowed,
-                    "checkpoint \(name) overflowed: the log would have had to hold \(dead.bytesNeeded) bytes, it has "
-                        + "\(machine.capacity)",
+                    "checkpoint \(name) overflowed: it had pinned \(dead.bytesNeeded) bytes of the \(machine.capacity) that the "
+                        + "log has, and new writes needed the room",
                     hint: "synchronize again: " + machine.command("syncrvg", host, options: "-c NAME")
                 )
             }
@@ -274,6 +274,9 @@ extension RVGNode {
 extension RVGMachine {
     /// What lies up to an id that the log still has, or that is its end.
     package func position(at id: UpdateID) -> (dataCount: UInt64, lastData: UpdateID, cumulative: UInt64) {
+        if id == header.tailID.previous {
+            return (header.dataCountBelowTail, header.lastDataIDBelowTail, header.cumulativeBytesBelowTail)
+        }
         guard id < end, let record = record(id) else { return (dataCount, lastDataID, cumulativeBytes) }
         let last = lastData(upTo: id)
         return (record.dataCount, last, record.cumulativeBytes)

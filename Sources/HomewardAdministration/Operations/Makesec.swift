@@ -19,6 +19,8 @@ package struct MakesecOperation: Sendable {
     package var phase: Phase
     package var discarded: Discarded?
     package var unsent: UInt64 = 0
+    /// The new Primary's contact has shown its promise, which it keeps until it has heard of the commit.
+    package var sawPromise = false
     /// Checkpoints that the change of role voids.
     package var dropped: [String] = []
 }
@@ -75,8 +77,7 @@ extension RVGNode {
             throw machine.refuse(
                 .notPrimary,
                 "\(name) is a Primary that is not open",
-                hint: "open it first, or name the host that took over, as shown by: "
-                    + machine.command("printrvg", options: "-l")
+                hint: "name the host that took over, as shown by: " + machine.command("printrvg", options: "-l")
             )
         }
     }
@@ -114,7 +115,14 @@ extension RVGNode {
             )
         case .confirming(let deadline):
             guard machine.isSettledOnDisk else { return }
-            let confirmed = machine.peer(state.peer)?.contact?.promised.contains(state.transaction.rawValue) == false
+            let promised = machine.peer(state.peer)?.contact?.promised.contains(state.transaction.rawValue)
+            if promised == true, !state.sawPromise {
+                var state = state
+                state.sawPromise = true
+                operation = .makesec(state)
+            }
+            // A contact from before the promise does not tell that it is over.
+            let confirmed = state.sawPromise && promised == false
             let lost = machine.peer(state.peer)?.contact == nil || now >= deadline
             guard confirmed || lost else { return }
             let name = machine.label(of: state.peer)

@@ -38,6 +38,7 @@ extension RVGNode {
         _ = try machine.requireLink(peer)
         // Before the table: while an application writes a Secondary is behind now and then, and waiting would not help.
         try machine.requireClosed(for: "migrate")
+        if machine.header.isPrimary { try requireKnownPrimary(for: peer) }
         try requireAllowed(.migrate, peer)
         try requireLinksReady()
         try machine.requireOpenPrimary(for: "migrate")

@@ -227,6 +227,13 @@ extension RVGMachine {
     }
 
     package func requireOpenPrimary(for verb: String) throws(Refusal) {
+        guard header.isPrimary || failure != nil else {
+            throw refuse(
+                .notPrimary,
+                "the RVG is a Secondary on \(hostName), and \(verb) is the Primary's",
+                hint: "on the Primary, as shown by: " + command("printrvg")
+            )
+        }
         guard let closed = closedBecause else { return }
         throw closed
     }

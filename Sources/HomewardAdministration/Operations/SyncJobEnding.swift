@@ -277,7 +277,7 @@ extension RVGNode {
             Progress.VolumeProgress(
                 volume: shape.name,
                 size: shape.size,
-                compared: source?.compared[index] ?? shape.size,
+                compared: source?.compared[index] ?? 0,
                 differing: source?.differing[index] ?? 0,
                 sent: source?.sent[index] ?? 0
             )

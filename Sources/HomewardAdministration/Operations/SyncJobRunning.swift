@@ -50,6 +50,7 @@ extension RVGNode {
 
     mutating func failOverflowed(into effects: inout NodeEffects) {
         for dead in machine.overflowed {
+            let targets = dead.checkpoint.targets.map { machine.label(of: $0.host) }.joined(separator: ", ")
             guard let job = jobs.firstIndex(where: { $0.id == dead.checkpoint.id && $0.phase != .over }) else {
                 continue
             }
@@ -57,8 +58,9 @@ extension RVGNode {
                 job,
                 machine.refuse(
                     .checkpointOverflowed,
-                    "checkpoint \(dead.checkpoint.name) overflowed and is deleted: the log would have had to hold more than "
-                        + "\(dead.bytesNeeded) bytes, it has \(machine.capacity)",
+                    "checkpoint \(dead.checkpoint.name) overflowed and is deleted: it had pinned \(dead.bytesNeeded) bytes of the "
+                        + "\(machine.capacity) that the log has, and new writes needed the room; the copy on \(targets) stays "
+                        + "inconsistent",
                     hint: "use a larger log, or synchronize when less is written: "
                         + machine.command("syncrvg", options: "-c NAME")
                 ),

@@ -64,7 +64,7 @@ extension RVGNode {
             transaction: machine.random.name(),
             epoch: epoch,
             oldPrimary: primary,
-            lastHeard: machine.following.primaryEnd,
+            lastHeard: furthestKnown,
             phase: .silence(until: silentSince.advanced(byMilliseconds: machine.limits.primarySilenceMilliseconds))
         )
         machine.takingOver = true
@@ -103,6 +103,19 @@ extension RVGNode {
             )
         }
         try requirePrimaryGone()
+    }
+
+    /// The newest id that is known of the old Primary's data: what this host heard of, or a host that answers holds of the
+    /// same history.
+    private var furthestKnown: UpdateID? {
+        let own = machine.header.lineage.history
+        let others = machine.peers.compactMap { peer -> UpdateID? in
+            guard let contact = peer.contact, !contact.isPrimary, let fork = own.fork(with: contact.lineage.history),
+                fork.firstID > machine.end.next
+            else { return nil }
+            return contact.reach.end
+        }
+        return ([machine.following.primaryEnd].compactMap(\.self) + others).max()
     }
 
     /// The takeover that this host's reign of now began with, if it is not closed: its own epoch, or one that was to be handed

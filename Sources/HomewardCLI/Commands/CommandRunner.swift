@@ -46,7 +46,10 @@ public struct CommandRunner: Sendable {
         do {
             var answers: [Answer] = []
             for request in inquiry.requests {
-                answers.append(try await perform(request, inquiry, connection, consent: consent))
+                // Where yes is meant without being asked, the daemon is asked first all the same: it knows the consequence.
+                answers.append(
+                    try await perform(request, inquiry, connection, consent: consent && inquiry.question != nil)
+                )
             }
             await connection.close()
             return try show(answers, inquiry)
@@ -70,7 +73,11 @@ public struct CommandRunner: Sendable {
             }
         } catch let refusal as Refusal where refusal.code == .needsConsent && !consent {
             display.end()
-            guard console.ask(refusal.message) else { throw declined(inquiry) }
+            if inquiry.silent || options.yes || !console.canAsk {
+                console.note("note: \(refusal.message)")
+            } else {
+                guard console.ask(refusal.message) else { throw declined(inquiry) }
+            }
             return try await perform(request, inquiry, connection, consent: true)
         }
     }

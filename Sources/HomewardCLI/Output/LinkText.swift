@@ -7,8 +7,11 @@ enum LinkText {
         var line = "\(link.name): "
         if link.kstate == "DETACHED" {
             line += "detached (\(link.state))"
+        } else if link.dataStatus == "unknown" {
+            line += "unknown" + (link.lastContactAge.map { ", last heard \(Units.span($0)) ago" } ?? "")
+            if link.behindUpdates > 0 { line += ", \(Units.count(link.behindUpdates, "write")) outstanding then" }
         } else if link.behindUpdates == 0 {
-            line += "up to date"
+            line += link.dataStatus == "up-to-date" ? "up to date" : "nothing outstanding, \(link.dataStatus)"
         } else {
             line += "\(link.behindUpdates) write\(link.behindUpdates == 1 ? "" : "s") outstanding, "
             line += "\(Units.kilobytes(link.behindBytes)) Kbytes, \(Units.fixed(link.behindPercent, 0))% of SRL"

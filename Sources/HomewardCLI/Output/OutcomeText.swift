@@ -16,7 +16,7 @@ enum OutcomeText {
         let whose = report.oldPrimary.map { " of \($0)" } ?? ""
         lines.append("last update known\(whose): \(report.lastHeardID?.description ?? "unknown")")
         let lost = report.lostAtLeast.map {
-            $0 == 0 ? "nothing that is known of" : "at least \(Units.count($0, "update"))"
+            $0 == 0 ? "unknown; nothing after \(report.forkID) is known of" : "at least \(Units.count($0, "update"))"
         }
         lines.append("lost: \(lost ?? "unknown")")
         return lines
@@ -29,7 +29,8 @@ enum OutcomeText {
                     + " its log no longer had them, so no file keeps them"
             ]
         }
-        let part = discarded.kept < discarded.updates ? "; of \(discarded.kept) of them that its log still had:" : ""
+        let gone = discarded.updates - discarded.kept
+        let part = gone > 0 ? "; \(gone) of them were in no log any more and are in no file; the others" : ""
         var lines = [
             "\(Units.count(discarded.updates, "update")) of \(discarded.host) given up\(part)"
                 + " (\(Units.bytes(discarded.bytes)), \(discarded.firstID) to \(discarded.lastID),"

@@ -103,7 +103,7 @@ enum RepstatusText {
             case "up-to-date": "consistent, up-to-date"
             case "behind": "consistent, behind"
             case "inconsistent": "inconsistent"
-            default: "N/A"
+            default: link.consistent ? "unknown (consistent)" : "inconsistent"
             }
         guard let diverged = link.diverged, diverged > 0 else { return status }
         return "\(status), diverged by \(Units.count(diverged, "update"))"

@@ -199,7 +199,7 @@ public struct FrameDecoder: Sendable {
             "connection",
             message,
             hint:
-                "the connection is dropped and made again; if this repeats, compare `homeward --version` on both hosts"
+                "the connection is dropped and made again; if this repeats, compare the releases that `homeward status --json` tells on both hosts"
         )
     }
 }

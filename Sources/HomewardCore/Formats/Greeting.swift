@@ -101,7 +101,7 @@ public struct Greeting: Hashable, Sendable {
             .badFormat,
             "connection",
             message,
-            hint: "run the same release on both hosts: compare `homeward --version`"
+            hint: "run the same release on both hosts: compare the releases that `homeward status --json` tells"
         )
     }
 }

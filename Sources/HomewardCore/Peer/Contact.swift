@@ -52,7 +52,7 @@ public struct Contact: Hashable, Sendable, Codable {
     public var consistent: Bool
     /// The id from which on its image is consistent.
     public var consistentFrom: UpdateID
-    /// How far its data reached when this was said. It alone is no reason to say it again: it moves with every write.
+    /// How far its data reached when this was said; while records flow that alone is no reason to say it again.
     public var reach: Reach
     public var links: [Link]
     /// Operations that this host decides and has not decided.
@@ -109,10 +109,10 @@ public struct Contact: Hashable, Sendable, Codable {
         self.takingOver = takingOver
     }
 
-    /// Whether a peer that knows `other` has nothing to learn from this.
-    public func addsNothing(to other: Contact) -> Bool {
+    /// Whether a peer that knows `other` has nothing to learn from this; while records flow, how far they reach is nothing.
+    public func addsNothing(to other: Contact, flowing: Bool) -> Bool {
         var known = other
-        known.reach = reach
+        if flowing { known.reach = reach }
         return known == self
     }
 

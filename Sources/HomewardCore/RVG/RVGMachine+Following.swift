@@ -92,6 +92,8 @@ extension RVGMachine {
     package mutating func forgetStream() {
         droppedPayloads.append(contentsOf: following.held.map(\.payload.buffer))
         following.sessionLost()
+        // How far this host's data reach is worth telling now that it stands still.
+        contactDirty = true
     }
 
     /// Records of the Primary, in order.

@@ -66,6 +66,19 @@ extension RVGMachine {
         effects.admissionChanged = true
     }
 
+    /// A peer that is connected has no part in this RVG any more: nothing it said of it counts.
+    public mutating func contactLost(with host: HostID, now: Instant, into effects: inout Effects) {
+        guard let position = peerIndex(host), peers[position].session != nil else { return }
+        noteEndedSession(host)
+        peers[position].contact = nil
+        peers[position].lastContact = nil
+        peers[position].sending = Sending()
+        peers[position].lostAt = now
+        if header.follows == host { forgetStream() }
+        leaveSynchronousMode(host, &effects)
+        effects.admissionChanged = true
+    }
+
     // MARK: Sending
 
     /// Queues a message for a peer; it leaves when everything decided so far is durable.
@@ -99,8 +112,9 @@ extension RVGMachine {
         contactDirty = false
         if isHeaderInDoubt { return repeatContacts(&effects) }
         let contact = makeContact()
+        let flowing = header.isPrimary ? contact.open : following.attach != nil
         for position in peers.indices where peers[position].session != nil {
-            if let known = peers[position].sentContact, contact.addsNothing(to: known) { continue }
+            if let known = peers[position].sentContact, contact.addsNothing(to: known, flowing: flowing) { continue }
             peers[position].sentContact = contact
             send(.contact(contact), to: peers[position].host, &effects)
         }

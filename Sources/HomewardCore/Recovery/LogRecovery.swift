@@ -162,7 +162,8 @@ public struct LogRecovery {
     /// The highest id that header (its marks and cursors stand there only once they are durable), kept records, or any later record of this history say was durable here.
     private func provenDurable(header: RVGHeader, scan: Scan, tag: UInt64) throws(Refusal) -> UpdateID {
         var proven = max(scan.provenInside, header.tailID.previous)
-        if header.cleanStop { proven = max(proven, header.endAtCleanStop) }
+        // At a clean stop everything was durable, and the header says where it ended: nothing else has to be read.
+        if header.cleanStop { return max(proven, header.endAtCleanStop) }
         for checkpoint in header.checkpoints {
             let ends = checkpoint.targets.compactMap(\.end) + [checkpoint.end ?? .zero]
             proven = max(proven, ends.reduce(checkpoint.start, max))

@@ -43,7 +43,43 @@ extension HostEngine {
         }
         var sets: [RDSDescription] = []
         for runtime in chosen { sets.append(await describeSet(runtime)) }
-        return sets
+        return names.isEmpty ? sets + describeUnopened(group) : sets
+    }
+
+    /// RVGs of the catalog that could not be opened, each with the reason.
+    private func describeUnopened(_ group: String? = nil) -> [RDSDescription] {
+        let (catalog, unopened) = state.withLock { ($0.catalog, $0.unopened) }
+        return catalog.rvgs.compactMap { record in
+            guard group == nil || record.diskGroup == group, let reason = unopened[record.id] else { return nil }
+            let member = MemberDescription(
+                host: settings.name,
+                isLocal: true,
+                reachable: true,
+                age: nil,
+                diskGroup: record.diskGroup,
+                rvg: record.name,
+                role: "none",
+                state: "failed",
+                reason: "could not be opened: \(reason.object): \(reason.message)",
+                volumes: [],
+                log: record.log,
+                logSize: 0,
+                logUsed: 0,
+                endID: .zero,
+                consistent: false,
+                follows: nil,
+                links: [],
+                activity: []
+            )
+            return RDSDescription(
+                rvg: record.name,
+                id: record.id,
+                primary: nil,
+                members: [member],
+                links: [],
+                configErrors: [ConfigError(host: settings.name, error: "the RVG could not be opened")]
+            )
+        }
     }
 
     private func describeSet(_ runtime: RVGRuntime) async -> RDSDescription {
@@ -77,7 +113,7 @@ extension HostEngine {
             id: runtime.id,
             primary: primaries.count > 1 ? nil : primary?.host,
             members: members,
-            links: (primaries.count == 1 ? primary : own.role == "primary" ? own : nil)?.links ?? own.links,
+            links: (primaries.count == 1 ? primary : own.role == "primary" ? own : nil)?.links ?? [],
             configErrors: all.sorted { $0.host < $1.host }
         )
     }
@@ -158,7 +194,7 @@ extension HostEngine {
                 )
             },
             diskGroups: catalog.diskGroups.map(\.name).sorted(),
-            rvgs: sets,
+            rvgs: sets + describeUnopened(),
             settled: isSettled
         )
     }

@@ -12,6 +12,8 @@ enum PeerCall: Codable, Sendable {
     case createSecondary(SecondaryOffer)
     /// `delsec`: remove it again; data remain.
     case deleteSecondary(RVGID)
+    /// The RVG is gone from the host that says so.
+    case forgotten(RVGID)
     /// This host's own part of an RDS.
     case describeMember(RVGID)
 }
@@ -222,6 +224,10 @@ extension HostEngine: PeerEvents {
         case .deleteSecondary(let rvg):
             try requireRemovable(rvg, by: session)
             try await forget(rvg)
+            return .created(diskGroup: "")
+        case .forgotten(let rvg):
+            let (runtime, caller) = state.withLock { ($0.runtimes[rvg], $0.peers[session.peer]?.host) }
+            if let runtime, let caller { runtime.peerForgot(caller) }
             return .created(diskGroup: "")
         case .describeMember(let rvg):
             guard let runtime = state.withLock({ $0.runtimes[rvg] }) else {

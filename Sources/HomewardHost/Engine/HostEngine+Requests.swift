@@ -77,6 +77,12 @@ extension HostEngine: RequestHandler {
             return try await finish(try find(reference), .start(force: force), progress)
         case .stopRVG(let reference): return try await finish(try find(reference), .stop, progress)
         case .deletePrimary(let reference, let force):
+            if force, let record = unopenedRecord(reference) {
+                try await forget(record.id)
+                return .done(
+                    Outcome(summary: "RVG \(record.diskGroup)/\(record.name), which could not be opened, is removed")
+                )
+            }
             return .done(try await deletePrimary(try find(reference), force: force))
         case .addSecondary(let reference, _, _, _, _), .deleteSecondary(let reference, _),
             .startReplication(let reference, _, _, _), .stopReplication(let reference, _, _, _),
@@ -318,14 +324,32 @@ extension HostEngine: RequestHandler {
             )
         }
         guard let runtime = open[record.id] else {
-            throw refusal(
-                .ioError,
-                "\(record.diskGroup)/\(record.name)",
-                "the RVG could not be opened when the daemon started",
-                hint: "see the daemon's log for the reason, mend it, and start the daemon again"
-            )
+            throw unopened(record)
         }
         return runtime
+    }
+
+    /// Why an RVG of the catalog is not there.
+    func unopened(_ record: Catalog.ReplicatedVolumeGroup) -> Refusal {
+        let reason = state.withLock { $0.unopened[record.id] }
+        return refusal(
+            .ioError,
+            "\(record.diskGroup)/\(record.name)",
+            reason.map { "the RVG could not be opened: \($0.object): \($0.message)" } ?? "the RVG is being opened",
+            hint: "mend that and start the daemon again; or give it up: "
+                + "vradmin -g \(record.diskGroup) -f delpri \(record.name)"
+        )
+    }
+
+    /// The RVG that a reference names, if it is in the catalog and could not be opened.
+    private func unopenedRecord(_ reference: RVGReference) -> Catalog.ReplicatedVolumeGroup? {
+        state.withLock { state in
+            let fitting = state.catalog.rvgs.filter { record in
+                record.name == reference.rvg && (reference.diskGroup ?? record.diskGroup) == record.diskGroup
+            }
+            guard fitting.count == 1, let record = fitting.first, state.unopened[record.id] != nil else { return nil }
+            return record
+        }
     }
 
     /// A member of the RDS by name; the one Secondary when none is named.

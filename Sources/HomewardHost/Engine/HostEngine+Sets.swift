@@ -211,7 +211,10 @@ extension HostEngine {
     /// On the host that is added.
     func createSecondary(_ offer: SecondaryOffer) throws(Refusal) -> String {
         let catalog = state.withLock { $0.catalog }
-        if let known = catalog.rvgs.first(where: { $0.id == offer.rvg }) { return known.diskGroup }
+        if let known = catalog.rvgs.first(where: { $0.id == offer.rvg }) {
+            guard state.withLock({ $0.runtimes[known.id] != nil }) else { throw unopened(known) }
+            return known.diskGroup
+        }
         let group = try resolveGroup(offer.diskGroup, catalog)
         if catalog.rvgs.contains(where: { $0.diskGroup == group && $0.name == offer.name }) {
             throw refusal(
@@ -257,6 +260,10 @@ extension HostEngine {
     // MARK: delsec, delpri
 
     func deleteSecondary(_ runtime: RVGRuntime, _ secondary: String?) async throws -> Outcome {
+        let members = runtime.state.withLock { $0.node.machine.header.links.map(\.peerName) }
+        if let secondary, !members.contains(secondary), settings.peers[secondary] != nil {
+            return Outcome(already: true, summary: "\(secondary) is not in the RDS")
+        }
         let peer = try secondaryHost(secondary, runtime)
         let name = runtime.state.withLock { $0.node.machine.label(of: peer) }
         guard case .done(var outcome) = try await finish(runtime, .removeLink(peer), { _ in }) else {
@@ -276,6 +283,14 @@ extension HostEngine {
     func deletePrimary(_ runtime: RVGRuntime, force: Bool) async throws -> Outcome {
         let machine = runtime.state.withLock { $0.node.machine }
         let object = "\(runtime.diskGroup)/\(runtime.name)"
+        if machine.header.isPrimary, let link = machine.header.links.first(where: { $0.attachID != nil }) {
+            throw refusal(
+                .linkAttached,
+                object,
+                "\(link.peerName) is attached to it (-f does not change that)",
+                hint: "vradmin -g \(runtime.diskGroup) -s stoprep \(runtime.name) \(link.peerName)"
+            )
+        }
         if machine.header.isPrimary, let link = machine.header.links.first {
             guard force else {
                 throw refusal(
@@ -309,7 +324,11 @@ extension HostEngine {
 
     /// Takes an RVG off this host; its volumes keep what they hold.
     func forget(_ rvg: RVGID) async throws {
-        guard let runtime = state.withLock({ $0.runtimes[rvg] }) else { return }
+        guard let runtime = state.withLock({ $0.runtimes[rvg] }) else {
+            try changeCatalog { catalog in catalog.rvgs.removeAll { $0.id == rvg } }
+            state.withLock { $0.unopened[rvg] = nil }
+            return
+        }
         if let holder = runtime.state.withLock({ state in
             state.node.machine.sessions.first?.holder
         }) {
@@ -321,6 +340,10 @@ extension HostEngine {
             )
         }
         await runtime.shutDown(withinMilliseconds: 8_000)
+        for peer in runtime.state.withLock({ $0.node.machine.header.links.map(\.peerName) }) {
+            // Whoever does not answer hears nothing of it in a new session either.
+            _ = try? await call(peer, .forgotten(rvg))
+        }
         try changeCatalog { catalog in catalog.rvgs.removeAll { $0.id == rvg } }
         state.withLock { $0.runtimes[rvg] = nil }
         runtime.stop()
@@ -336,13 +359,24 @@ extension HostEngine {
     ) async throws -> Answer {
         let links = runtime.state.withLock { $0.node.machine.header.links }
         let peers = secondary == nil ? links.map(\.peer) : [try secondaryHost(secondary, runtime)]
-        var answer = Answer.done(Outcome(already: true, summary: "the RDS has no Secondary"))
-        for peer in peers {
-            guard let link = links.first(where: { $0.peer == peer }) else { continue }
-            let changed = try settingsOf(link.settings, attributes, object: link.name)
-            answer = try await finish(runtime, .setSettings(peer, changed), progress)
+        // All are looked at before the first is changed.
+        let changes = try links.filter { peers.contains($0.peer) }.map { link throws(Refusal) in
+            (link.peer, try settingsOf(link.settings, attributes, object: link.name))
         }
-        return answer
+        var outcomes: [Outcome] = []
+        for (peer, settings) in changes {
+            guard case .done(let outcome) = try await finish(runtime, .setSettings(peer, settings), progress) else {
+                preconditionFailure("a setting ends as done")
+            }
+            outcomes.append(outcome)
+        }
+        guard !outcomes.isEmpty else { return .done(Outcome(already: true, summary: "the RDS has no Secondary")) }
+        return .done(
+            Outcome(
+                already: outcomes.allSatisfy(\.already),
+                summary: outcomes.map(\.summary).joined(separator: "; ")
+            )
+        )
     }
 
     /// Settings with attributes laid over them.

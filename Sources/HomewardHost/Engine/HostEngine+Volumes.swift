@@ -135,6 +135,14 @@ extension HostEngine: VolumeService {
         guard path.hasPrefix("/") else {
             throw refusal(.badName, path, "the path of a volume must be absolute", hint: "give the full path")
         }
+        guard !directory.isOwnFile(path) else {
+            throw refusal(
+                .volumeInUse,
+                path,
+                "is a file of the daemon itself",
+                hint: "choose another path"
+            )
+        }
         if let known = catalog.volumes.first(where: { $0.diskGroup == diskGroup && $0.name == name }) {
             guard known.path == path, size == nil || size == known.size else {
                 throw refusal(

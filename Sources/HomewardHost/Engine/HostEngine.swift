@@ -45,6 +45,8 @@ public final class HostEngine: Sendable {
         var catalog: Catalog
         var devices: [String: any BlockDevice] = [:]
         var runtimes: [RVGID: RVGRuntime] = [:]
+        /// RVGs of the catalog that could not be opened when the daemon started.
+        var unopened: [RVGID: Refusal] = [:]
         var plainSessions: [UInt64: PlainHolder] = [:]
         var nextSession: UInt64 = 1
         var peers: [String: KnownPeer] = [:]
@@ -117,6 +119,7 @@ public final class HostEngine: Sendable {
         }
         for record in catalog.rvgs {
             do throws(Refusal) { try open(record) } catch {
+                state.withLock { $0.unopened[record.id] = error }
                 logger.error("RVG cannot be opened", metadata: ["reason": "\(error)"])
             }
         }

@@ -477,6 +477,15 @@ final class RVGRuntime: Sendable {
         }
     }
 
+    /// The host is there, its part of the RDS is not any more.
+    func peerForgot(_ host: HostID) {
+        step { state, effects in
+            state.node.step(now: HostClock.now, wallTime: HostClock.wall, into: &effects) { machine, core in
+                machine.contactLost(with: host, now: HostClock.now, into: &core)
+            }
+        }
+    }
+
     func received(_ message: PeerMessage, from host: HostID, session: PeerSession) {
         step { state, effects in
             var kept: [(UInt64, UnsafeMutableRawBufferPointer)] = []

@@ -43,6 +43,14 @@ public final class HostDirectory: Sendable {
     private static let dataName = "nbd.sock"
 
     /// The SQLite file of the catalog.
+    /// Whether a path is one of the daemon's own files: none of them can be a volume.
+    public func isOwnFile(_ candidate: String) -> Bool {
+        let own = [
+            catalogPath, catalogPath + "-wal", catalogPath + "-shm", controlSocketPath, dataSocketPath, "\(path)/lock",
+        ]
+        return own.contains(candidate) || candidate.hasPrefix(salvagePath + "/")
+    }
+
     public var catalogPath: String { "\(path)/catalog.sqlite" }
     /// The socket of the control door.
     public var controlSocketPath: String { "\(path)/\(Self.controlName)" }
