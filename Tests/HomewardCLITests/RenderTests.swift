@@ -15,7 +15,7 @@ struct RenderTests {
     )
     static let behind = LinkSettings(srlprot: .autodcm, bandwidthLimit: 2_500_000)
 
-    @Test("printrvg prints as in reference 6.1")
+    @Test("printrvg prints in VVR's layout")
     func printrvg() async {
         let rds = Samples.rds([Self.alder, Samples.member("birch", "secondary", links: [])], primary: "alder")
         let run = await run("vradmin printrvg", FakeHandler([.success(.rds([rds]))]))
@@ -60,7 +60,7 @@ struct RenderTests {
         )
     }
 
-    @Test("repstatus -l prints as in reference 6.2")
+    @Test("repstatus -l prints in VVR's layout")
     func repstatusLong() async {
         let link = Samples.link(
             "alder",
@@ -155,7 +155,7 @@ struct RenderTests {
         #expect(run.out == expected)
     }
 
-    @Test("vxrlink updates -T prints as in reference 6.4")
+    @Test("vxrlink updates -T prints in VVR's layout")
     func updates() async {
         let updates = UpdatesDescription(
             rlink: "r",
@@ -222,7 +222,7 @@ struct RenderTests {
         )
     }
 
-    @Test("syncrvg ends with the table of reference 6.6")
+    @Test("syncrvg ends with VVR's table")
     func synchronized() async {
         let answer = Answer.synchronized([Self.report(differing: 40 << 20, checkpoint: "fbcp")])
         let run = await run("vradmin -c fbcp syncrvg pay_rvg alder", FakeHandler([.success(answer)]))
@@ -237,7 +237,7 @@ struct RenderTests {
         )
     }
 
-    @Test("-verify prints the table of reference 6.7, and ends with 1 only when something differs")
+    @Test("-verify prints VVR's table, and ends with 1 only when something differs")
     func verified() async {
         let differing = Answer.synchronized([Self.report(differing: 12 * 4096, checkpoint: nil)])
         let bad = await run("vradmin -verify syncrvg pay_rvg alder", FakeHandler([.success(differing)]))

@@ -1,6 +1,6 @@
 import HomewardCore
 
-/// What is shown of an RVG: computed from positions when asked, never stored (architecture section 5).
+/// What is shown of an RVG: computed from positions when asked, never stored (the article Lineage).
 extension RVGNode {
     /// This host's part of the RDS.
     ///

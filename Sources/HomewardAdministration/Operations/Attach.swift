@@ -1,6 +1,6 @@
 import HomewardCore
 
-/// startrep, on the Primary that decides (architecture section 8, 13 to 16).
+/// startrep, on the Primary that decides (OperationSteps, 13 to 18).
 package struct AttachOperation: Sendable {
     package enum Phase: Hashable, Sendable {
         /// `-f`: everything goes to the volumes before a sample of them is taken.

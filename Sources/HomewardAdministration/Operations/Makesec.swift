@@ -1,7 +1,7 @@
 import FoundationEssentials
 import HomewardCore
 
-/// makesec, on the old Primary that decides (architecture section 8, 1 to 6).
+/// makesec, on the old Primary that decides (OperationSteps, 1 to 6).
 package struct MakesecOperation: Sendable {
     package enum Phase: Hashable, Sendable {
         /// The whole log goes to the volumes first.

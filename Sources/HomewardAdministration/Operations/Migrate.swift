@@ -1,6 +1,6 @@
 import HomewardCore
 
-/// migrate, on the Primary that decides (architecture section 8, 19 to 25).
+/// migrate, on the Primary that decides (OperationSteps, 19 to 25).
 package struct MigrateOperation: Sendable {
     package enum Phase: Hashable, Sendable {
         /// Intake is stopped; everything must be durable here and logged on every attached Secondary.

@@ -60,7 +60,7 @@ package enum Verdict: Hashable, Sendable {
     case refuse(RefusalCode, NextStep)
 }
 
-/// Command against state (reference 4.26), with what the architecture (sections 5 and 8) decides otherwise.
+/// Command against state, as VVR has it, but where the articles Lineage and OperationSteps decide otherwise.
 package enum PreconditionMatrix {
     package static func verdict(_ verb: MatrixVerb, _ condition: LinkCondition) -> Verdict {
         switch verb {

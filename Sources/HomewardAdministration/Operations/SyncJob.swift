@@ -1,6 +1,6 @@
 import HomewardCore
 
-/// One synchronization or verification, on the Primary that it belongs to (architecture section 8, 7 to 12).
+/// One synchronization or verification, on the Primary that it belongs to (OperationSteps, 7 to 12).
 ///
 /// It belongs to the daemon: whoever typed the command only waits for it. After a crash of the Primary it is made again from
 /// the checkpoint in the header.

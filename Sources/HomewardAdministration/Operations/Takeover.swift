@@ -1,6 +1,6 @@
 import HomewardCore
 
-/// takeover, on the Secondary that decides (architecture section 8, a to d).
+/// takeover, on the Secondary that decides (OperationSteps, a to d).
 ///
 /// ```text
 /// silence ──▶ preparing ──▶ makingDurable ──▶ opening (committed) ──▶ done

@@ -143,11 +143,11 @@ public struct LinkDescription: Hashable, Sendable, Codable {
     public var remoteHost: String
     public var remoteRVG: String
     public var remoteDiskGroup: String
-    /// STALE, ACTIVE, PAUSE, FAIL (reference 3.2).
+    /// STALE, ACTIVE, PAUSE, FAIL.
     public var state: String
     /// DETACHED, ENABLED, CONNECT.
     public var kstate: String
-    /// The flags of reference 3.2 that hold, in its order.
+    /// VVR's flags of an RLINK that hold, in its order.
     public var flags: [String]
     /// `up-to-date`, `behind`, `inconsistent`, `unknown`.
     public var dataStatus: String

@@ -1,7 +1,7 @@
 import HomewardAdministration
 import HomewardCore
 
-/// What `vxrlink` prints, and checkpoints (reference 6.3, 6.4).
+/// What `vxrlink` prints, and checkpoints.
 enum LinkText {
     static func status(_ link: LinkDescription, time: Bool) -> [String] {
         var line = "\(link.name): "

@@ -1,7 +1,7 @@
 import HomewardAdministration
 import HomewardCore
 
-/// `printrvg`, `printvol` and the names that `vxrvg` prints (reference 6.1).
+/// `printrvg`, `printvol` and the names that `vxrvg` prints, laid out as VVR's.
 enum RDSText {
     static func printrvg(_ all: [RDSDescription], long: Bool) -> [String] {
         all.flatMap { rds -> [String] in

@@ -1,7 +1,7 @@
 import HomewardAdministration
 import HomewardCore
 
-/// `repstatus` (reference 6.2).
+/// `repstatus`, laid out as VVR's.
 enum RepstatusText {
     static func lines(_ all: [RDSDescription], long: Bool) -> [String] {
         all.flatMap { rds -> [String] in

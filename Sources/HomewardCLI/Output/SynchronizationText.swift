@@ -1,7 +1,7 @@
 import HomewardAdministration
 import HomewardCore
 
-/// Tables of volumes copied and compared (reference 6.6, 6.7).
+/// Tables of volumes copied and compared as `vradmin` prints them.
 enum SynchronizationText {
     /// The block in which volumes are compared.
     private static let block: UInt64 = 4096

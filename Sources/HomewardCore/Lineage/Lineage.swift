@@ -1,6 +1,6 @@
 /// What a host knows of the epochs of one RVG: its own data's history, the epochs it has heard of, those given up.
 ///
-/// Pure bookkeeping with the rules of architecture section 5; who is fenced or refused is asked of it, never stored.
+/// Pure bookkeeping with the rules of the article Lineage; who is fenced or refused is asked of it, never stored.
 public struct Lineage: Hashable, Sendable, Codable {
     public var history: History
     /// Epochs of other hosts' histories, as far as they are not in the own one.

@@ -34,7 +34,7 @@ public enum Prepare: Hashable, Sendable, Codable {
     }
 }
 
-/// The conditions under which a Secondary's copy joins the stream (architecture 8, step 14).
+/// The conditions under which a Secondary's copy joins the stream (OperationSteps, 14).
 public struct AttachOffer: Hashable, Sendable, Codable {
     public var attach: AttachID
     /// Nil: the copies are said to be identical at `start` (`-f`).
@@ -136,7 +136,7 @@ public struct BlockHash: Hashable, Sendable, Codable, ByteCodable {
     }
 }
 
-/// The conditions of a synchronization or verification (architecture 8, step 8).
+/// The conditions of a synchronization or verification (OperationSteps, 8).
 public struct SyncOffer: Hashable, Sendable, Codable {
     /// The checkpoint's id; of a verification a random one.
     public var job: CheckpointID

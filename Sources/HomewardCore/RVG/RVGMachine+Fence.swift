@@ -1,6 +1,6 @@
 import DequeModule
 
-/// How a Primary comes back: fenced, until it is known that nobody took over (architecture section 5).
+/// How a Primary comes back: fenced, until it is known that nobody took over (the article Lineage).
 extension RVGMachine {
     /// Time passes: to be called several times a second.
     public mutating func tick(now: Instant, wallTime: UInt64, into effects: inout Effects) {

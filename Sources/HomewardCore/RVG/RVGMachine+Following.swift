@@ -3,7 +3,7 @@ import DequeModule
 /// The Secondary's end of replication.
 extension RVGMachine {
     /// The Primary begins a stream: its history becomes this host's, what that does not contain is cut, and the end of the
-    /// log is told (architecture section 4, "At session start").
+    /// log is told (the article Log).
     package mutating func startReceived(
         _ attach: AttachID,
         number: UInt64,

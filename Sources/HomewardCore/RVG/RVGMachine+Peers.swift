@@ -161,7 +161,7 @@ extension RVGMachine {
 
     /// Takes in what a peer says of itself.
     ///
-    /// Architecture section 5, "On contact".
+    /// The article Lineage tells the rules.
     public mutating func contactReceived(
         _ contact: Contact,
         from host: HostID,

@@ -1,6 +1,6 @@
 import DequeModule
 
-/// Promises made to other hosts, and how their word ends them (architecture section 8, "in doubt").
+/// Promises made to other hosts, and how their word ends them (the article OperationSteps).
 extension RVGMachine {
     /// Ends the promises to a peer that its contact decides.
     package mutating func resolvePromises(

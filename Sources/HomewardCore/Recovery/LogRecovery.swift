@@ -19,7 +19,7 @@ public struct RecoveredLog: Sendable {
     }
 }
 
-/// Reads a log back after a stop or a crash (architecture section 4, "Recovery").
+/// Reads a log back after a stop or a crash (the article Log).
 ///
 /// Invariants: what any later record or the header proves to have been durable is kept or reported as damage, never cut;
 /// what is kept is durable when this returns; a record of an epoch that the header's history does not give for its id is

@@ -1,18 +1,18 @@
-/// The replication settings of an RLINK (reference 3.6), the same on both of its ends.
+/// The replication settings of an RLINK, the same on both of its ends.
 public struct LinkSettings: Hashable, Sendable, Codable {
-    /// What happens to writes when a synchronous link is down (reference 3.4).
+    /// What happens to writes when a synchronous link is down.
     public enum Synchronous: String, Hashable, Sendable, Codable, CaseIterable {
         case off, override, fail
     }
 
-    /// What happens when the log is full of records that the link needs (reference 3.3).
+    /// What happens when the log is full of records that the link needs.
     public enum LogProtection: String, Hashable, Sendable, Codable, CaseIterable {
         case override, off, fail
         /// Need the DCM, which this release does not have.
         case dcm, autodcm
     }
 
-    /// What happens when too many updates wait (reference 3.5).
+    /// What happens when too many updates wait.
     public enum LatencyProtection: String, Hashable, Sendable, Codable, CaseIterable {
         case off, override, fail
     }

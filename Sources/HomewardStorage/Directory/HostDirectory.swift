@@ -43,14 +43,6 @@ public final class HostDirectory: Sendable {
     private static let dataName = "nbd.sock"
 
     /// The SQLite file of the catalog.
-    /// Whether a path is one of the daemon's own files: none of them can be a volume.
-    public func isOwnFile(_ candidate: String) -> Bool {
-        let own = [
-            catalogPath, catalogPath + "-wal", catalogPath + "-shm", controlSocketPath, dataSocketPath, "\(path)/lock",
-        ]
-        return own.contains(candidate) || candidate.hasPrefix(salvagePath + "/")
-    }
-
     public var catalogPath: String { "\(path)/catalog.sqlite" }
     /// The socket of the control door.
     public var controlSocketPath: String { "\(path)/\(Self.controlName)" }
@@ -58,6 +50,14 @@ public final class HostDirectory: Sendable {
     public var dataSocketPath: String { "\(path)/\(Self.dataName)" }
     /// What was taken out of use and is kept for people to look at.
     public var salvagePath: String { "\(path)/salvage" }
+
+    /// Whether a path is one of the daemon's own files: none of them can be a volume.
+    public func isOwnFile(_ candidate: String) -> Bool {
+        let own = [
+            catalogPath, catalogPath + "-wal", catalogPath + "-shm", controlSocketPath, dataSocketPath, "\(path)/lock",
+        ]
+        return own.contains(candidate) || candidate.hasPrefix(salvagePath + "/")
+    }
 
     /// A file of the host by its name, which has no slash.
     public func file(_ name: String) -> String { "\(path)/\(name)" }
