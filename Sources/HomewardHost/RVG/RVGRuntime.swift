@@ -173,7 +173,7 @@ final class RVGRuntime: Sendable {
         state.owned.removeValue(forKey: buffer)?.deallocate()
     }
 
-    private func carryOut(_ effects: NodeEffects) {
+    func carryOut(_ effects: NodeEffects) {
         for note in effects.core.notes { logger.notice("\(note.text)") }
         finish(effects)
         begin(effects.tasks)
@@ -372,143 +372,12 @@ final class RVGRuntime: Sendable {
         }
     }
 
-    private func damaged(_ record: Record) -> Refusal {
+    func damaged(_ record: Record) -> Refusal {
         Refusal(
             .logDamaged,
             log.name,
             "record \(record.id) at byte \(ring.place(of: record.position)) does not match its checksum",
             hint: "check the device; take over on a Secondary if this host is the Primary"
         )
-    }
-
-    // MARK: Peers
-
-    private func drainPeers() -> UInt64 {
-        while true {
-            var effects = NodeEffects()
-            let (messages, records) = state.withLock { state in
-                state.node.pullForPeers(now: HostClock.now, into: &effects) { peer in
-                    state.buckets[peer]?.isReady(now: HostClock.now) ?? true
-                }
-            }
-            for message in messages { deliver(message) }
-            for departure in records { deliver(departure) }
-            carryOut(effects)
-            let pause = beginPaced()
-            if messages.isEmpty, records.isEmpty { return min(max(pause ?? 100, 1), 100) }
-        }
-    }
-
-    private func deliver(_ departure: RVGMachine.Departure) {
-        guard let session = state.withLock({ $0.sessions[departure.session] }) else { return }
-        do {
-            let (kind, payload) = try PeerFrames.encode(departure.message, rvg: id)
-            network.send(session, channel: kind.channel, kind: kind.rawValue, payload: payload)
-        } catch {
-            logger.error("a message could not be encoded", metadata: ["error": "\(error)"])
-        }
-    }
-
-    private func isStillNeeded(_ record: Record, _ departure: RVGMachine.RecordDeparture) -> Bool {
-        state.withLock { state in
-            let machine = state.node.machine
-            return machine.overwrittenBefore <= record.position
-                && machine.header.links.contains { $0.peer == departure.peer && $0.attachID == departure.attach }
-        }
-    }
-
-    private func deliver(_ departure: RVGMachine.RecordDeparture) {
-        guard let session = state.withLock({ $0.sessions[departure.session] }) else { return }
-        var sent: [SentRecord] = []
-        sent.reserveCapacity(departure.records.count)
-        do {
-            for record in departure.records {
-                let payload =
-                    record.payloadBytes == 0
-                    ? []
-                    : try ring.bytes(
-                        at: LogPosition(record.position.value + UInt64(Record.headerBytes)),
-                        count: Int(record.payloadBytes)
-                    )
-                guard checksum(payload) == record.payloadCRC || payload.isEmpty else {
-                    // It may have been given up while it was read, and its place used for another.
-                    return isStillNeeded(record, departure) ? failed(damaged(record)) : ()
-                }
-                sent.append(SentRecord(record: record, payload: payload))
-            }
-            let message = ReplicationMessage.records(
-                departure.attach,
-                epoch: departure.epoch,
-                marks: departure.marks,
-                sent
-            )
-            let (kind, payload) = try PeerFrames.encode(.replication(message), rvg: id)
-            state.withLock { $0.spend(UInt64(payload.count), on: departure.peer, now: HostClock.now) }
-            network.send(session, channel: kind.channel, kind: kind.rawValue, payload: payload)
-        } catch let refusal as Refusal {
-            failed(refusal)
-        } catch {
-            logger.error("records could not be encoded", metadata: ["error": "\(error)"])
-        }
-    }
-
-    // MARK: Events of the network
-
-    func peerConnected(_ session: PeerSession, host: HostID, name: String) {
-        step { state, effects in
-            state.sessions[session.number] = session
-            state.node.step(now: HostClock.now, wallTime: HostClock.wall, into: &effects) { machine, core in
-                machine.peerConnected(host, name: name, session: session.number, now: HostClock.now, into: &core)
-            }
-        }
-    }
-
-    func peerDisconnected(_ session: PeerSession, host: HostID, reason: String) {
-        step { state, effects in
-            state.sessions[session.number] = nil
-            state.node.sessionEnded(
-                host,
-                session: session.number,
-                reason: reason,
-                now: HostClock.now,
-                wallTime: HostClock.wall,
-                into: &effects
-            )
-        }
-    }
-
-    /// The host is there, its part of the RDS is not any more.
-    func peerForgot(_ host: HostID) {
-        step { state, effects in
-            state.node.step(now: HostClock.now, wallTime: HostClock.wall, into: &effects) { machine, core in
-                machine.contactLost(with: host, now: HostClock.now, into: &core)
-            }
-        }
-    }
-
-    func received(_ message: PeerMessage, from host: HostID, session: PeerSession) {
-        step { state, effects in
-            var kept: [(UInt64, UnsafeMutableRawBufferPointer)] = []
-            var next = state.nextPayload
-            state.node.received(
-                message,
-                from: host,
-                session: session.number,
-                now: HostClock.now,
-                wallTime: HostClock.wall,
-                into: &effects
-            ) { bytes in
-                let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 8)
-                copy.copyBytes(from: bytes)
-                kept.append((next, copy))
-                defer { next += 1 }
-                return PayloadReference(buffer: next, offset: 0, count: bytes.count)
-            }
-            state.nextPayload = next
-            for (key, copy) in kept {
-                state.owned[key] = copy
-                state.payloads[key] = UnsafeRawBufferPointer(copy)
-            }
-        }
     }
 }
