@@ -102,9 +102,11 @@ extension RVGMachine {
     }
 
     /// A batch is in the file: it survives the death of this process, and readers see it.
+    ///
+    /// To be called also when the write failed, after ``deviceFailed(_:into:)``: only then nothing reads the batch's bytes.
     public mutating func logWritten(_ batch: LogBatch, now: Instant, into effects: inout Effects) {
-        guard failure == nil else { return }
         logWriteInFlight = false
+        guard failure == nil else { return waiters.releaseFailed(written: .never, into: &effects.replies) }
         written = batch.through
         if header.isPrimary {
             for item in batch.items where item.record.kind.isData { pendingWrites.insert(item.record) }

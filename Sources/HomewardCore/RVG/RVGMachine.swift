@@ -261,7 +261,6 @@ public struct RVGMachine: Sendable {
         guard failure == nil else { return }
         failure = refusal
         contactDirty = true
-        logWriteInFlight = false
         logSyncInFlight = nil
         isHeaderInDoubt = headerInFlight != nil
         headerInFlight = nil
@@ -273,7 +272,9 @@ public struct RVGMachine: Sendable {
         for position in peers.indices { peers[position].sending = Sending() }
         effects.wake.insert(.peers)
         effects.note("\(objectName) failed and stays shut until the daemon is restarted: \(refusal.message)")
-        for token in waiters.drain() { effects.replies.append(.init(token: token, failure: .device(refusal))) }
+        // While the log is being written the application's memory is not given back.
+        let settled = logWriteInFlight ? written : .never
+        waiters.fail(with: .device(refusal), written: settled, into: &effects.replies)
         effects.admissionChanged = true
     }
 }

@@ -50,13 +50,4 @@ package struct ReplyQueue: Sendable {
             replies.append(Effects.Reply(token: first.waiter.token, failure: first.failure))
         }
     }
-
-    mutating func drain() -> [UInt64] {
-        defer {
-            plain.removeAll()
-            durable.removeAll()
-            failing.removeAll()
-        }
-        return plain.map(\.token) + durable.map(\.token) + failing.map(\.waiter.token)
-    }
 }

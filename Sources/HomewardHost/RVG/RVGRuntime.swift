@@ -239,7 +239,8 @@ final class RVGRuntime: Sendable {
             do throws(Refusal) {
                 try write(batch, payloads)
             } catch {
-                return failed(error)
+                failed(error)
+                return drive { $0.logWritten(batch, now: HostClock.now, into: &$1) }
             }
             var effects = NodeEffects()
             state.withLock { state in

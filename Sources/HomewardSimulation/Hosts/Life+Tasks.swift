@@ -5,12 +5,13 @@ import HomewardCore
 extension Life {
     func begin(_ task: NodeTask) {
         later(20_000...3_000_000) { [self] in
-            let result: TaskResult
+            var result: TaskResult
             do throws(Refusal) {
                 result = try perform(task.work)
             } catch {
                 guard host.fuse.blown else { return world.found("\(host.name): a task failed: \(error)") }
-                return host.deviceFailed(error)
+                guard host.fuseIsDevice else { return host.deviceFailed(error) }
+                result = .failed(error)
             }
             later { [self] in
                 step { node, effects in

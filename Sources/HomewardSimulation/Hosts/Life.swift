@@ -123,7 +123,11 @@ final class Life {
         then report: @escaping (inout RVGMachine, inout Effects) -> Void
     ) {
         later(5_000...host.slowestWork) { [self] in
-            do throws(Refusal) { try io() } catch { return host.deviceFailed(error) }
+            do throws(Refusal) { try io() } catch {
+                host.deviceFailed(error)
+                guard isCurrent else { return }
+                return drive(report)
+            }
             later(1_000...100_000) { [self] in
                 drive(report)
                 later { self.pull(lane) }

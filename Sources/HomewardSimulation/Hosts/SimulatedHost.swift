@@ -27,6 +27,8 @@ final class SimulatedHost {
     let slowestWork: UInt64
     /// How the host ends when its fuse blows.
     var fuseLosesPower = false
+    /// The fuse is a device's: its process lives on, and is killed some time later.
+    var fuseIsDevice = false
 
     init(
         world: World,
@@ -93,6 +95,7 @@ final class SimulatedHost {
     /// The process dies; with `power` the host does.
     func crash(power: Bool) {
         guard life != nil else { return }
+        fuseIsDevice = false
         world.disasters += 1
         world.trace("\(name): \(power ? "loses power" : "is killed")")
         life = nil
@@ -110,7 +113,18 @@ final class SimulatedHost {
     /// A device call failed.
     func deviceFailed(_ refusal: Refusal) {
         guard fuse.blown else { return world.found("\(name): a device refused: \(refusal)") }
-        guard life != nil else { return }
+        guard let life else { return }
+        if fuseIsDevice {
+            guard life.node.machine.failure == nil else { return }
+            world.disasters += 1
+            world.trace("\(name): a device fails")
+            life.drive { $0.deviceFailed(refusal, into: &$1) }
+            return world.after(world.milliseconds(100...6_000)) { [self] in
+                guard self.life === life else { return }
+                crash(power: fuseLosesPower)
+                onDeath?()
+            }
+        }
         crash(power: fuseLosesPower)
         onDeath?()
     }

@@ -49,13 +49,14 @@ final class Model {
     // MARK: What the hosts say
 
     private static let alarms = [
-        "the log begins at", "are applied here and not part", " was expected", "failed and stays shut",
+        "the log begins at", "are applied here and not part", " was expected",
     ]
 
     func note(_ text: String, _ host: SimulatedHost) {
         // A detach by the log is a change from outside to whoever watches configurations.
         if text.contains("overflowed") || text.contains("detached") { world.disasters += 1 }
         for alarm in Model.alarms where text.contains(alarm) { world.found("\(host.name): \(text)") }
+        if text.contains("failed and stays shut"), !host.fuse.blown { world.found("\(host.name): \(text)") }
     }
 
     /// After every step of a host.

@@ -51,6 +51,7 @@ final class Chaos {
         case 0...2:
             guard host.life != nil else { return }
             host.fuseLosesPower = world.chance(60)
+            host.fuseIsDevice = world.chance(25)
             host.fuse.callsLeft = world.pick(0...14)
         case 3: world.after(world.pick(100_000...9_000_000)) { [self] in crash(host, power: world.chance(50)) }
         case 4:
@@ -79,6 +80,7 @@ final class Chaos {
             // Within one of its next device calls.
             guard host.life != nil else { return }
             host.fuseLosesPower = world.chance(60)
+            host.fuseIsDevice = world.chance(25)
             host.fuse.callsLeft = world.pick(0...40)
             world.trace("\(host.name): dies \(host.fuse.callsLeft ?? 0) device calls from now")
         case 62..<72:
