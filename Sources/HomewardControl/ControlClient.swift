@@ -71,9 +71,10 @@ public final class ControlClient: RequestHandler {
             var message = HTTPClientRequest(url: url.absoluteString)
             message.method = .POST
             message.body = .bytes(ByteBuffer(bytes: body))
-            _ = try? await client.execute(message, timeout: .seconds(5))
+            // A daemon that does not take this will not answer either.
+            let heard = try? await client.execute(message, timeout: .seconds(1))
+            if heard != nil { try? await Task.sleep(for: .seconds(10)) }
         }
-        try? await Task.sleep(for: .seconds(10))
         asked.cancel()
     }
 

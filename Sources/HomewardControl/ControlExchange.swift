@@ -30,7 +30,6 @@ struct ControlExchange: Sendable {
             status: .ok,
             headers: [.contentType: "application/x-ndjson"],
             body: ResponseBody { writer in
-                // A client that is gone is written to no more; what it asked for goes on.
                 try await body.consumeWithCancellationOnInboundClose { _ in
                     try await carryOut(envelope, into: &writer)
                 }
@@ -42,18 +41,21 @@ struct ControlExchange: Sendable {
     private func carryOut(_ envelope: ControlEnvelope, into writer: inout any ResponseBodyWriter) async throws {
         // Progress may come faster than the client reads: the oldest lines are dropped, and the last is never one.
         let (lines, sink) = AsyncStream.makeStream(of: [UInt8].self, bufferingPolicy: .bufferingNewest(256))
-        let work = Task { [handler] in
-            let last: ControlLine
-            do {
-                let answer = try await handler.perform(envelope.request, on: envelope.host) { progress in
-                    if let line = try? ControlLine.progress(progress).encoded() { sink.yield(line) }
+        let asker = Asker()
+        let work = Asker.$current.withValue(asker) {
+            Task { [handler] in
+                let last: ControlLine
+                do {
+                    let answer = try await handler.perform(envelope.request, on: envelope.host) { progress in
+                        if let line = try? ControlLine.progress(progress).encoded() { sink.yield(line) }
+                    }
+                    last = .answer(answer)
+                } catch {
+                    last = .error(Self.refusal(for: error))
                 }
-                last = .answer(answer)
-            } catch {
-                last = .error(Self.refusal(for: error))
+                sink.yield(Self.bytes(of: last))
+                sink.finish()
             }
-            sink.yield(Self.bytes(of: last))
-            sink.finish()
         }
         let pulse = Task { [keepAlive] in
             while !Task.isCancelled {
@@ -71,12 +73,20 @@ struct ControlExchange: Sendable {
             pulse.cancel()
             running.remove(number)
         }
-        for await line in lines { try await writer.write(ByteBuffer(bytes: line)) }
+        do {
+            for await line in lines { try await writer.write(ByteBuffer(bytes: line)) }
+            try Task.checkCancellation()
+        } catch {
+            // The client is gone, which is no wish of its: what it asked for goes on without it.
+            asker.leave()
+            work.cancel()
+            throw error
+        }
     }
 
     private static let stopping = Refusal(
-        .interrupted,
-        "request",
+        .daemonUnreachable,
+        "homeward",
         "the daemon stopped before it had answered",
         hint: "start it and repeat the command: what was done is not done twice"
     )

@@ -88,6 +88,65 @@ struct DecisionTests {
         #expect(code(world.perform(.takeover(force: false), on: 0)) == .alreadyPrimary)
     }
 
+    @Test("a rival that gives way keeps what it gives up, whether it is refused first or not")
+    func rivalGivesWay() throws {
+        var world = try NodeWorld()
+        for host in [seattle, dublin] {
+            _ = try world.perform(.startReplication(host, how: .identical, consent: true), on: 0)?.get()
+        }
+        world.pass(milliseconds: 500)
+        for (left, right) in [(0, 1), (0, 2), (1, 2)] { world.cut(left, right) }
+        _ = try world.perform(.takeover(force: false), on: 1)?.get()
+        _ = try world.perform(.takeover(force: false), on: 2)?.get()
+        for _ in 0..<3 { world.write(on: 1) }
+        world.pass(milliseconds: 500)
+        world.connect(1, 2)
+        world.pass(milliseconds: 500)
+        guard case .failure(let refusal)? = world.perform(.makeSecondary(dublin, force: false), on: 1) else {
+            return #expect(Bool(false), "not refused")
+        }
+        #expect(refusal.code == .unsentUpdates && refusal.message.contains("dv01 at 0"), "\(refusal)")
+        guard case .done(let outcome)? = try world.perform(.makeSecondary(dublin, force: true), on: 1)?.get() else {
+            return
+        }
+        #expect(outcome.discarded?.updates == 3 && outcome.discarded?.kept == 3, "\(outcome)")
+        #expect(outcome.discarded?.salvageFile != nil)
+        #expect(world.nodes[1].machine.pins.isEmpty)
+        // What was told is not told again when it is written over.
+        let back = RVGRequest.synchronize([seattle], checkpoint: "cp", full: false, force: false, consent: true)
+        guard case .synchronized(let reports)? = try world.perform(back, on: 2)?.get() else { return }
+        #expect(reports[0].discarded == nil, "\(reports)")
+    }
+
+    @Test("a damaged log is neither carried out nor counted as if it were whole, also behind a closed reign")
+    func damagedLog() throws {
+        var world = try NodeWorld()
+        _ = try world.perform(.startReplication(seattle, how: .identical, consent: true), on: 0)?.get()
+        world.write(on: 0)
+        world.pass(milliseconds: 500)
+        world.cut(0, 1)
+        world.cut(0, 2)
+        _ = try world.perform(.takeover(force: false), on: 1)?.get()
+        world.connect(0, 1)
+        world.pass(milliseconds: 500)
+        world.restart(0, damage: "log, byte 4096")
+        world.connect(0, 1)
+        world.pass(milliseconds: 500)
+        #expect(world.nodes[0].machine.replayed == world.nodes[0].machine.header.tailID.previous)
+        guard case .failure(let refusal)? = world.perform(.makeSecondary(seattle, force: false), on: 0) else {
+            return #expect(Bool(false), "not refused")
+        }
+        #expect(refusal.code == .unsentUpdates && refusal.message.contains("unknown"), "\(refusal)")
+        _ = try world.perform(.makeSecondary(seattle, force: true), on: 0)?.get()
+        world.pass(milliseconds: 500)
+        #expect(!world.nodes[0].machine.isImageConsistent)
+        let back = RVGRequest.synchronize([london], checkpoint: "cp", full: false, force: false, consent: true)
+        _ = try world.perform(back, on: 1)?.get()
+        _ = try world.perform(.startReplication(london, how: .checkpoint("cp"), consent: true), on: 1)?.get()
+        world.pass(milliseconds: 1_000)
+        #expect(world.nodes[0].machine.isImageConsistent)
+    }
+
     @Test("a takeover by force beside a better Secondary says how many updates it loses")
     func forcedTakeover() throws {
         var world = try NodeWorld()

@@ -99,13 +99,14 @@ struct NodeWorld {
     }
 
     /// The host's process dies and comes back with what it had made durable; its sessions are over.
-    mutating func restart(_ host: Int) {
+    mutating func restart(_ host: Int, damage: String? = nil) {
         for other in nodes.indices where other != host { cut(min(host, other), max(host, other)) }
         let old = nodes[host].machine
         let log = RecoveredLog(
             header: old.persistedHeader,
             records: old.index.filter { $0.id <= old.durable },
-            appendPosition: old.appendPosition.aligned(to: Record.syncAlignment)
+            appendPosition: old.appendPosition.aligned(to: Record.syncAlignment),
+            damage: damage
         )
         nodes[host] = NodeWorld.node(host, log, old.capacity, old.limits, seed: 1_000 + number())
     }

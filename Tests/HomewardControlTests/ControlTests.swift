@@ -107,7 +107,7 @@ struct ControlTests {
             for await _ in started { break }
             server.cancel()
             let refusal = await #expect(throws: Refusal.self) { try await request.value }
-            #expect(refusal?.code == .interrupted)
+            #expect(refusal?.code == .daemonUnreachable)
             try await server.value
             #expect(access(socket, F_OK) != 0)
         }

@@ -69,7 +69,7 @@ extension RVGNode {
         case .primaryPrimary:
             let others = machine.peers.filter { $0.contact?.isPrimary == true }.map(\.name)
             let all = machine.header.isPrimary ? [machine.hostName] + others : others
-            return "\(all.joined(separator: " and ")) are both Primary"
+            return "\(all.joined(separator: " and ")) are \(all.count == 2 ? "both" : "all") Primary"
         }
     }
 

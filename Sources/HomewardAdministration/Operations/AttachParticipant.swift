@@ -157,7 +157,8 @@ extension RVGNode {
             throw machine.refuse(
                 .rival,
                 "\(rival.hostName) took over from the same history (epoch \(rival.number)) and did not give way",
-                hint: "makesec on one of \(rival.hostName) and \(name) first"
+                hint:
+                    "one of the two gives way first: on \(rival.hostName) \(machine.command("makesec", name)), or the reverse"
                     + (verb == "syncrvg" ? "; or syncrvg -f" : "")
             )
         }

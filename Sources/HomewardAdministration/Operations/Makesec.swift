@@ -17,6 +17,8 @@ package struct MakesecOperation: Sendable {
     package var force: Bool
     package var transaction: TransactionID
     package var phase: Phase
+    /// The log is kept from here on.
+    package var pin: UpdateID
     package var discarded: Discarded?
     package var unsent: UInt64 = 0
     /// The new Primary's contact has shown its promise, which it keeps until it has heard of the commit.
@@ -57,11 +59,18 @@ extension RVGNode {
             peer: peer,
             force: force,
             transaction: machine.random.name(),
-            phase: .applying
+            phase: .applying,
+            pin: machine.header.tailID
         )
         machine.decide(later: state.transaction.rawValue)
+        // What is about to be counted, and kept in a file, is not freed when it is on the volumes.
+        machine.pins.append(state.pin)
         machine.wantApplied(&effects.core)
         operation = .makesec(state)
+    }
+
+    package mutating func unpin(_ state: MakesecOperation) {
+        if let position = machine.pins.firstIndex(of: state.pin) { machine.pins.remove(at: position) }
     }
 
     private func requireNewPrimary(_ contact: Contact, _ peer: HostID) throws(Refusal) {
@@ -159,7 +168,8 @@ extension RVGNode {
                 from: history
             ) ?? machine.dataCount
         let records = machine.divergedRecords(from: history)
-        if case .damaged(let text)? = machine.header.fence, !state.force {
+        if machine.isLogDamaged, !state.force {
+            let text = machine.damage ?? "as found at an earlier start"
             return abandonOperation(
                 machine.refuse(
                     .unsentUpdates,
@@ -179,7 +189,8 @@ extension RVGNode {
                         .unsentUpdates,
                         "\(state.unsent) updates of \(machine.hostName) never reached \(machine.label(of: state.peer))"
                             + (counted.map { ": \(machine.phrase($0))" } ?? ""),
-                        hint: "to give them up, kept in a salvage file: "
+                        hint: (records.isEmpty
+                            ? "to give them up: " : "to give them up, what the log has kept in a salvage file: ")
                             + machine.command("makesec", machine.label(of: state.peer), options: "-f")
                     ),
                     &effects
@@ -249,7 +260,9 @@ extension RVGNode {
             machine.becomeSecondary(of: state.peer, givingUp: contact.lineage.history)
             // What lies on its volumes is no image that anybody had.
             if damaged { machine.header.consistentFrom = .never }
+            machine.header.divergenceTold = true
             machine.decided(state.transaction.rawValue)
+            unpin(state)
             machine.headerChanged(&effects.core)
             machine.advanceTail(&effects.core)
             machine.failWaiters(&effects.core)
@@ -320,6 +333,7 @@ extension RVGMachine {
         }
         header.role = .secondary(of: peer)
         header.fence = nil
+        header.cleanStop = false
         header.checkpoints = []
         header.consistentFrom = .zero
         for link in header.links.indices { header.links[link].detach() }

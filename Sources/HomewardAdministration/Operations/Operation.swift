@@ -105,7 +105,8 @@ extension RVGNode {
         switch ended {
         case .takeover: machine.takingOver = false
         case .attach(let state): unpin(state)
-        case .makesec, .migrate: break
+        case .makesec(let state): unpin(state)
+        case .migrate: break
         }
         dropOperationTasks()
         machine.release(operation: ended.verb, transaction: ended.transaction, &effects.core)
@@ -165,6 +166,19 @@ extension RVGNode {
             )
         }
         advance(now: now, into: &effects)
+    }
+
+    /// Whoever typed the command is gone: a synchronization goes on, and nobody waits for it; an operation ends as it ends.
+    public mutating func forget(token: UInt64, into effects: inout NodeEffects) {
+        guard let job = jobs.firstIndex(where: { $0.tokens.contains(token) }) else { return }
+        jobs[job].tokens.removeAll { $0 == token }
+        answer(
+            token,
+            .failure(
+                machine.refuse(.interrupted, "whoever asked is gone; \(jobs[job].name) goes on", hint: "repeat it")
+            ),
+            &effects
+        )
     }
 
     private func interrupted(_ job: SyncJob) -> Refusal {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import HomewardControl
 import HomewardCore
 import HomewardHost
@@ -60,8 +61,14 @@ struct ServeCommand: AsyncParsableCommand {
 
     /// The data door first: no session is open any more when the log is applied for the last time.
     private func end(_ engine: HostEngine, _ data: NBDServer) async {
-        await engine.refuseWaiting()
-        data.stop()
+        let patience = Task { await engine.refuseWaiting() }
+        await withCheckedContinuation { closed in
+            Thread.detachNewThread {
+                data.stop()
+                closed.resume()
+            }
+        }
+        patience.cancel()
         await engine.stop()
     }
 }

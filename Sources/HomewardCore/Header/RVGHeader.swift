@@ -47,6 +47,8 @@ public struct RVGHeader: Hashable, Sendable {
     /// The image is one that the Primary had once everything up to this id is applied; `never` while a synchronization
     /// is unfinished.
     public var consistentFrom: UpdateID
+    /// makesec has told of what diverged here, and kept what it could: it is not told again when it is written over.
+    public var divergenceTold: Bool
     public var links: [LinkRecord]
     public var checkpoints: [Checkpoint]
     public var receipt: Receipt?
@@ -70,6 +72,7 @@ public struct RVGHeader: Hashable, Sendable {
         self.cumulativeBytesBelowTail = 0
         self.logLife = 1
         self.consistentFrom = .zero
+        self.divergenceTold = false
         self.links = []
         self.checkpoints = []
         self.receipt = nil
@@ -124,6 +127,7 @@ extension RVGHeader: ByteCodable {
         writer.put(cumulativeBytesBelowTail)
         writer.put(logLife)
         writer.put(consistentFrom)
+        writer.put(divergenceTold)
         writer.put(links)
         writer.put(checkpoints)
         writer.put(receipt)
@@ -157,6 +161,7 @@ extension RVGHeader: ByteCodable {
         cumulativeBytesBelowTail = try reader.take()
         logLife = try reader.take()
         consistentFrom = try reader.takeValue()
+        divergenceTold = try reader.takeFlag()
         links = try reader.takeArray()
         checkpoints = try reader.takeArray()
         receipt = try reader.takeOptional()

@@ -15,8 +15,12 @@ package struct Peer: Sendable {
     package var connectedAt: Instant?
     package var lostAt: Instant?
     package var lostReason: String?
-    /// The last contact sent in this session.
+    /// The last contact made for this session; it leaves when the header that it describes is durable.
     package var sentContact: Contact?
+    /// The last contact that left in this session.
+    package var toldContact: Contact?
+    /// Starts of the stream that were not answered, one after the other: each is waited for longer.
+    package var unansweredStarts: UInt64 = 0
     /// As Primary: the stream to this peer.
     package var sending = Sending()
 

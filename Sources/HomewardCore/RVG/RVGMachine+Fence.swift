@@ -101,8 +101,9 @@ extension RVGMachine {
 
     private mutating func finishOpening(_ effects: inout Effects) {
         header.cleanStop = false
-        // Whoever is not there is not waited for, and the header says so before the first write.
-        for link in header.links where peer(link.peer)?.contact == nil { leaveSynchronousMode(link.peer, &effects) }
+        // No link flows yet. Whoever does not come to flow is waited for by nobody, and the header says so before the first
+        // write; who has caught up is in synchronous mode again at once.
+        for link in header.links { leaveSynchronousMode(link.peer, &effects) }
         headerChanged(&effects)
         gate = .opening(since: criticalGeneration)
     }

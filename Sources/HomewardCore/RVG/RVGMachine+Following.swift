@@ -234,7 +234,7 @@ extension RVGMachine {
     public var isImageConsistent: Bool {
         if header.isPrimary { return failure == nil }
         return failure == nil && header.targetJob == nil && header.consistentFrom != .never
-            && durable >= header.consistentFrom && header.fence == nil
+            && durable >= header.consistentFrom && header.fence == nil && !isLogDamaged
     }
 
     /// A Secondary learns that another host is the open Primary of its lineage, and follows it from now on, detached.

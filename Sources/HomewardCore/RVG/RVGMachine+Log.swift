@@ -257,7 +257,10 @@ extension RVGMachine {
         header.lastDataIDBelowTail = lastData
         header.cumulativeBytesBelowTail = cumulative
         // What was damaged is not part of the log any more.
-        if isLogDamaged { header.fence = nil }
+        damage = nil
+        if case .damaged? = header.fence { header.fence = nil }
+        header.cleanStop = false
+        header.divergenceTold = false
     }
 
     /// Whether nothing of the log is on its way to the device.

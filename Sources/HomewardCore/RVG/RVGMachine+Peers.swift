@@ -30,6 +30,7 @@ extension RVGMachine {
             peers[position].name = name
             peers[position].session = session
             peers[position].connectedAt = now
+            peers[position].unansweredStarts = 0
         } else {
             var peer = Peer(host: host, name: name)
             peer.session = session
@@ -57,6 +58,7 @@ extension RVGMachine {
         peers[position].session = nil
         peers[position].contact = nil
         peers[position].sentContact = nil
+        peers[position].toldContact = nil
         peers[position].sending = Sending()
         peers[position].lostAt = now
         peers[position].lostReason = reason
@@ -103,8 +105,13 @@ extension RVGMachine {
     public mutating func nextMessages(now: Instant, into effects: inout Effects) -> [Departure] {
         if contactDirty { refreshContacts(&effects) }
         tellDurable(now: now, &effects)
-        return outbox.take(persisted: persistedGeneration).map {
-            Departure(peer: $0.peer, session: $0.session, message: $0.message)
+        return outbox.take(persisted: persistedGeneration).map { entry in
+            if case .contact(let contact) = entry.message, let position = peerIndex(entry.peer),
+                peers[position].session == entry.session
+            {
+                peers[position].toldContact = contact
+            }
+            return Departure(peer: entry.peer, session: entry.session, message: entry.message)
         }
     }
 
@@ -123,12 +130,12 @@ extension RVGMachine {
     /// With a header in doubt: what was said last stands, but for that nothing goes on here.
     private mutating func repeatContacts(_ effects: inout Effects) {
         for position in peers.indices where peers[position].session != nil {
-            guard var contact = peers[position].sentContact, !contact.failed else { continue }
+            guard var contact = peers[position].toldContact, !contact.failed else { continue }
             contact.failed = true
             contact.open = false
             contact.mayOpen = false
             contact.consistent = false
-            peers[position].sentContact = contact
+            peers[position].toldContact = contact
             send(.contact(contact), to: peers[position].host, &effects)
         }
     }

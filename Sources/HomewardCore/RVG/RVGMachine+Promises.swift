@@ -78,6 +78,7 @@ extension RVGMachine {
     package mutating func takePrimaryRole() {
         header.role = .primary
         header.cleanStop = false
+        header.divergenceTold = false
         header.stopped = false
         header.fence = nil
         header.consistentFrom = .zero

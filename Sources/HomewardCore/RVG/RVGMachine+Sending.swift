@@ -47,7 +47,10 @@ extension RVGMachine {
                 peers[position].sending.begunAt = now
                 continue
             }
-            if now.milliseconds(since: begun) >= 1_000 { peers[position].sending = Sending() }
+            // On a line that others fill an answer may take long; a start that is repeated too early is never answered.
+            guard now.milliseconds(since: begun) >= 1_000 << min(peers[position].unansweredStarts, 5) else { continue }
+            peers[position].unansweredStarts += 1
+            peers[position].sending = Sending()
         }
         startStreams(&effects)
     }
@@ -100,6 +103,7 @@ extension RVGMachine {
             headerChanged(&effects)
             return
         }
+        peers[position].unansweredStarts = 0
         peers[position].sending.phase = .streaming
         peers[position].sending.next = loggedEnd.next
         acknowledged(position, link: link, received: loggedEnd, logged: loggedEnd, &effects)

@@ -95,6 +95,8 @@ public struct RVGMachine: Sendable {
     /// nothing that either answer could belie.
     package var isHeaderInDoubt = false
     package var openingEpoch: Epoch?
+    /// What recovery could not read although it was durable; nil once the log begins anew.
+    package var damage: String?
 
     // MARK: Peers
     package var peers: [Peer] = []
@@ -175,7 +177,8 @@ public struct RVGMachine: Sendable {
         durable = end
         replayed = before
         applied = before
-        if let damage = recovered.damage, header.fence == nil { header.fence = .damaged(damage) }
+        damage = recovered.damage
+        if let damage, header.fence == nil { header.fence = .damaged(damage) }
         // A cursor promises that no record up to it will be asked for again; what recovery cut must be sent anew.
         for position in header.links.indices {
             if case .attached(let attach, let cursor) = header.links[position].attachment, cursor > end {
@@ -188,7 +191,9 @@ public struct RVGMachine: Sendable {
     }
 
     /// Something durable in the log cannot be read: nothing of it is carried out or continued.
-    package var isLogDamaged: Bool { if case .damaged? = header.fence { true } else { false } }
+    ///
+    /// Apart from the fence: a Primary whose reign is closed may find its log damaged too.
+    package var isLogDamaged: Bool { if case .damaged? = header.fence { true } else { damage != nil } }
 
     /// The object that messages name.
     public var objectName: String { "\(diskGroup)/\(name)" }

@@ -48,6 +48,12 @@ struct PendingCall {
     var finish: @Sendable (Result<PeerReply, Refusal>) -> Void
 }
 
+/// A request that is carried out for a peer.
+struct Served {
+    var task: Task<Void, Never>
+    var asker: Asker
+}
+
 struct ServedCall: Hashable {
     var session: PeerSession
     var call: UInt64
@@ -63,14 +69,16 @@ extension HostEngine: PeerEvents {
     }
 
     public func peerDisconnected(_ session: PeerSession, reason: String) {
-        let (host, runtimes, lost) = state.withLock { state in
+        let (host, runtimes, lost, served) = state.withLock { state in
             let known = state.peers[session.peer]
             if known?.session == session { state.peers[session.peer] = nil }
             let lost = state.calls.filter { $0.value.session == session }
             for call in lost.keys { state.calls[call] = nil }
-            return (known?.host, state.runtimes.values.map(\.self), lost.values.map(\.finish))
+            let served = state.served.filter { $0.key.session == session }.map(\.value)
+            return (known?.host, state.runtimes.values.map(\.self), lost.values.map(\.finish), served)
         }
         // What this host carries out for the peer goes on: it belongs to the host, not to whoever asked.
+        for call in served { forget(call) }
         for finish in lost {
             finish(
                 .failure(
@@ -94,11 +102,16 @@ extension HostEngine: PeerEvents {
         do {
             switch kind {
             case .call: serve(try PeerFrames.decode(payload), session)
+            case .callForget:
+                let frame: CallFrame<Bool> = try PeerFrames.decode(payload)
+                if let call = state.withLock({ $0.served[ServedCall(session: session, call: frame.call)] }) {
+                    forget(call)
+                }
             case .callAnswer: finishCall(try PeerFrames.decode(payload))
             case .callProgress: progress(try PeerFrames.decode(payload))
             case .callCancel:
                 let frame: CallFrame<Bool> = try PeerFrames.decode(payload)
-                state.withLock { $0.served[ServedCall(session: session, call: frame.call)] }?.cancel()
+                state.withLock { $0.served[ServedCall(session: session, call: frame.call)] }?.task.cancel()
             case .contact, .prepare, .vote, .replication, .synchronization:
                 let (rvg, message) = try PeerFrames.decode(kind: kind, payload)
                 let (runtime, host) = state.withLock { ($0.runtimes[rvg], $0.peers[session.peer]?.host) }
@@ -141,6 +154,7 @@ extension HostEngine: PeerEvents {
                 hint: "start homeward on \(peer) or mend the network, then repeat the command"
             )
         }
+        let asker = Asker.current
         let number = state.withLock { state in
             defer { state.nextCall += 1 }
             return state.nextCall
@@ -161,8 +175,13 @@ extension HostEngine: PeerEvents {
                 if Task.isCancelled { _ = send(.callCancel, true, call: number, to: session) }
             }
         } onCancel: {
-            _ = send(.callCancel, true, call: number, to: session)
+            _ = send(asker?.isGone == true ? .callForget : .callCancel, true, call: number, to: session)
         }
+    }
+
+    private func forget(_ call: Served) {
+        call.asker.leave()
+        call.task.cancel()
     }
 
     private func finishCall(_ frame: CallFrame<PeerReply>) {
@@ -195,7 +214,11 @@ extension HostEngine: PeerEvents {
             state.withLock { $0.served[key] = nil }
         }
         // Made under the lock, so that it cannot have ended before it is known.
-        state.withLock { $0.served[key] = Task { await work() } }
+        let asker = Asker()
+        state.withLock { state in
+            let task = Asker.$current.withValue(asker) { Task { await work() } }
+            state.served[key] = Served(task: task, asker: asker)
+        }
     }
 
     /// A Primary removes what follows it, or nobody; never a Primary, nor a Secondary of another.

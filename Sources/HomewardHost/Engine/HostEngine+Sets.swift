@@ -283,7 +283,10 @@ extension HostEngine {
     func deletePrimary(_ runtime: RVGRuntime, force: Bool) async throws -> Outcome {
         let machine = runtime.state.withLock { $0.node.machine }
         let object = "\(runtime.diskGroup)/\(runtime.name)"
-        if machine.header.isPrimary, let link = machine.header.links.first(where: { $0.attachID != nil }) {
+        // One that is shut for good holds nobody by being attached.
+        if machine.header.isPrimary, machine.header.fence == nil,
+            let link = machine.header.links.first(where: { $0.attachID != nil })
+        {
             throw refusal(
                 .linkAttached,
                 object,

@@ -51,7 +51,7 @@ public final class HostEngine: Sendable {
         var nextSession: UInt64 = 1
         var peers: [String: KnownPeer] = [:]
         var calls: [UInt64: PendingCall] = [:]
-        var served: [ServedCall: Task<Void, Never>] = [:]
+        var served: [ServedCall: Served] = [:]
         var nextCall: UInt64 = 1
         var stopping = false
         var startedAt = HostClock.now
@@ -195,9 +195,18 @@ public final class HostEngine: Sendable {
         body?()
     }
 
-    /// To be called before the data door closes its sessions: requests that wait for room, or for a Secondary, end.
-    public func refuseWaiting() async {
-        for runtime in runtimes { await runtime.refuseWaiting(afterMilliseconds: 3_000) }
+    /// To run while the data door closes, and be cancelled when it has: after some seconds of patience requests that still
+    /// wait, for room or for a Secondary, are refused, so that their sessions can end.
+    public func refuseWaiting(afterMilliseconds patience: UInt64 = 4_000) async {
+        do {
+            try await HostClock.sleep(milliseconds: patience)
+            while true {
+                for runtime in runtimes { runtime.refuseWaiting() }
+                try await HostClock.sleep(milliseconds: 100)
+            }
+        } catch {
+            // The door has closed.
+        }
     }
 
     /// Ends in order: everything logged is applied, the headers say "clean", then threads and sockets go.
@@ -251,7 +260,10 @@ extension RVGRuntime {
     }
 
     /// Carries a request out; cancelling the task cancels what can be cancelled.
+    ///
+    /// Where its asker is gone instead, it goes on, and nobody is known to wait for it.
     func perform(_ request: RVGRequest, progress: @escaping @Sendable (Progress) -> Void) async throws -> RVGAnswer {
+        let asker = Asker.current
         let box = Monitor<UInt64?>(nil)
         let ticker = Task { [self] in
             while !Task.isCancelled {
@@ -266,16 +278,20 @@ extension RVGRuntime {
             try await withCheckedThrowingContinuation { continuation in
                 let token = ask(request) { result in continuation.resume(with: result) }
                 box.withLock { $0 = token }
-                if Task.isCancelled { cancel(token) }
+                if Task.isCancelled { cancel(token, asker) }
             }
         } onCancel: {
-            if let token = box.withLock({ $0 }) { cancel(token) }
+            if let token = box.withLock({ $0 }) { cancel(token, asker) }
         }
     }
 
-    private func cancel(_ token: UInt64) {
+    private func cancel(_ token: UInt64, _ asker: Asker?) {
         step { state, effects in
-            state.node.cancel(token: token, now: HostClock.now, wallTime: HostClock.wall, into: &effects)
+            if asker?.isGone == true {
+                state.node.forget(token: token, into: &effects)
+            } else {
+                state.node.cancel(token: token, now: HostClock.now, wallTime: HostClock.wall, into: &effects)
+            }
         }
     }
 }

@@ -16,10 +16,11 @@ enum FrameKind: UInt8 {
     case callProgress = 7
     case callAnswer = 8
     case callCancel = 9
+    case callForget = 10
 
     var channel: PeerChannel {
         switch self {
-        case .contact, .prepare, .vote, .call, .callProgress, .callAnswer, .callCancel: .control
+        case .contact, .prepare, .vote, .call, .callProgress, .callAnswer, .callCancel, .callForget: .control
         case .replication: .replication
         case .synchronization: .bulk
         }
@@ -68,7 +69,8 @@ enum PeerFrames {
             message = .vote(token: vote.token, vote.vote)
         case .replication: message = .replication(try reader.takeValue())
         case .synchronization: message = .sync(try reader.takeValue())
-        case .call, .callProgress, .callAnswer, .callCancel: throw MalformedBytes("a call is not a message of an RVG")
+        case .call, .callProgress, .callAnswer, .callCancel, .callForget:
+            throw MalformedBytes("a call is not a message of an RVG")
         }
         return (rvg, message)
     }

@@ -131,15 +131,12 @@ extension RVGRuntime {
     /// Writes what waits for the log.
     func pushLog() { drainLog() }
 
-    /// The daemon ends: whoever waits for room is refused now, and whoever waits for a Secondary after a while.
-    func refuseWaiting(afterMilliseconds patience: UInt64) async {
-        state.withLock { $0.stopping = true }
-        state.wakeAll()
-        let deadline = HostClock.now.advanced(byMilliseconds: patience)
-        while HostClock.now < deadline, !state.withLock({ $0.replies.isEmpty }) {
-            try? await HostClock.sleep(milliseconds: 10)
-        }
+    /// The daemon ends and has been patient: whoever still waits, for room or for a Secondary, is refused.
+    ///
+    /// To be repeated until the data door has closed: what arrived before may begin to wait after.
+    func refuseWaiting() {
         step { state, effects in
+            state.stopping = true
             state.node.giveUpWaiting(
                 Refusal(
                     .interrupted,
@@ -150,6 +147,7 @@ extension RVGRuntime {
                 into: &effects
             )
         }
+        state.wakeAll()
     }
 
     // MARK: Reading
