@@ -101,6 +101,13 @@ struct LabJudgeTests {
         #expect(lost.first?.contains("record 3 ") == true)
     }
 
+    @Test("an RVG made anew keeps what its volumes held: nothing of it has come back, and none of it may be missing")
+    func madeAnew() {
+        let anew = [Self.epoch(9, "created", 1, "london")]
+        #expect(findings([seattle(3)], [image("london", numbers(1...3, 1))], history: anew, open: ["london"]).isEmpty)
+        #expect(!findings([seattle(3)], [image("london", numbers(1...2, 1))], history: anew, open: ["london"]).isEmpty)
+    }
+
     @Test("a record from beyond the fork that came back is found")
     func returned() {
         let history = [Self.created, Self.taken]
