@@ -347,6 +347,28 @@ struct RenderTests {
         )
     }
 
+    @Test("status names who has a volume open, and what to type where two hosts are Primary")
+    func statusOfTwoPrimaries() async {
+        var birch = Samples.member("birch", "primary", local: true, links: [])
+        birch.volumes[1].openBy = [SessionHolder(process: 12, label: "nbd: qemu (pid 12)")]
+        let alder = Samples.member("alder", "primary", state: "fenced", reason: "birch took over", links: [])
+        let errors = [ConfigError(host: "alder", error: "Primary-Primary configuration")]
+        var host = Samples.host("birch", [])
+        host.rvgs = [Samples.rds([alder, birch], primary: nil, errors: errors)]
+        let handler = FakeHandler([.success(.host(host)), .success(.rds(host.rvgs))])
+        let run = await run("status", handler)
+        #expect(
+            run.out.hasSuffix(
+                """
+                  alder: birch took over
+                  birch: pay_dv02 is open by nbd: qemu (pid 12)
+                  config error: alder: Primary-Primary configuration
+                  the way out: vradmin -g paydg makesec pay_rvg birch --host alder
+                """
+            )
+        )
+    }
+
     @Test("names of volumes and links are those of the answering host")
     func names() async {
         let rds = Samples.rds(

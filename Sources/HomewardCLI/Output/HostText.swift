@@ -35,8 +35,12 @@ enum HostText {
         for member in rds.members {
             if let reason = member.reason { lines.append("  \(member.host): \(reason)") }
             for activity in member.activity { lines.append("  \(member.host): \(activity)") }
+            for volume in member.volumes where !volume.openBy.isEmpty {
+                let holders = volume.openBy.map(\.label).joined(separator: "; ")
+                lines.append("  \(member.host): \(volume.name) is open by \(holders)")
+            }
         }
-        return lines + rds.configErrors.map { "  config error: \($0.host): \($0.error)" }
+        return lines + rds.configErrors.map { "  config error: \($0.host): \($0.error)" } + wayOut(rds)
     }
 
     static func volumes(_ volumes: [VolumeDescription]) -> [String] {
@@ -50,5 +54,15 @@ enum HostText {
             ])
         }
         return table(rows)
+    }
+
+    /// What to type where two hosts are Primary: one whose reign is over gives way; of two that are open it is to be chosen.
+    private static func wayOut(_ rds: RDSDescription) -> [String] {
+        let primaries = rds.members.filter { $0.role == "primary" && $0.reachable }
+        guard primaries.count > 1, let open = primaries.first(where: { $0.state != "fenced" }),
+            let other = primaries.first(where: { $0.host != open.host })
+        else { return [] }
+        let command = "vradmin -g \(open.diskGroup) makesec \(rds.rvg) \(open.host) --host \(other.host)"
+        return ["  the way out: \(command)\(other.state == "fenced" ? "" : ", or the reverse")"]
     }
 }

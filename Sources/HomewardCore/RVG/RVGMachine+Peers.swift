@@ -181,6 +181,8 @@ extension RVGMachine {
         }
         peers[position].contact = contact
         peers[position].lastContact = contact
+        // Something changed there: what kept it from answering may be over.
+        peers[position].unansweredStarts = 0
         peers[position].lastHeard = now
 
         if header.lineage.learn(
