@@ -48,6 +48,8 @@ struct NodeWorld {
     private var nextNumber: UInt64 = 1
     /// Hosts whose `fdatasync` of the log does not come back.
     var slow: Set<Int> = []
+    /// Hosts whose headers do not reach the disk.
+    var stuck: Set<Int> = []
     /// Hosts whose messages stay on the way.
     var mute: Set<Int> = []
     private var mail: [(from: Int, to: Int, session: UInt64, message: PeerMessage)] = []
@@ -243,7 +245,7 @@ struct NodeWorld {
             drive(host) { $0.logSynced(now: now, into: &$1) }
             moved = true
         }
-        while nodes[host].nextHeader(now: now) != nil {
+        while nodes[host].nextHeader(now: now) != nil, !stuck.contains(host) {
             drive(host) { $0.headerWritten(now: now, into: &$1) }
             moved = true
         }

@@ -33,6 +33,25 @@ struct WaitingTests {
         #expect(try status(world).currentMode == "asynchronous")
     }
 
+    @Test("a Primary whose device fails is taken over, whatever was asked of it just before or after", arguments: 0...2)
+    func failedPrimary(kind: Int) throws {
+        var world = try world()
+        _ = try world.perform(.setPaused(seattle, true), on: 0)?.get()
+        if kind == 1 {
+            // A header is on its way.
+            world.stuck = [0]
+            _ = world.ask(.setPaused(seattle, false), on: 0)
+            world.settle()
+        }
+        world.fail(0)
+        if kind == 2 { _ = world.ask(.setPaused(seattle, false), on: 0) }
+        world.pass(milliseconds: 500)
+        guard case .done(let outcome)? = try world.perform(.takeover(force: false), on: 1)?.get() else {
+            return #expect(Bool(false), "no answer")
+        }
+        #expect(!outcome.already && world.nodes[1].machine.isOpen, "\(outcome)")
+    }
+
     @Test("a synchronization to a host whose device fails ends with that host named")
     func failedTarget() throws {
         var world = try NodeWorld()

@@ -28,6 +28,8 @@ extension RVGNode {
         now: Instant,
         into effects: inout NodeEffects
     ) throws(Refusal) {
+        // What could not become durable must not be begun.
+        if let failure = machine.failure, request != .prepareShutdown { throw failure }
         switch request {
         case .takeover(let force): try beginTakeover(force: force, token: token, now: now, into: &effects)
         case .makeSecondary(let peer, let force):
@@ -272,6 +274,13 @@ extension RVGNode {
     private mutating func checkEnd(token: UInt64, now: Instant, _ effects: inout NodeEffects) throws(Refusal) {
         try machine.requireOpenPrimary(for: "checkend")
         guard let checkpoint = machine.header.checkpoints.first(where: { $0.madeByHand && $0.end == nil }) else {
+            if let ended = machine.header.checkpoints.last(where: \.madeByHand) {
+                return done(
+                    token,
+                    Outcome(already: true, summary: "checkpoint \(ended.name) is ended already"),
+                    &effects
+                )
+            }
             throw machine.refuse(
                 .unknownCheckpoint,
                 "no checkpoint is open",

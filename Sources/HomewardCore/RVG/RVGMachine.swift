@@ -202,6 +202,8 @@ public struct RVGMachine: Sendable {
 
     /// Notes a change of the header that others must not hear of before it is durable.
     package mutating func headerChanged(_ effects: inout Effects) {
+        // No header is written any more: nothing that is still to be said may wait for one.
+        guard failure == nil else { return }
         headerDirty = true
         contactDirty = true
         header.generation = max(header.generation, (headerInFlight?.generation ?? persistedGeneration) + 1)
@@ -211,6 +213,7 @@ public struct RVGMachine: Sendable {
 
     /// Notes a change that only saves work: the tail or a cursor moved.
     package mutating func headerDrifted(_ effects: inout Effects) {
+        guard failure == nil else { return }
         headerDirty = true
         header.generation = max(header.generation, (headerInFlight?.generation ?? persistedGeneration) + 1)
         if roomWanted { effects.wake.insert(.header) }
