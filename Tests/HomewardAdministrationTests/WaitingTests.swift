@@ -33,6 +33,29 @@ struct WaitingTests {
         #expect(try status(world).currentMode == "asynchronous")
     }
 
+    @Test("a Secondary that is paused logs nothing more, also where its Primary has not heard of it", arguments: [false, true])
+    func pauseOvertaken(resumedUnheard: Bool) throws {
+        var world = try world()
+        let london = NodeWorld.ids[0]
+        world.mute = [1]
+        _ = try world.perform(.setPaused(london, true), on: 1)?.get()
+        let end = world.nodes[1].machine.end
+        world.write(on: 0)
+        world.settle()
+        #expect(world.nodes[1].machine.end == end)
+        if !resumedUnheard {
+            world.mute = []
+            world.pass(milliseconds: 500)
+            #expect(world.nodes[1].machine.end == end)
+        }
+        _ = try world.perform(.setPaused(london, false), on: 1)?.get()
+        world.mute = []
+        world.write(on: 0)
+        world.pass(milliseconds: 500)
+        #expect(world.nodes[1].machine.end == world.nodes[0].machine.end)
+        #expect(try status(world).dataStatus == "up-to-date")
+    }
+
     @Test("a Primary whose device fails is taken over, whatever was asked of it just before or after", arguments: 0...2)
     func failedPrimary(kind: Int) throws {
         var world = try world()

@@ -53,7 +53,8 @@ extension RVGNode {
         case .removeLink(let peer): done(token, try removeLink(peer, &effects), &effects)
         case .stopReplication(let peer, let force):
             done(token, try stopReplication(peer, force: force, &effects), &effects)
-        case .setPaused(let peer, let paused): done(token, try setPaused(peer, paused, &effects), &effects)
+        case .setPaused(let peer, let paused):
+            done(token, try setPaused(peer, paused, now: now, &effects), &effects)
         case .setSettings(let peer, let settings): done(token, try setSettings(peer, settings, &effects), &effects)
         case .checkStart(let name): try checkStart(name, token: token, now: now, &effects)
         case .checkEnd: try checkEnd(token: token, now: now, &effects)
@@ -177,6 +178,7 @@ extension RVGNode {
     private mutating func setPaused(
         _ peer: HostID,
         _ paused: Bool,
+        now: Instant,
         _ effects: inout NodeEffects
     ) throws(Refusal) -> Outcome {
         let link = try machine.requireLink(peer)
@@ -192,7 +194,11 @@ extension RVGNode {
             machine.stopStream(to: peer, &effects.core)
         }
         machine.headerChanged(&effects.core)
-        if !paused { machine.startStream(to: peer, &effects.core) }
+        if !paused {
+            machine.startStream(to: peer, &effects.core)
+            // A Primary that never heard of the pause sends nothing again: what came meanwhile is logged now.
+            machine.secondaryProgressed(now: now, into: &effects.core)
+        }
         return Outcome(summary: "\(link.name) is \(paused ? "paused; updates wait in the log" : "resumed")")
     }
 

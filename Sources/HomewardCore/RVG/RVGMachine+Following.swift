@@ -144,7 +144,10 @@ extension RVGMachine {
     }
 
     /// Logs what was received, as far as there is room.
+    ///
+    /// Nothing while the RLINK is paused here: the Primary may not have heard of it yet, and the pause was answered.
     private mutating func enterHeld(now: Instant, into effects: inout Effects) {
+        guard !header.links.contains(where: { $0.peer == header.follows && $0.paused }) else { return }
         while let item = following.held.first {
             guard hasRoom(payloadBytes: UInt64(item.record.payloadBytes), control: true) else {
                 stalledForRoom = true
