@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -24,6 +25,8 @@ int homeward_open(const char *path, int flags, unsigned mode) {
     RETRY(fd, open(path, flags | O_CLOEXEC, mode));
     return code(fd);
 }
+
+int homeward_memory_file(const char *name) { return code(memfd_create(name, MFD_CLOEXEC)); }
 
 int homeward_close(int fd) { return code(close(fd)); }
 

@@ -9,10 +9,14 @@ import NIOHTTP1
 ///
 /// Each request has a connection of its own. Cancelling the task takes the request back in the daemon and waits for what
 /// that says, ten seconds at most; a connection that is lost takes nothing back. Connecting is given five seconds; a
-/// request may take as long as it takes.
+/// request may take as long as it takes, but a daemon that lives shows it every five seconds, and one that is silent for
+/// half a minute hangs.
 public final class ControlClient: RequestHandler {
     /// Longer lines are no answer of a daemon of ours.
     private static let lineLimit = 64 << 20
+
+    /// Several times what the server leaves between two signs of life.
+    private static let silence = TimeAmount.seconds(30)
 
     private let socketPath: String
     private let client: HTTPClient
@@ -21,7 +25,7 @@ public final class ControlClient: RequestHandler {
     public init(socketPath: String) {
         self.socketPath = socketPath
         var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
-        configuration.timeout = .init(connect: .seconds(5))
+        configuration.timeout = .init(connect: .seconds(5), read: Self.silence)
         // A missing socket is to be told at once, not after five seconds of trying.
         configuration.connectionPool.retryConnectionEstablishment = false
         // Waits of several requests at once must not hold each other up.
@@ -129,6 +133,8 @@ public final class ControlClient: RequestHandler {
             return unreachable("the daemon ended before it answered")
         case let error as HTTPClientError where error == .connectTimeout:
             return unreachable("no connection within five seconds")
+        case let error as HTTPClientError where error == .readTimeout:
+            return unreachable("the daemon hangs: nothing was heard from it for 30 s")
         default: return unreachable("\(error)")
         }
     }

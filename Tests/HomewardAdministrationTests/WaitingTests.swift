@@ -33,7 +33,10 @@ struct WaitingTests {
         #expect(try status(world).currentMode == "asynchronous")
     }
 
-    @Test("a Secondary that is paused logs nothing more, also where its Primary has not heard of it", arguments: [false, true])
+    @Test(
+        "a Secondary that is paused logs nothing more, also where its Primary has not heard of it",
+        arguments: [false, true]
+    )
     func pauseOvertaken(resumedUnheard: Bool) throws {
         var world = try world()
         let london = NodeWorld.ids[0]

@@ -5,14 +5,17 @@ import Testing
 /// What holds for every refusal that the sources can make, read from the sources.
 @Suite(.timeLimit(.minutes(1)))
 struct RefusalSourceTests {
-    private static let sources: [(name: String, text: String)] = {
-        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent().appendingPathComponent("Sources")
-        let names = FileManager.default.enumerator(atPath: root.path)?.compactMap { $0 as? String } ?? []
-        return names.filter { $0.hasSuffix(".swift") }.sorted().compactMap { name in
-            (try? String(contentsOf: root.appendingPathComponent(name), encoding: .utf8)).map { (name, $0) }
+    private static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent()
+    private static let sources = texts("Sources", ".swift")
+
+    private static func texts(_ folder: String, _ ending: String) -> [(name: String, text: String)] {
+        let folder = root.appendingPathComponent(folder)
+        let names = FileManager.default.enumerator(atPath: folder.path)?.compactMap { $0 as? String } ?? []
+        return names.filter { $0.hasSuffix(ending) }.sorted().compactMap { name in
+            (try? String(contentsOf: folder.appendingPathComponent(name), encoding: .utf8)).map { (name, $0) }
         }
-    }()
+    }
 
     /// The text of a call from its opening parenthesis to the one that closes it.
     private func call(_ text: Substring) -> Substring {
@@ -48,8 +51,11 @@ struct RefusalSourceTests {
     func codes() {
         let others = RefusalSourceTests.sources.filter { !$0.name.hasSuffix("RefusalCode.swift") }.map(\.text).joined()
         let words = Set(others.matches(of: /\.([a-z][A-Za-z]*)/).map { String($0.output.1) })
+        // Lua, and the host of Lua, which knows nothing of refusals, write codes as they print.
+        let literals = others + RefusalSourceTests.texts("scripts", ".lua").map(\.text).joined()
         for code in RefusalCode.allCases {
-            #expect(words.contains("\(code)"), "\(code.rawValue) is used nowhere")
+            let isUsed = words.contains("\(code)") || literals.contains("\"\(code.rawValue)\"")
+            #expect(isUsed, "\(code.rawValue) is used nowhere")
             #expect(!code.meaning.isEmpty)
         }
         #expect(Set(RefusalCode.allCases.map(\.meaning)).count == RefusalCode.allCases.count)

@@ -122,6 +122,13 @@ struct WrongCommandTests {
         )
         let code = await HomewardCommand.run(line.split(separator: " ").map(String.init), console: console) { _ in
             { _, _ in Connection(handler: engine, host: nil) {} }
+        } scripting: { options in
+            ScriptContext(
+                .socket(path: "/nonexistent", relay: nil),
+                console: console,
+                options: options,
+                environment: [:]
+            )
         }
         return (code, said.withLock { $0.joined(separator: "\n") }, noted.withLock { $0.joined(separator: "\n") })
     }

@@ -15,6 +15,8 @@ int homeward_close(int fd);
 int64_t homeward_pread(int fd, void *bytes, size_t length, int64_t offset);
 /// Writes all of `length` bytes at `offset`, repeating short writes and EINTR.
 int64_t homeward_pwrite(int fd, const void *bytes, size_t length, int64_t offset);
+/// An empty file in memory, for this process and those it hands it to; `name` shows in /proc only.
+int homeward_memory_file(const char *name);
 /// Writes all of the vectors at `offset`; the array is changed meanwhile.
 int64_t homeward_pwritev(int fd, struct iovec *vectors, int count, int64_t offset);
 int homeward_fdatasync(int fd);

@@ -81,10 +81,21 @@ extension RVGNode {
     }
 
     /// Every other RLINK must flow too, but for those that are detached.
+    ///
+    /// A rival that answers has to give way first: this Primary's answers keep it shut, and in the moment in which the role
+    /// is nobody's it would open.
     private func requireLinksReady() throws(Refusal) {
-        for link in machine.header.links where link.attachID != nil {
+        for link in machine.header.links where link.attachID != nil || isUnsettledRival(link.peer) {
             try requireAllowed(.migrate, link.peer)
         }
+    }
+
+    /// Another Primary whose reign nothing that this host knows of has closed.
+    private func isUnsettledRival(_ host: HostID) -> Bool {
+        guard let contact = machine.peer(host)?.contact, contact.isPrimary,
+            let epoch = contact.lineage.history.current
+        else { return false }
+        return machine.header.lineage.closing(of: epoch, senderHistory: contact.lineage.history) == nil
     }
 
     package mutating func advanceMigrate(_ state: MigrateOperation, now: Instant, into effects: inout NodeEffects) {

@@ -265,7 +265,13 @@ extension RVGMachine {
             )
         }
         guard hasRoom(payloadBytes: 0, control: true) else {
-            throw refuse(.logFull, "the log has no room for a mark", hint: "wait until Secondaries have caught up")
+            // The log drains or a checkpoint dies, also where nobody writes: the next try finds room, or why there is none.
+            makeControlRoom(now: now, into: &effects)
+            throw refuse(
+                .logFull,
+                "the log has no room for a mark",
+                hint: "wait until Secondaries have caught up, then repeat it"
+            )
         }
         return append(kind: .mark, wallTime: wallTime, now: now, into: &effects)
     }

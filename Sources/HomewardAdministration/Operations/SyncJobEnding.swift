@@ -126,32 +126,35 @@ extension RVGNode {
         into effects: inout NodeEffects
     ) {
         if contact.failed { failTargets(on: host) }
-        for position in jobs.indices {
-            let job = jobs[position]
-            guard let target = job.targets.firstIndex(where: { $0.host == host }),
-                case .confirming = job.targets[target].phase
-            else { continue }
-            if contact.receipt?.checkpoint == job.id {
-                if let checkpoint = machine.header.checkpoints.firstIndex(where: { $0.id == job.id }),
-                    let entry = machine.header.checkpoints[checkpoint].targets.firstIndex(where: { $0.host == host })
-                {
-                    machine.header.checkpoints[checkpoint].targets[entry].received = true
-                    machine.headerChanged(&effects.core)
-                }
-                jobs[position].targets[target].phase = .done
-            } else if contact.targetJob == job.id {
-                tellFinished(job.id, host, &effects)
-            } else {
-                jobs[position].targets[target].phase = .failed(
-                    machine.refuse(
-                        .noReceipt,
-                        "\(machine.label(of: host)) no longer holds the copy that was made",
-                        hint: machine.command("syncrvg", machine.label(of: host), options: "-c NAME")
-                    )
-                )
-            }
-        }
+        for position in jobs.indices { confirm(position, host, contact, &effects) }
         targetContact(contact, from: host, into: &effects)
+    }
+
+    /// A target whose receipt is awaited says in its contact whether it has it.
+    mutating func confirm(_ position: Int, _ host: HostID, _ contact: Contact, _ effects: inout NodeEffects) {
+        let job = jobs[position]
+        guard let target = job.targets.firstIndex(where: { $0.host == host }),
+            case .confirming = job.targets[target].phase
+        else { return }
+        if contact.receipt?.checkpoint == job.id {
+            if let checkpoint = machine.header.checkpoints.firstIndex(where: { $0.id == job.id }),
+                let entry = machine.header.checkpoints[checkpoint].targets.firstIndex(where: { $0.host == host })
+            {
+                machine.header.checkpoints[checkpoint].targets[entry].received = true
+                machine.headerChanged(&effects.core)
+            }
+            jobs[position].targets[target].phase = .done
+        } else if contact.targetJob == job.id {
+            tellFinished(job.id, host, &effects)
+        } else {
+            jobs[position].targets[target].phase = .failed(
+                machine.refuse(
+                    .noReceipt,
+                    "\(machine.label(of: host)) no longer holds the copy that was made",
+                    hint: machine.command("syncrvg", machine.label(of: host), options: "-c NAME")
+                )
+            )
+        }
     }
 
     /// A device of the host failed: nothing of a job goes on there before its daemon is restarted.

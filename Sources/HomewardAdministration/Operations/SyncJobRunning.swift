@@ -5,7 +5,7 @@ extension RVGNode {
     // MARK: Going on
 
     package mutating func advanceJobs(now: Instant, into effects: inout NodeEffects) {
-        takeUpJobs(now: now)
+        takeUpJobs(now: now, into: &effects)
         failOverflowed(into: &effects)
         for position in jobs.indices {
             advance(job: position, now: now, into: &effects)
@@ -20,7 +20,7 @@ extension RVGNode {
     }
 
     /// After a crash of the Primary: every checkpoint in the header with a target that is not done is a job to go on with.
-    mutating func takeUpJobs(now: Instant) {
+    mutating func takeUpJobs(now: Instant, into effects: inout NodeEffects) {
         guard machine.isOpen else { return }
         for checkpoint in machine.header.checkpoints where !checkpoint.madeByHand && !checkpoint.isComplete {
             guard !jobs.contains(where: { $0.id == checkpoint.id }) else { continue }
@@ -45,6 +45,11 @@ extension RVGNode {
                     startedAt: now
                 )
             )
+            // A target that was heard before this host opened says nothing new by itself.
+            for target in targets {
+                guard let contact = machine.peer(target.host)?.contact else { continue }
+                confirm(jobs.count - 1, target.host, contact, &effects)
+            }
         }
     }
 
@@ -215,7 +220,7 @@ extension RVGNode {
             machine.wantDurable(&effects.core)
             jobs[position].targets[target].phase = .ending(mark)
         } catch {
-            // No room for the end mark: the writers' need for room kills the checkpoint soon, or the log drains.
+            // Without room for the end mark the log drains or a checkpoint dies, maybe this one.
             return
         }
     }

@@ -268,6 +268,17 @@ extension RVGMachine {
             return nil
         }
         stalledForRoom = true
+        return reclaim(now: now, into: &effects)
+    }
+
+    /// Makes room for a control record that no writer may come to make room for: the application may be stopped.
+    package mutating func makeControlRoom(now: Instant, into effects: inout Effects) {
+        guard !hasRoom(payloadBytes: 0, control: true), isOpen else { return }
+        _ = reclaim(now: now, into: &effects)
+    }
+
+    /// Frees what can be freed; whoever needs the room tries again when the header says so.
+    private mutating func reclaim(now: Instant, into effects: inout Effects) -> Admission? {
         advanceTail(&effects)
         if reusableTail < header.tail || headerInFlight != nil {
             roomWanted = true

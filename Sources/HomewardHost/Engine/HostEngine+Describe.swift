@@ -9,7 +9,7 @@ import HomewardWire
 /// What this host tells of itself and of its RDSs.
 extension HostEngine {
     /// The release, as `status` and `--version` print it.
-    public static let version = "0.1.0"
+    public static let version = Release.version
 
     /// This host's own part of an RDS.
     func describe(_ runtime: RVGRuntime) -> MemberDescription {
@@ -87,35 +87,15 @@ extension HostEngine {
         let (links, errors, contacts) = runtime.state.withLock { state in
             (state.node.machine.header.links, state.node.configErrors(), state.node.lastContacts(now: HostClock.now))
         }
-        var members = [own]
+        var others: [MemberDescription] = []
         await withTaskGroup(of: MemberDescription.self) { tasks in
             for link in links {
                 let last = contacts.first { $0.host == link.peer }
                 tasks.addTask { [self] in await member(link, runtime, last) }
             }
-            for await member in tasks { members.append(member) }
+            for await member in tasks { others.append(member) }
         }
-        members.sort { left, right in
-            (left.role == "primary" ? 0 : 1, left.host) < (right.role == "primary" ? 0 : 1, right.host)
-        }
-        let primaries = members.filter { $0.role == "primary" && $0.reachable }
-        let open = primaries.filter { $0.state != "fenced" }
-        let primary = open.count == 1 ? open.first : primaries.count == 1 ? primaries.first : nil
-        var all = errors
-        // Seen from a Secondary too, when it can ask both.
-        if primaries.count > 1 {
-            for member in primaries where !all.contains(where: { $0.host == member.host }) && !member.isLocal {
-                all.append(ConfigError(host: member.host, error: "Primary-Primary configuration"))
-            }
-        }
-        return RDSDescription(
-            rvg: runtime.name,
-            id: runtime.id,
-            primary: primaries.count > 1 ? nil : primary?.host,
-            members: members,
-            links: (primaries.count == 1 ? primary : own.role == "primary" ? own : nil)?.links ?? [],
-            configErrors: all.sorted { $0.host < $1.host }
-        )
+        return RDSDescription(id: runtime.id, own: own, others: others, errors: errors)
     }
 
     private func member(_ link: LinkRecord, _ runtime: RVGRuntime, _ last: LastContact?) async -> MemberDescription {
@@ -134,27 +114,7 @@ extension HostEngine {
             defer { tasks.cancelAll() }
             return await tasks.next() ?? nil
         }
-        if let asked { return asked }
-        return MemberDescription(
-            host: link.peerName,
-            isLocal: false,
-            reachable: false,
-            age: last?.age,
-            diskGroup: link.peerDiskGroup,
-            rvg: link.peerRVG,
-            role: last.map { $0.contact.isPrimary ? "primary" : "secondary" } ?? "none",
-            state: "unknown",
-            reason: "does not answer",
-            volumes: [],
-            log: "",
-            logSize: 0,
-            logUsed: 0,
-            endID: .zero,
-            consistent: last?.contact.consistent ?? false,
-            follows: nil,
-            links: [],
-            activity: []
-        )
+        return asked ?? .silent(link, last: last)
     }
 
     func describeHost() async -> HostDescription {

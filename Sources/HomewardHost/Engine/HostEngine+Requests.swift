@@ -59,23 +59,13 @@ extension HostEngine: RequestHandler {
             return .done(Outcome(summary: "\(settings.name) ends"))
         case .linkStatus, .linkUpdates, .pauseLink, .resumeLink, .attachLink, .detachLink, .listLinkCheckpoints:
             return try await answerLink(request, progress: progress)
-        case .takeover(let reference, let force):
-            let runtime = try find(reference)
-            return try await finish(runtime, .takeover(force: force), progress)
         case .makeSecondary(let reference, let primary, let force):
             let runtime = try find(reference)
             return try await finish(runtime, .makeSecondary(try host(primary, runtime), force: force), progress)
-        case .checkStart(let reference, let name):
-            return try await finish(try find(reference), .checkStart(name), progress)
-        case .checkEnd(let reference): return try await finish(try find(reference), .checkEnd, progress)
-        case .checkDelete(let reference, let name):
-            return try await finish(try find(reference), .checkDelete(name), progress)
-        case .listCheckpoints(let reference):
-            let runtime = try find(reference)
-            return .checkpoints(runtime.state.withLock { $0.node.checkpoints() })
-        case .startRVG(let reference, let force):
-            return try await finish(try find(reference), .start(force: force), progress)
-        case .stopRVG(let reference): return try await finish(try find(reference), .stop, progress)
+        case .takeover(let reference, _), .checkStart(let reference, _), .checkEnd(let reference),
+            .checkDelete(let reference, _), .listCheckpoints(let reference), .startRVG(let reference, _),
+            .stopRVG(let reference):
+            return try await answerResolved(request, try find(reference), progress: progress)
         case .deletePrimary(let reference, let force):
             if force, let record = unopenedRecord(reference) {
                 try await forget(record.id)
@@ -111,7 +101,7 @@ extension HostEngine: RequestHandler {
         }
         let runtime = try find(reference)
         guard let primary = runtime.state.withLock({ $0.node.machine.decidingPrimary }) else {
-            throw noPrimary(runtime)
+            throw runtime.state.withLock { $0.node.noPrimary }
         }
         guard primary != id else { return try await answerHere(request, runtime, progress: progress) }
         let name = runtime.state.withLock { $0.node.machine.label(of: primary) }
@@ -123,62 +113,10 @@ extension HostEngine: RequestHandler {
                 hint: "repeat the command: the role moved meanwhile"
             )
         }
-        return try await relay(rename(request, runtime, on: primary), to: name, progress: progress)
-    }
-
-    private func noPrimary(_ runtime: RVGRuntime) -> Refusal {
-        let followed = runtime.state.withLock { state in
-            state.node.machine.header.follows.map { state.node.machine.label(of: $0) }
-        }
-        return refusal(
-            .hostUnreachable,
-            "\(runtime.diskGroup)/\(runtime.name)",
-            "\(settings.name) is a Secondary, and "
-                + (followed.map { "its Primary \($0) does not answer as one" } ?? "no Primary answers"),
-            hint: "start homeward on \(followed ?? "the Primary"); if it is gone, here: "
-                + "vradmin -g \(runtime.diskGroup) -N takeover \(runtime.name)"
-        )
-    }
-
-    /// The Primary may have other names for disk group and RVG.
-    private func rename(_ request: Request, _ runtime: RVGRuntime, on primary: HostID) -> Request {
-        guard
-            let link = runtime.state.withLock({ state in
-                state.node.machine.header.links.first { $0.peer == primary }
-            })
-        else { return request }
-        let there = RVGReference(diskGroup: link.peerDiskGroup, rvg: link.peerRVG)
-        return switch request {
-        case .addSecondary(_, let primary, let secondary, let group, let attributes):
-            .addSecondary(
-                there,
-                primary: primary,
-                secondary: secondary,
-                secondaryDiskGroup: group,
-                attributes: attributes
-            )
-        case .deleteSecondary(_, let secondary): .deleteSecondary(there, secondary: secondary)
-        case .startReplication(_, let secondary, let how, let consent):
-            .startReplication(there, secondary: secondary, how: how, consent: consent)
-        case .stopReplication(_, let secondary, let force, let consent):
-            .stopReplication(there, secondary: secondary, force: force, consent: consent)
-        case .pauseReplication(_, let secondary): .pauseReplication(there, secondary: secondary)
-        case .resumeReplication(_, let secondary): .resumeReplication(there, secondary: secondary)
-        case .synchronize(_, let secondaries, let checkpoint, let full, let force, let consent):
-            .synchronize(
-                there,
-                secondaries: secondaries,
-                checkpoint: checkpoint,
-                full: full,
-                force: force,
-                consent: consent
-            )
-        case .verify(_, let secondaries, let consent): .verify(there, secondaries: secondaries, consent: consent)
-        case .migrate(_, let to, let consent): .migrate(there, to: to, consent: consent)
-        case .setAttributes(_, let secondary, let attributes):
-            .setAttributes(there, secondary: secondary, attributes: attributes)
-        default: request
-        }
+        let link = runtime.state.withLock { state in state.node.machine.header.links.first { $0.peer == primary } }
+        // The Primary may have other names for disk group and RVG.
+        let renamed = link.map { request.renamed(RVGReference(diskGroup: $0.peerDiskGroup, rvg: $0.peerRVG)) }
+        return try await relay(renamed ?? request, to: name, progress: progress)
     }
 
     private func answerHere(
@@ -190,51 +128,24 @@ extension HostEngine: RequestHandler {
         case .addSecondary(_, let primary, let secondary, let group, let attributes):
             return .done(try await addSecondary(runtime, primary, secondary, group, attributes))
         case .deleteSecondary(_, let secondary): return .done(try await deleteSecondary(runtime, secondary))
-        case .startReplication(_, let secondary, let how, let consent):
-            let peer = try secondaryHost(secondary, runtime)
-            return try await finish(runtime, .startReplication(peer, how: how, consent: consent), progress)
-        case .stopReplication(_, let secondary, let force, let consent):
-            let peer = try secondaryHost(secondary, runtime)
-            guard consent else { throw stopQuestion(runtime, peer) }
-            return try await finish(runtime, .stopReplication(peer, force: force), progress)
-        case .pauseReplication(_, let secondary):
-            return try await finish(runtime, .setPaused(try secondaryHost(secondary, runtime), true), progress)
         case .resumeReplication(_, let secondary):
             return .done(try await resume(runtime, try secondaryHost(secondary, runtime), progress))
-        case .synchronize(_, let secondaries, let checkpoint, let full, let force, let consent):
-            let peers = try secondaries.map { name throws(Refusal) in try secondaryHost(name, runtime) }
-            return try await finish(
-                runtime,
-                .synchronize(peers, checkpoint: checkpoint, full: full, force: force, consent: consent),
-                progress
-            )
-        case .verify(_, let secondaries, let consent):
-            let peers = try secondaries.map { name throws(Refusal) in try secondaryHost(name, runtime) }
-            guard consent else {
-                throw refusal(
-                    .needsConsent,
-                    "\(runtime.diskGroup)/\(runtime.name)",
-                    "The comparison has a meaning only while nothing is written. Is the application stopped?",
-                    hint: "answer y, or repeat with -s"
-                )
-            }
-            return try await finish(runtime, .verify(peers), progress)
-        case .migrate(_, let to, let consent):
-            if to == settings.name, let outcome = try alreadyPrimary(runtime) { return .done(outcome) }
-            let peer = try secondaryHost(to, runtime)
-            guard consent else {
-                throw refusal(
-                    .needsConsent,
-                    "\(runtime.diskGroup)/\(runtime.name)",
-                    "The Primary role moves to \(to ?? "the Secondary"). Are the applications stopped?",
-                    hint: "answer y, or repeat with -s"
-                )
-            }
-            return try await finish(runtime, .migrate(peer), progress)
         case .setAttributes(_, let secondary, let attributes):
             return try await set(runtime, secondary, attributes, progress)
-        default:
-            preconditionFailure("not a request that a Primary decides")
+        default: return try await answerResolved(request, runtime, progress: progress)
+        }
+    }
+
+    /// Requests that concern this RVG alone.
+    private func answerResolved(
+        _ request: Request,
+        _ runtime: RVGRuntime,
+        progress: @escaping @Sendable (Progress) -> Void
+    ) async throws -> Answer {
+        switch try runtime.state.withLock({ state throws(Refusal) in try state.node.resolve(request) }) {
+        case .ask(let asked): return try await finish(runtime, asked, progress)
+        case .answered(let answer): return answer
+        case nil: preconditionFailure("not a request of one RVG")
         }
     }
 
@@ -262,26 +173,6 @@ extension HostEngine: RequestHandler {
         outcome.already = false
         outcome.summary = "replication to \(name) is resumed, which had been paused there"
         return outcome
-    }
-
-    /// A migrate that is repeated after it has moved the role; nil when this host is no Primary.
-    private func alreadyPrimary(_ runtime: RVGRuntime) throws(Refusal) -> Outcome? {
-        let (isPrimary, closed) = runtime.state.withLock { state in
-            (state.node.machine.header.isPrimary, state.node.machine.closedBecause)
-        }
-        guard isPrimary else { return nil }
-        if let closed { throw closed }
-        return Outcome(already: true, summary: "\(settings.name) is the Primary already")
-    }
-
-    private func stopQuestion(_ runtime: RVGRuntime, _ peer: HostID) -> Refusal {
-        let name = runtime.state.withLock { $0.node.machine.label(of: peer) }
-        return refusal(
-            .needsConsent,
-            "\(runtime.diskGroup)/\(runtime.name)",
-            "Replication to \(name) loses its position; to start it again \(name) must be synchronized. Go on?",
-            hint: "answer y, or repeat with -s"
-        )
     }
 
     func finish(
@@ -354,30 +245,7 @@ extension HostEngine: RequestHandler {
 
     /// A member of the RDS by name; the one Secondary when none is named.
     func secondaryHost(_ name: String?, _ runtime: RVGRuntime) throws(Refusal) -> HostID {
-        let links = runtime.state.withLock { $0.node.machine.header.links }
-        if let name {
-            guard let link = links.first(where: { $0.peerName == name }) else {
-                let known = links.map(\.peerName).sorted().joined(separator: ", ")
-                throw refusal(
-                    .unknownSecondary,
-                    name,
-                    "is not in the RDS" + (known.isEmpty ? "" : "; it has \(known)"),
-                    hint: "vradmin -g \(runtime.diskGroup) printrvg \(runtime.name)"
-                )
-            }
-            return link.peer
-        }
-        guard let only = links.first, links.count == 1 else {
-            throw refusal(
-                links.isEmpty ? .unknownSecondary : .ambiguous,
-                "\(runtime.diskGroup)/\(runtime.name)",
-                links.isEmpty
-                    ? "the RDS has no Secondary"
-                    : "the RDS has several Secondaries: \(links.map(\.peerName).sorted().joined(separator: ", "))",
-                hint: "name the Secondary"
-            )
-        }
-        return only.peer
+        try runtime.state.withLock { state throws(Refusal) in try state.node.secondaryHost(name) }
     }
 
     private func host(_ name: String, _ runtime: RVGRuntime) throws(Refusal) -> HostID {
