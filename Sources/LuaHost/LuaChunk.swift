@@ -26,7 +26,7 @@ public enum LuaChunk {
         let status = core.evaluate(withoutMark(source), chunkName: "@\(name)", limits: limits)
         switch status {
         case HOMEWARD_LUA_OK:
-            var reader = LuaReader(core, chunk: name, limits: limits)
+            var reader = LuaReader(core.stack, subject: name, limits: limits)
             return try reader.read()
         case HOMEWARD_LUA_SYNTAX:
             guard source.first != 0x1B else {

@@ -2,8 +2,6 @@ import CLuaShim
 
 /// One Lua state and its life.
 ///
-/// Everything that touches `lua_State` from Swift goes through here.
-///
 /// Not Sendable: of one thread at a time.
 final class LuaCore {
     private let state: OpaquePointer
@@ -39,33 +37,10 @@ final class LuaCore {
     var message: String? { text(homeward_lua_message) }
     var traceback: String? { text(homeward_lua_traceback) }
 
-    // MARK: The value on top
-
-    var topType: homeward_lua_type { homeward_lua_top_type(state) }
-    var topBoolean: Bool { homeward_lua_top_boolean(state) }
-    var topInteger: Int64 { homeward_lua_top_integer(state) }
-    var topNumber: Double { homeward_lua_top_number(state) }
-    var topTypeName: String { String(cString: homeward_lua_top_type_name(state)) }
-    /// Bytes of the string on top, without copying them.
-    var topStringLength: Int { length(homeward_lua_top_string) }
-    var topString: [UInt8] { bytes(homeward_lua_top_string) ?? [] }
-    func pop() { homeward_lua_pop(state) }
-
-    // MARK: The table on top
-
-    func walkBegin() -> Bool { homeward_lua_walk_begin(state) }
-    func walkNext() -> Bool { homeward_lua_walk_next(state) }
-    var keyType: homeward_lua_type { homeward_lua_key_type(state) }
-    var keyInteger: Int64 { homeward_lua_key_integer(state) }
-    var keyStringLength: Int { length(homeward_lua_key_string) }
-    var keyString: [UInt8] { bytes(homeward_lua_key_string) ?? [] }
+    /// The result of the chunk is on its top.
+    var stack: LuaStack { LuaStack(state: state) }
 
     private typealias Getter = (OpaquePointer?, UnsafeMutablePointer<Int>?) -> UnsafePointer<CChar>?
-
-    private func length(_ getter: Getter) -> Int {
-        var length = 0
-        return getter(state, &length) == nil ? 0 : length
-    }
 
     private func bytes(_ getter: Getter) -> [UInt8]? {
         var length = 0

@@ -3,35 +3,77 @@
 /// An expected answer: the state is gone, the host is as it was.
 public struct LuaError: Error, Sendable, Equatable, CustomStringConvertible {
     /// Stable; scripts and tests match on it.
-    public enum Code: String, Sendable, CaseIterable {
+    ///
+    /// Beside those here, every code that a module's functions raise.
+    public struct Code: RawRepresentable, Hashable, Sendable {
+        public let rawValue: String
+        public init(rawValue: String) { self.rawValue = rawValue }
+
         /// The text is no Lua, or is not text.
-        case syntax = "lua-syntax"
-        /// The chunk raised an error.
-        case runtime = "lua-runtime"
-        /// The budget of processor time or of instructions was spent.
-        case cpuLimit = "cpu-limit"
+        public static let syntax = Code(rawValue: "lua-syntax")
+        /// The script raised an error that is no table with a code.
+        public static let runtime = Code(rawValue: "lua-runtime")
+        /// The budget of processor time or of instructions was spent; no `pcall` catches it.
+        public static let cpuLimit = Code(rawValue: "cpu-limit")
         /// The cap on memory was reached, or the result is too large to be handed out.
-        case memoryLimit = "memory-limit"
+        public static let memoryLimit = Code(rawValue: "memory-limit")
+        /// More was printed than is allowed; no `pcall` catches it.
+        public static let outputLimit = Code(rawValue: "output-limit")
         /// A value is not of the type that is needed.
-        case type = "lua-type"
+        public static let type = Code(rawValue: "lua-type")
+        /// A function was called with arguments that it does not take, or an object has no such field.
+        public static let badArgument = Code(rawValue: "bad-argument")
+        /// A global that nobody declared was read or assigned.
+        public static let undeclared = Code(rawValue: "undeclared-global")
+        /// Nothing is found under the name that `require` was given.
+        public static let unknownModule = Code(rawValue: "unknown-module")
+        /// A function that waits was called where Lua cannot wait.
+        public static let cannotWait = Code(rawValue: "cannot-wait-here")
+        /// What was waited for took longer than `hw.timeout` allowed.
+        public static let timedOut = Code(rawValue: "timed-out")
+        /// The run, or the request, was cancelled.
+        public static let interrupted = Code(rawValue: "interrupted")
     }
 
-    public let code: Code
-    /// What is wrong, beginning with `FILE:LINE:` where a line is to blame, else with the file.
-    public let message: String
-    /// What to do about it.
-    public let hint: String
+    public var code: Code
+    /// What is wrong; of ``LuaChunk``, and of syntax errors, it begins with `FILE:LINE:`.
+    public var message: String
+    /// What to do about it; empty where nobody knows.
+    public var hint: String
+    /// The object concerned, as the operator would type it; empty where there is none.
+    public var object: String
+    /// The host that refused; nil where none did.
+    public var host: String?
+    /// `FILE:LINE` of the script.
+    public var place: String?
     /// The calls that led there, as Lua prints them.
-    public let traceback: String?
+    public var traceback: String?
 
-    public init(_ code: Code, _ message: String, hint: String, traceback: String? = nil) {
+    public init(
+        _ code: Code,
+        _ message: String,
+        hint: String,
+        object: String = "",
+        host: String? = nil,
+        place: String? = nil,
+        traceback: String? = nil
+    ) {
         self.code = code
         self.message = message
         self.hint = hint
+        self.object = object
+        self.host = host
+        self.place = place
         self.traceback = traceback
     }
 
-    public var description: String { "\(message) [\(code.rawValue)]\n  hint: \(hint)" }
+    /// One line, and the hint below it.
+    public var description: String {
+        let line =
+            (place.map { "\($0): " } ?? "") + (host.map { "\($0): " } ?? "") + (object.isEmpty ? "" : "\(object): ")
+            + "\(message) [\(code.rawValue)]"
+        return hint.isEmpty ? line : "\(line)\n  hint: \(hint)"
+    }
 }
 
 /// What a run may use.
@@ -40,12 +82,16 @@ public struct LuaError: Error, Sendable, Equatable, CustomStringConvertible {
 public struct LuaLimits: Sendable, Equatable {
     /// Bytes that Lua itself may hold.
     public var memory: Int
-    /// Seconds of processor time; nil is no bound.
+    /// Seconds of processor time between two waits; nil is no bound.
     public var cpuSeconds: Double?
     /// Lua instructions, counted in thousands; nil is no bound.
     ///
     /// The same on every machine, which seconds are not.
     public var instructions: UInt64?
+    /// Bytes that a run may print.
+    public var output: Int
+    /// Seconds that `<close>` handlers get, to clean up and to wait, once a run is cancelled.
+    public var grace: Double
     /// How deep tables of a result may be nested.
     public var depth: Int
     /// How many values a result may have, all tables together.
@@ -60,6 +106,8 @@ public struct LuaLimits: Sendable, Equatable {
         memory: Int = 256 << 20,
         cpuSeconds: Double? = 10,
         instructions: UInt64? = nil,
+        output: Int = 32 << 20,
+        grace: Double = 10,
         depth: Int = 64,
         values: Int = 1_000_000,
         resultBytes: Int = 64 << 20
@@ -67,6 +115,8 @@ public struct LuaLimits: Sendable, Equatable {
         self.memory = memory
         self.cpuSeconds = cpuSeconds
         self.instructions = instructions
+        self.output = output
+        self.grace = grace
         self.depth = depth
         self.values = values
         self.resultBytes = resultBytes

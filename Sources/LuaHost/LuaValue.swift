@@ -7,6 +7,10 @@ public enum LuaValue: Sendable, Equatable {
     /// Lua's strings are bytes; see ``text`` for those that are UTF-8.
     case string([UInt8])
     case table(LuaTable)
+    /// An object of a declared class.
+    case object(LuaObject)
+    /// A function that was given as an argument; it cannot leave its state, so only that it is one is told.
+    case function
 
     /// The string, if it is one and is UTF-8.
     public var text: String? {
@@ -28,6 +32,8 @@ public enum LuaValue: Sendable, Equatable {
                 "a string of \(bytes.count) bytes that is not UTF-8"
             }
         case .table: "a table"
+        case .object(let object): "a \(object.className)"
+        case .function: "a function"
         }
     }
 }
@@ -59,4 +65,33 @@ public struct LuaTable: Sendable, Equatable {
     public subscript(name: String) -> LuaValue {
         fields.first { $0.name == name }?.value ?? .none
     }
+}
+
+/// An object as it crosses the boundary: its class and its fields.
+public struct LuaObject: Sendable, Equatable {
+    public var className: String
+    public var fields: LuaTable
+
+    public init(_ className: String, _ fields: [String: LuaValue]) {
+        self.className = className
+        self.fields = LuaTable(fields: fields.map { LuaTable.Field(name: $0.key, value: $0.value) })
+    }
+
+    init(_ className: String, _ fields: LuaTable) {
+        self.className = className
+        self.fields = fields
+    }
+
+    public subscript(name: String) -> LuaValue { fields[name] }
+}
+
+extension LuaValue {
+    public static func text(_ text: String) -> LuaValue { .string(Array(text.utf8)) }
+    /// A table of names; fields whose value is ``none`` are left out.
+    public static func record(_ fields: KeyValuePairs<String, LuaValue>) -> LuaValue {
+        .table(
+            LuaTable(fields: fields.filter { $0.value != .none }.map { LuaTable.Field(name: $0.key, value: $0.value) })
+        )
+    }
+    public static func list(_ values: [LuaValue]) -> LuaValue { .table(LuaTable(array: values)) }
 }
