@@ -28,6 +28,9 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
         // Queues of the machines.
         .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
+        // Commands of a site.
+        .package(url: "https://github.com/swiftlang/swift-subprocess", exact: "1.0.2"),
+        .package(url: "https://github.com/apple/swift-system", exact: "1.8.1"),
         // SHA-256 sums of volumes.
         .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
     ],
@@ -39,6 +42,9 @@ let package = Package(
         .target(name: "CPlatform"),
         .target(name: "HomewardThreads", dependencies: ["CPlatform"], swiftSettings: strict),
         .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
+
+        .systemLibrary(name: "CLibEdit", pkgConfig: "libedit", providers: [.apt(["libedit-dev"])]),
+        .target(name: "CEdit", dependencies: ["CLibEdit"]),
 
         // MARK: Decisions
         .target(
@@ -98,19 +104,43 @@ let package = Package(
         ),
         .target(
             name: "LuaHost",
-            dependencies: ["CLuaShim", .product(name: "Logging", package: "swift-log")],
+            dependencies: ["CLuaShim", "HomewardThreads", .product(name: "Logging", package: "swift-log")],
+            swiftSettings: strict
+        ),
+        // `scripts/` as constants, so that a binary is complete alone.
+        .executableTarget(name: "embed-scripts"),
+        .plugin(
+            name: "EmbedScripts",
+            capability: .buildTool(),
+            dependencies: ["embed-scripts"],
+            path: "Sources/Plugins/EmbedScripts"
+        ),
+        .target(name: "HomewardScripts", swiftSettings: strict, plugins: ["EmbedScripts"]),
+        .target(
+            name: "HomewardRunbooks",
+            dependencies: [
+                "HomewardCore", "HomewardAdministration", "LuaHost", "HomewardScripts", "CPlatform",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "Subprocess", package: "swift-subprocess"),
+                .product(name: "SystemPackage", package: "swift-system"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
             swiftSettings: strict
         ),
         .target(
             name: "HomewardSimulation",
-            dependencies: ["HomewardCore", "HomewardAdministration"],
+            dependencies: [
+                "HomewardCore", "HomewardAdministration", "HomewardRunbooks", "HomewardScripts", "LuaHost",
+            ],
             swiftSettings: strict
         ),
         .target(
             name: "HomewardCLI",
             dependencies: [
                 "HomewardCore", "HomewardAdministration", "HomewardHost", "HomewardControl", "HomewardNBD",
-                "HomewardStorage", "HomewardWire", "LuaHost", "CPlatform",
+                "HomewardStorage", "HomewardWire", "HomewardRunbooks", "HomewardScripts", "LuaHost", "CPlatform",
+                "CEdit",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -165,6 +195,14 @@ let package = Package(
         ),
         .testTarget(name: "LuaHostTests", dependencies: ["LuaHost"], swiftSettings: strict),
         .testTarget(
+            name: "HomewardRunbooksTests",
+            dependencies: [
+                "HomewardRunbooks", "HomewardScripts", "HomewardAdministration", "HomewardCore", "LuaHost",
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            swiftSettings: strict
+        ),
+        .testTarget(
             name: "HomewardControlTests",
             dependencies: [
                 "HomewardControl", "HomewardCore", "HomewardAdministration",
@@ -174,7 +212,7 @@ let package = Package(
         ),
         .testTarget(
             name: "HomewardCLITests",
-            dependencies: ["HomewardCLI", "HomewardCore", "HomewardAdministration"],
+            dependencies: ["HomewardCLI", "HomewardRunbooks", "HomewardCore", "HomewardAdministration", "LuaHost"],
             swiftSettings: strict
         ),
         // Real processes of the product that is built beside them.

@@ -1,0 +1,133 @@
+import GRDB
+import HomewardCore
+
+/// Runs and steps as rows.
+enum JournalRows {
+    static func perform(
+        _ call: JournalCall,
+        now: Double,
+        process: ProcessMark,
+        in database: Database
+    ) throws -> JournalAnswer {
+        switch call {
+        case .beginRun(let runbook, let source, let revision, let site, let parameters):
+            let id = try freshID(now, database)
+            try database.execute(
+                sql: """
+                    INSERT INTO run (id, runbook, source, revision, site, parameters, state, started, detail, process)
+                    VALUES (?, ?, ?, ?, ?, ?, 'running', ?, '{}', ?)
+                    """,
+                arguments: [id, runbook, source, revision, site, parameters, now, process.description]
+            )
+            return .begun(id)
+        case .setParameters(let run, let parameters):
+            try database.execute(sql: "UPDATE run SET parameters = ? WHERE id = ?", arguments: [parameters, run])
+            try expectChange(database, unknown(run))
+        case .beginStep(let run, let id, let title):
+            guard try exists(run, database) else { throw unknown(run) }
+            // A step that is begun again begins anew, at its place.
+            try database.execute(
+                sql: """
+                    INSERT INTO step (run, id, title, state, started, detail) VALUES (?, ?, ?, 'running', ?, '{}')
+                    ON CONFLICT (run, id) DO UPDATE
+                    SET title = excluded.title, state = 'running', started = excluded.started, ended = NULL, detail = '{}'
+                    """,
+                arguments: [run, id, title, now]
+            )
+        case .endStep(let run, let id, let state, let detail):
+            guard try exists(run, database) else { throw unknown(run) }
+            try database.execute(
+                sql: "UPDATE step SET state = ?, ended = ?, detail = ? WHERE run = ? AND id = ?",
+                arguments: [state, now, detail, run, id]
+            )
+            try expectChange(database, JournalRefusal.unknownStep(id, run: run))
+        case .endRun(let run, let state, let detail):
+            try database.execute(
+                sql: "UPDATE run SET state = ?, ended = ?, detail = ? WHERE id = ?",
+                arguments: [state, now, detail, run]
+            )
+            try expectChange(database, unknown(run))
+        case .lastRun(let runbook, let before): return .run(try last(runbook, before: before, in: database))
+        }
+        return .done
+    }
+
+    static func all(in database: Database) throws -> [RunRecord] {
+        try Row.fetchAll(database, sql: "SELECT * FROM run ORDER BY place DESC").map { record($0, steps: []) }
+    }
+
+    static func run(_ id: String, in database: Database) throws -> RunRecord? {
+        try Row.fetchOne(database, sql: "SELECT * FROM run WHERE id = ?", arguments: [id]).map {
+            record($0, steps: try steps(of: id, database))
+        }
+    }
+
+    static func last(_ runbook: String, before: String?, in database: Database) throws -> RunRecord? {
+        try Row.fetchOne(
+            database,
+            sql: "SELECT * FROM run WHERE runbook = ? AND id IS NOT ? ORDER BY place DESC LIMIT 1",
+            arguments: [runbook, before]
+        ).map { record($0, steps: try steps(of: $0["id"], database)) }
+    }
+
+    // MARK: Parts
+
+    private static func freshID(_ now: Double, _ database: Database) throws -> String {
+        var id = RunID.make(at: now, chance: .random(in: 0...0xFFFF))
+        while try exists(id, database) { id = RunID.make(at: now, chance: .random(in: 0...0xFFFF)) }
+        return id
+    }
+
+    private static func exists(_ id: String, _ database: Database) throws -> Bool {
+        try Bool.fetchOne(database, sql: "SELECT EXISTS (SELECT 1 FROM run WHERE id = ?)", arguments: [id]) ?? false
+    }
+
+    private static func expectChange(_ database: Database, _ refusal: Refusal) throws {
+        guard database.changesCount == 1 else { throw refusal }
+    }
+
+    private static func unknown(_ run: String) -> Refusal { JournalRefusal.unknownRun(run) }
+
+    private static func steps(of run: String, _ database: Database) throws -> [RunRecord.Step] {
+        try Row.fetchAll(database, sql: "SELECT * FROM step WHERE run = ? ORDER BY place", arguments: [run]).map {
+            row in
+            RunRecord.Step(
+                id: row["id"],
+                title: row["title"],
+                state: row["state"],
+                started: row["started"],
+                ended: row["ended"],
+                detail: row["detail"]
+            )
+        }
+    }
+
+    private static func record(_ row: Row, steps: [RunRecord.Step]) -> RunRecord {
+        var state: String = row["state"]
+        if state == "running", ProcessMark(row["process"])?.isAlive != true { state = "died" }
+        return RunRecord(
+            id: row["id"],
+            runbook: row["runbook"],
+            source: row["source"],
+            revision: row["revision"],
+            site: row["site"],
+            parameters: row["parameters"],
+            state: state,
+            started: row["started"],
+            ended: row["ended"],
+            detail: row["detail"],
+            steps: steps
+        )
+    }
+}
+
+/// What journals refuse.
+enum JournalRefusal {
+    static func unknownRun(_ id: String) -> Refusal {
+        Refusal(.unknownRun, id, "the journal has no run of that id", hint: "homeward runs list")
+    }
+
+    static func unknownStep(_ id: String, run: String) -> Refusal {
+        Refusal(.unknownStep, id, "the run \(run) has not begun a step of that id", hint: "homeward runs show \(run)")
+    }
+}

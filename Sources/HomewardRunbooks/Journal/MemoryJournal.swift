@@ -1,0 +1,95 @@
+import HomewardCore
+import Synchronization
+
+/// A journal in memory, for simulation and tests: the same for the same calls and clock.
+///
+/// Safe to use from any thread.
+public final class MemoryJournal: RunJournal {
+    private let now: @Sendable () -> Double
+    private let records = Mutex<[RunRecord]>([])
+
+    public init(now: @escaping @Sendable () -> Double = ScriptState.wallClock) { self.now = now }
+
+    public func perform(_ call: JournalCall) throws -> JournalAnswer {
+        let now = now()
+        return try records.withLock { records in
+            switch call {
+            case .beginRun(let runbook, let source, let revision, let site, let parameters):
+                let id = RunID.make(at: now, chance: UInt16(truncatingIfNeeded: records.count + 1))
+                records.append(
+                    RunRecord(
+                        id: id,
+                        runbook: runbook,
+                        source: source,
+                        revision: revision,
+                        site: site,
+                        parameters: parameters,
+                        state: "running",
+                        started: now,
+                        ended: nil,
+                        detail: "{}",
+                        steps: []
+                    )
+                )
+                return .begun(id)
+            case .setParameters(let run, let parameters):
+                records[try Self.place(of: run, records)].parameters = parameters
+            case .beginStep(let run, let id, let title):
+                let place = try Self.place(of: run, records)
+                let step = RunRecord.Step(
+                    id: id,
+                    title: title,
+                    state: "running",
+                    started: now,
+                    ended: nil,
+                    detail: "{}"
+                )
+                if let old = records[place].steps.firstIndex(where: { $0.id == id }) {
+                    records[place].steps[old] = step
+                } else {
+                    records[place].steps.append(step)
+                }
+            case .endStep(let run, let id, let state, let detail):
+                let place = try Self.place(of: run, records)
+                guard let step = records[place].steps.firstIndex(where: { $0.id == id }) else {
+                    throw JournalRefusal.unknownStep(id, run: run)
+                }
+                records[place].steps[step].state = state
+                records[place].steps[step].ended = now
+                records[place].steps[step].detail = detail
+            case .endRun(let run, let state, let detail):
+                let place = try Self.place(of: run, records)
+                records[place].state = state
+                records[place].ended = now
+                records[place].detail = detail
+            case .lastRun(let runbook, let before):
+                return .run(records.last { $0.runbook == runbook && $0.id != before })
+            }
+            return .done
+        }
+    }
+
+    public func runs() throws -> [RunRecord] {
+        records.withLock { records in
+            records.reversed().map { record in
+                var record = record
+                record.steps = []
+                return record
+            }
+        }
+    }
+
+    public func run(_ id: String) throws -> RunRecord? { records.withLock { $0.first { $0.id == id } } }
+
+    /// The process that ran is gone: what was running has died.
+    public func processDied() {
+        records.withLock { records in
+            for place in records.indices where records[place].state == "running" { records[place].state = "died" }
+        }
+    }
+
+    private static func place(of run: String, _ records: [RunRecord]) throws(Refusal) -> Int {
+        guard let place = records.firstIndex(where: { $0.id == run }) else { throw JournalRefusal.unknownRun(run) }
+        return place
+    }
+}

@@ -1,0 +1,102 @@
+import LuaHost
+
+/// The journal of runs: which runbook, with what, and how far each step came.
+///
+/// Every change is durable when it returns: a run is told by its journal, whatever happened to its process.
+public protocol RunJournal: Sendable {
+    /// Carries one call out.
+    /// - Throws: `Refusal`: `io-error` when the journal cannot be read or written, `bad-format` when the file is something else,
+    ///   `unknown-run`, `unknown-step`.
+    func perform(_ call: JournalCall) throws -> JournalAnswer
+    /// All runs, newest first, without their steps.
+    func runs() throws -> [RunRecord]
+    /// One run with its steps; nil when there is none of that id.
+    func run(_ id: String) throws -> RunRecord?
+}
+
+public enum JournalCall: Sendable, Hashable {
+    /// `parameters` and others are JSON texts. Answers with ``JournalAnswer/begun(_:)``.
+    case beginRun(runbook: String, source: String, revision: String, site: String?, parameters: String)
+    case setParameters(run: String, parameters: String)
+    case beginStep(run: String, id: String, title: String)
+    /// `state`: `done`, `skipped`, `failed`.
+    case endStep(run: String, id: String, state: String, detail: String)
+    /// `state`: `done`, `failed`, `interrupted`.
+    case endRun(run: String, state: String, detail: String)
+    /// The newest run of a runbook but the one named.
+    case lastRun(runbook: String, before: String?)
+}
+
+public enum JournalAnswer: Sendable, Hashable {
+    case begun(String)
+    case done
+    case run(RunRecord?)
+}
+
+/// One run as the journal has it.
+public struct RunRecord: Sendable, Hashable {
+    public struct Step: Sendable, Hashable {
+        public var id: String
+        public var title: String
+        /// `running`, `done`, `skipped`, `failed`.
+        public var state: String
+        /// Seconds since 1970.
+        public var started: Double
+        public var ended: Double?
+        /// JSON: what the step did, or the error that ended it.
+        public var detail: String
+
+        public init(id: String, title: String, state: String, started: Double, ended: Double?, detail: String) {
+            self.id = id
+            self.title = title
+            self.state = state
+            self.started = started
+            self.ended = ended
+            self.detail = detail
+        }
+    }
+
+    public var id: String
+    public var runbook: String
+    /// The file, or `bundled`.
+    public var source: String
+    /// SHA-256 of its text.
+    public var revision: String
+    public var site: String?
+    /// JSON.
+    public var parameters: String
+    /// `running`, `done`, `failed`, `interrupted`; `died`: its process is gone and said nothing.
+    public var state: String
+    /// Seconds since 1970.
+    public var started: Double
+    public var ended: Double?
+    /// JSON: the report, or the error.
+    public var detail: String
+    public var steps: [Step]
+
+    public init(
+        id: String,
+        runbook: String,
+        source: String,
+        revision: String,
+        site: String?,
+        parameters: String,
+        state: String,
+        started: Double,
+        ended: Double?,
+        detail: String,
+        steps: [Step]
+    ) {
+        self.id = id
+        self.runbook = runbook
+        self.source = source
+        self.revision = revision
+        self.site = site
+        self.parameters = parameters
+        self.state = state
+        self.started = started
+        self.ended = ended
+        self.detail = detail
+        self.steps = steps
+    }
+}

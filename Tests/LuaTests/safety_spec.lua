@@ -1,0 +1,212 @@
+-- What goes wrong, and where the application is afterwards.
+
+local sandbox = require("support.sandbox")
+local scenes = require("support.scenes")
+local t = require("support.harness")
+local describe, it = t.describe, t.it
+
+local changing = { "makesec", "syncrvg", "startrep", "migrate", "takeover", "createpri", "addsec", "checkdelete" }
+
+-- Every verb refuses, once, with its effect or without it.
+local function failing(model, verb, after, code)
+  local times = 0
+  model.fail = function(request)
+    if request ~= verb or times > 0 then return nil end
+    times = 1
+    return { code = code, message = "it was not to be", hint = "wait", after = after }
+  end
+  return function() return times > 0 end
+end
+
+describe("a verb that fails", function()
+  for _, case in ipairs(scenes.all) do
+    for _, verb in ipairs(changing) do
+      for _, code in ipairs{ "io-error", "daemon-unreachable" } do
+        for _, after in ipairs{ false, true } do
+          it(("%s: %s %s %s"):format(scenes.title(case), verb, after and "after" or "before", code), function()
+            local model = case.scene()
+            local has_failed = failing(model, verb, after, code)
+            local ran_on = #model:runs_on() > 0
+            local ok, raised = pcall(sandbox.run, model, case.name, case.arguments)
+            if not has_failed() then return end
+            if not ok then
+              t.equal(raised.code, code)
+              t.contains(raised.hint, "start the runbook again")
+              -- The application runs where the Primary is, if a run that failed has stopped it.
+              local primary = model:open_primary()
+              if ran_on and primary then t.equal(model:runs_on(), { primary.name }) end
+              model:revive()
+              model.fail = nil
+              sandbox.run(model, case.name, case.again or case.arguments)
+            end
+            case.ends(model)
+          end)
+        end
+      end
+    end
+  end
+end)
+
+describe("the application", function()
+  local name = "failback-difference"
+
+  it("is started again where it was when the migration fails", function()
+    local model = scenes.after_takeover()
+    failing(model, "migrate", false, "volume-open")
+    local raised = t.raises("volume-open", function() sandbox.run(model, name) end)
+    t.contains(raised.message, "started again on london")
+    t.equal(model:runs_on(), { "london" })
+    local steps = model.runs[1].steps
+    t.equal(steps[#steps].id .. " " .. steps[#steps].state, "restart-application done")
+  end)
+
+  it("is left if the site wants that", function()
+    local model = scenes.after_takeover()
+    failing(model, "migrate", false, "volume-open")
+    local raised = t.raises("volume-open", function() sandbox.run(model, name, { on_failure = "leave" }) end)
+    t.contains(raised.message, "on_failure=leave")
+    t.equal(model:runs_on(), {})
+  end)
+
+  it("is started where the Primary is when a step after the move fails", function()
+    local model = scenes.after_takeover{ hosts = { "seattle", "london", "tokyo" } }
+    local times = 0
+    model.fail = function(request, host)
+      if request == "syncrvg" and host == "tokyo" then
+        times = times + 1
+        return { code = "checkpoint-overflowed", message = "too much" }
+      end
+      return nil
+    end
+    t.raises("checkpoint-overflowed", function() sandbox.run(model, "failback-difference-multi") end)
+    t.equal(times, 1)
+    t.equal(model:runs_on(), { "seattle" })
+    model:revive()
+    model.fail = nil
+    sandbox.run(model, "failback-difference-multi")
+    scenes.ends(model, "seattle", { "london", "tokyo" })
+  end)
+
+  it("is started again when the run is interrupted, wherever that is", function()
+    local at = 1
+    while true do
+      local model = scenes.after_takeover()
+      model.cancel_at = at
+      local ok, raised = pcall(sandbox.run, model, name)
+      if ok then break end
+      t.equal(raised, sandbox.cancelled, at)
+      local primary = model:open_primary()
+      t.truthy(primary, at)
+      t.equal(model:runs_on(), { primary.name }, "interrupted at " .. at)
+      if model.runs[1] then t.equal(model.runs[1].state, "interrupted", at) end
+      model:revive()
+      sandbox.run(model, name)
+      scenes.ends(model, "seattle", { "london" }, "interrupted at " .. at)
+      at = at + 1
+    end
+    t.truthy(at > 70)
+  end)
+
+  it("that a run before stopped is started when the next refuses to begin", function()
+    local stopped
+    for at = 1, 300 do
+      local model = scenes.after_takeover()
+      if not sandbox.kill(model, at, name) then break end
+      if #model:runs_on() == 0 and model:open_primary().name == "london" then
+        model:crash("seattle")
+        t.raises("preflight-failed", function() sandbox.run(model, name) end)
+        t.equal(model:runs_on(), { "london" }, at)
+        stopped = true
+      end
+    end
+    t.truthy(stopped)
+  end)
+
+  it("is not started twice on the host where its start failed", function()
+    local model = scenes.after_takeover()
+    local starts = 0
+    model.fail = function(request, words)
+      if request == "sh" and words[2] == "start" then
+        starts = starts + 1
+        return { code = "command-failed", message = "it does not start" }
+      end
+      return nil
+    end
+    local raised = t.raises("command-failed", function() sandbox.run(model, name) end)
+    t.equal(starts, 1)
+    t.contains(raised.message, "did not start on seattle")
+    model:revive()
+    model.fail = nil
+    sandbox.run(model, name)
+    scenes.ends(model, "seattle", { "london" })
+  end)
+
+  it("is stopped on a host that is lost meanwhile without waiting for it", function()
+    for at = 1, 300 do
+      local model = scenes.after_takeover()
+      if not sandbox.kill(model, at, name) then break end
+      if model:open_primary().name == "seattle" then
+        model:crash("london")
+        sandbox.run(model, name)
+        t.equal(model:runs_on(), { "seattle" }, at)
+      end
+    end
+  end)
+end)
+
+describe("updates that never left", function()
+  local name = "failback-difference"
+
+  local function unsent() return scenes.after_takeover{ unsent = 2 } end
+
+  it("are given up only if somebody says so", function()
+    local model = unsent()
+    model.answers = { "yes" }
+    model.yes = true
+    sandbox.run(model, name)
+    t.equal(model.discarded, 2)
+    -- The second is that of the synchronization, which --yes answers.
+    t.equal(#model.questions, 2)
+    t.contains(model.questions[1], "2 updates of seattle never reached london")
+    t.contains(model.questions[1], "4096 bytes")
+    scenes.ends(model, "seattle", { "london" })
+  end)
+
+  it("are kept where the answer is no, and where nobody can be asked", function()
+    local model = unsent()
+    model.answers = { "no" }
+    t.raises("unsent-updates", function() sandbox.run(model, name) end)
+    t.equal(model.hosts.seattle.role, "primary")
+    model:revive()
+    model.yes = true
+    local raised = t.raises("unsent-updates", function() sandbox.run(model, name) end)
+    t.contains(raised.hint, "discard_unsent=yes")
+    t.equal(model.discarded, nil)
+    t.equal(model:runs_on(), { "london" })
+  end)
+
+  it("are given up without a question, or refused before anything is begun", function()
+    local model = unsent()
+    sandbox.run(model, name, { discard_unsent = "yes" })
+    t.equal(#model.questions, 1)
+    t.contains(model.questions[1], "no consistent copy")
+    t.contains(table.concat(model.said, "\n"), "is kept in /salvage/1 on seattle")
+    t.equal(model.discarded, 2)
+    model = unsent()
+    local raised = t.raises("preflight-failed", function() sandbox.run(model, name, { discard_unsent = "no" }) end)
+    t.contains(raised.message, "unsent-updates")
+    t.equal(#model.runs, 0)
+  end)
+
+  it("are a question of the plan, with their count", function()
+    local model = unsent()
+    local plan = sandbox.plan(model, name)
+    t.equal(plan.ok, true)
+    t.contains(plan.questions[1], "2 updates of seattle never reached london")
+    t.equal(#model.questions, 0)
+    t.equal(sandbox.plan(model, name, { discard_unsent = "no" }).ok, false)
+    t.equal(#sandbox.plan(model, name, { discard_unsent = "yes" }).questions, 1)
+  end)
+end)
+
+return t.results()

@@ -1,0 +1,116 @@
+-- takeover: the ranking, what would be lost, and what is refused.
+
+local sandbox = require("support.sandbox")
+local scenes = require("support.scenes")
+local t = require("support.harness")
+local describe, it = t.describe, t.it
+
+describe("takeover", function()
+  it("chooses the Secondary that holds most, and shows the others", function()
+    local model = scenes.after_loss{ ahead = "tokyo" }
+    model.hosts.london.heard = "0.6"
+    sandbox.run(model, "takeover")
+    scenes.ends(model, "tokyo", {})
+    local said = table.concat(model.said, "\n")
+    t.contains(said, "tokyo holds updates up to 0.4; at least 2 updates are lost")
+    t.contains(said, "london holds updates up to 0.3; at least 3 updates are lost")
+    t.contains(said, "seattle: no answer")
+  end)
+
+  it("asks to choose where two hold the same", function()
+    local model = scenes.after_loss()
+    local raised = t.raises("preflight-failed", function() sandbox.run(model, "takeover") end)
+    t.contains(raised.hint, "to=london")
+    sandbox.run(model, "takeover", { to = "tokyo" })
+    scenes.ends(model, "tokyo", {})
+  end)
+
+  it("refuses a worse one unless told", function()
+    local model = scenes.after_loss{ ahead = "tokyo" }
+    local raised = t.raises("preflight-failed", function() sandbox.run(model, "takeover", { to = "london" }) end)
+    t.equal(raised.problems[1].code, "better-secondary")
+    t.contains(raised.message, "tokyo holds 1 update more than london")
+    t.contains(raised.hint, "worse=yes")
+    sandbox.run(model, "takeover", { to = "london", worse = "yes" })
+    scenes.ends(model, "london", {})
+  end)
+
+  it("refuses while the Primary answers, and one that is inconsistent", function()
+    local model = scenes.healthy{ hosts = { "seattle", "london", "tokyo" } }
+    local raised = t.raises("preflight-failed", function() sandbox.run(model, "takeover", { to = "london" }) end)
+    t.equal(raised.problems[1].code, "primary-reachable")
+    model = scenes.after_loss()
+    model.hosts.london.consistent = false
+    raised = t.raises("preflight-failed", function() sandbox.run(model, "takeover", { to = "london" }) end)
+    t.equal(raised.problems[1].code, "inconsistent")
+    sandbox.run(model, "takeover")
+    scenes.ends(model, "tokyo", {})
+  end)
+
+  it("does not stop an application on the host that was lost", function()
+    local model = scenes.after_loss{ ahead = "london" }
+    sandbox.run(model, "takeover")
+    t.equal(model.shell, { "app start on london" })
+  end)
+end)
+
+describe("migrate", function()
+  it("there and back again", function()
+    local model = scenes.healthy{ hosts = { "seattle", "london", "tokyo" } }
+    sandbox.run(model, "migrate", { to = "london" })
+    scenes.ends(model, "london", { "seattle", "tokyo" })
+    model:revive()
+    sandbox.run(model, "migrate", { to = "seattle" })
+    scenes.ends(model, "seattle", { "london", "tokyo" })
+  end)
+
+  it("is not begun while nothing replicates to the host", function()
+    local model = scenes.healthy()
+    model.hosts.seattle.links.london.attached = false
+    local raised = t.raises("preflight-failed", function() sandbox.run(model, "migrate") end)
+    t.equal(raised.problems[1].code, "link-detached")
+    t.equal(model:runs_on(), { "seattle" })
+  end)
+
+  it("is not begun while a further Secondary is lost", function()
+    local model = scenes.healthy{ hosts = { "seattle", "london", "tokyo" } }
+    model:crash("tokyo")
+    local raised = t.raises("preflight-failed", function() sandbox.run(model, "migrate", { to = "london" }) end)
+    local codes = {}
+    for i, problem in ipairs(raised.problems) do codes[i] = problem.code end
+    t.equal(codes, { "host-unreachable", "link-disconnected" })
+  end)
+
+  it("synchronizes a further Secondary that ends elsewhere", function()
+    local model = scenes.healthy{ hosts = { "seattle", "london", "tokyo" } }
+    model.fail = function(request, host, options)
+      if request == "startrep" and host == "tokyo" and options.identical then
+        return { code = "not-up-to-date", message = "tokyo lacks some" }
+      end
+      return nil
+    end
+    sandbox.run(model, "migrate", { to = "london" })
+    scenes.ends(model, "london", { "seattle", "tokyo" })
+    t.contains(table.concat(model.log, " "), "syncrvg")
+  end)
+end)
+
+describe("setup-replication", function()
+  it("infers volumes, log and Secondaries", function()
+    local model = scenes.bare()
+    local plan = sandbox.plan(model, "setup-replication", { primary = "seattle", rvg = "hr_rvg" })
+    local values = {}
+    for _, parameter in ipairs(plan.parameters) do values[parameter.name] = parameter.value end
+    t.equal(values.volumes, "hr_dv01,hr_dv02")
+    t.equal(values.srl, "hr_srl")
+    t.equal(values.secondaries, "london,tokyo")
+    t.equal(plan.steps[1].commands, { "seattle # vradmin -g hrdg createpri hr_rvg hr_dv01,hr_dv02 hr_srl" })
+  end)
+
+  it("asks for what nobody can know", function()
+    local raised = t.raises("preflight-failed", function() sandbox.run(scenes.bare(), "setup-replication") end)
+    t.contains(raised.message, "primary is needed")
+  end)
+end)
+
+return t.results()

@@ -1,0 +1,231 @@
+-- A run that acts: journals each step before and after it, and leaves the application where the Primary is.
+
+local application = require("homeward.application")
+local engine = require("homeward.engine")
+local failures = require("homeward.failures")
+local hw = require("homeward")
+local opening = require("homeward.opening")
+local preparing = require("homeward.preparing")
+local report = require("homeward.report")
+local running = require("homeward.running")
+local words = require("homeward.words")
+
+local M = {}
+
+local Run = {}
+Run.__index = Run
+
+-- Errors that leave open whether a host has done what it was asked.
+local lost = { ["daemon-unreachable"] = true, ["host-unreachable"] = true, ["timed-out"] = true,
+  ["transaction-in-doubt"] = true }
+
+local kept = { "summary", "already", "host", "reign", "bytes_compared", "bytes_differing", "bytes_sent", "notes",
+  "discarded", "takeover", "checkpoint" }
+
+local function say(text, first, rest)
+  for _, line in ipairs(words.wrap(text, first, rest)) do engine.say(line) end
+end
+
+local function detail_of(result)
+  if type(result) == "string" then return { summary = result } end
+  local detail = {}
+  if type(result) == "table" then
+    for _, name in ipairs(kept) do detail[name] = result[name] end
+  end
+  return detail
+end
+
+local function error_detail(failure)
+  return { code = failure.code, message = failure.message, hint = failure.hint, host = failure.host,
+    object = failure.object }
+end
+
+-- MARK: the application's hooks
+
+function Run:has_own(name) return self.site:own(name) ~= nil end
+
+function Run:call_own(name)
+  local hook = self.site:own(name)
+  if not hook then return false end
+  hook(self.ctx)
+  return true
+end
+
+-- From here on the application counts as stopped.
+function Run:touch()
+  local app = self.application
+  app.touched, app.on, app.reign = true, nil, nil
+  app.since = app.since or engine.now()
+end
+
+-- MARK: steps
+
+function Run.note(_, text) say(text, "  ", "  ") end
+
+function Run:call_hook(kind, id)
+  local hook = self.site:hook(kind, id)
+  if hook then hook(self.ctx) end
+end
+
+-- What the runbook says, or the site instead of it. Where only the answer was lost and the step is done, all is well.
+function Run:body(id, action)
+  local instead = self.site:hook("instead", id)
+  local f = instead and function() return instead(self.ctx) end or action.run
+  local ok, result = pcall(f)
+  if ok then return result end
+  local failure = failures.from(result)
+  if not action.done or not lost[failure.code] then error(result, 0) end
+  for _ = 1, 8 do
+    hw.sleep(0.5)
+    local asked, done = pcall(action.done)
+    if asked and done then return { summary = "it is done, though its answer was lost" } end
+  end
+  return error(result, 0)
+end
+
+function Run:attempt(id, action)
+  self:call_hook("before", id)
+  local result = self:body(id, action)
+  if running.is_skip(result) then return result end
+  self:call_hook("after", id)
+  return result
+end
+
+function Run:end_step(entry, state, detail)
+  entry.state, entry.detail = state, detail
+  entry.seconds = engine.monotonic() - entry.began
+  engine.end_step(self.id, entry.id, state, detail)
+  self.current, self.title = nil, nil
+end
+
+-- A step that is done already. Where a run before this one died in it, the hook behind it may not have been called.
+function Run:skip(entry, reason)
+  local state = self.past.states[entry.id]
+  if state and state ~= "done" and state ~= "skipped" then self:call_hook("after", entry.id) end
+  self:end_step(entry, "skipped", { summary = type(reason) == "string" and reason or "done already" })
+  say("skipped: " .. entry.detail.summary, "  ", "  ")
+  return nil
+end
+
+function Run:perform(id, title, action)
+  local entry = { id = id, title = title, state = "running", began = engine.monotonic() }
+  self.steps[#self.steps + 1] = entry
+  self.current, self.title, self.entry = id, title, entry
+  say(("%s: %s"):format(id, title), "", "  ")
+  local ok, result = pcall(function()
+    local done = action.done and action.done()
+    engine.begin_step(self.id, id, title)
+    entry.is_journaled = true
+    if done then return { is_done = done } end
+    return self:attempt(id, action)
+  end)
+  if not ok then return self:fail(entry, failures.from(result)) end
+  if type(result) == "table" and result.is_done then
+    local skipped, raised = pcall(self.skip, self, entry, result.is_done)
+    if not skipped then return self:fail(entry, failures.from(raised)) end
+    return nil
+  end
+  if running.is_skip(result) then
+    self:end_step(entry, "skipped", { summary = result.reason })
+    say("skipped: " .. result.reason, "  ", "  ")
+    return nil
+  end
+  self:end_step(entry, "done", detail_of(result))
+  say(report.done(entry), "  ", "  ")
+  for _, note in ipairs(entry.detail.notes or {}) do say("note: " .. note, "  ", "  ") end
+  return result
+end
+
+-- The error keeps its own code, says which step it ended, and how to go on.
+function Run:fail(entry, failure)
+  if entry.is_journaled then
+    self:end_step(entry, "failed", error_detail(failure))
+  else
+    entry.state, entry.seconds = "failed", engine.monotonic() - entry.began
+    self.current, self.title = nil, nil
+  end
+  say(("failed after %s"):format(words.seconds(entry.seconds)), "  ", "  ")
+  failure.step = entry.id
+  failure.message = ("step %s: %s"):format(entry.id, failure.message)
+  if not failure.hint:find("homeward run", 1, true) then
+    failure.hint = (failure.hint ~= "" and failure.hint .. "; then " or "") .. "start the runbook again: "
+      .. "what is done is not done twice"
+  end
+  error(failure, 0)
+end
+
+-- A step that the runbook does not have: of the engine itself, when a run ends before its time.
+function Run:extra(id, title, f)
+  local entry = { id = id, title = title, state = "running", began = engine.monotonic() }
+  self.steps[#self.steps + 1] = entry
+  self.current, self.title = id, title
+  say(("%s: %s"):format(id, title), "", "  ")
+  -- A run that is refused by its preflight is not in the journal; and a journal that fails is no reason to leave it.
+  if self.id then pcall(engine.begin_step, self.id, id, title) end
+  local ok, result = pcall(f)
+  local failure = not ok and failures.from(result) or nil
+  local detail = ok and detail_of(result) or error_detail(failure)
+  if self.id then pcall(self.end_step, self, entry, ok and "done" or "failed", detail) end
+  return ok, failure
+end
+
+-- MARK: the run
+
+-- Ends a run that did not come to its end. Returns what became of the application.
+function Run:abandon(failure, seconds)
+  if self.is_over then return nil end
+  self.is_over = true
+  local entry = self.entry
+  if entry and entry.state == "running" then
+    pcall(self.end_step, self, entry, "failed", error_detail(failure))
+  end
+  local is_interrupted = failure.code == "interrupted"
+  local ok, word = pcall(application.settle, self.ctx, seconds, is_interrupted)
+  if ok and word then say(word, "", "  ") end
+  self:end_journal(is_interrupted and "interrupted" or "failed", failure)
+  return ok and word or nil
+end
+
+-- The last word in the journal, once.
+function Run:end_journal(state, failure)
+  if not self.id or self.is_ended then return end
+  self.is_ended = true
+  pcall(engine.end_run, self.id, state, error_detail(failure))
+end
+
+local function perform_all(run)
+  run.id = engine.begin_run{ runbook = run.book.name, source = run.options.file or run.book.chunk,
+    revision = run.options.revision or "", site = run.site.chunk, parameters = opening.journaled(run) }
+  say("run " .. run.id, "  ", "  ")
+  run.book.run(run.ctx)
+  local result = report.result(run)
+  engine.end_run(run.id, "done", result)
+  run.is_over, run.is_ended = true, true
+  for _, line in ipairs(report.lines(result)) do engine.say(line) end
+  return result
+end
+
+-- Runs a runbook. Returns its report; raises the error that ended it.
+function M.run(options)
+  local run = setmetatable({ options = options, steps = {}, began = engine.monotonic() }, Run)
+  preparing.prepare(run, options)
+  -- Reached with a run that is not over only when it is cancelled: that is no error that pcall could see.
+  local _ <close> = setmetatable({}, { __close = function()
+    local failure = failures.new{ code = "interrupted", message = "the run was interrupted" }
+    run:abandon(failure, 5)
+    -- It was interrupted while it settled what became of the application.
+    run:end_journal("interrupted", failure)
+  end })
+  opening.introduce(run)
+  local ok, result = pcall(function()
+    if #run.problems > 0 then error(opening.refusal(run), 0) end
+    return perform_all(run)
+  end)
+  if ok then return result end
+  local failure = failures.from(result)
+  local word = run:abandon(failure, 30)
+  if word then failure.message = ("%s (%s)"):format(failure.message, word) end
+  return error(failure, 0)
+end
+
+return M

@@ -1,0 +1,173 @@
+-- What a runbook looks like without running it: its steps and parameters, and what is wrong with the file.
+--
+-- The steps are found by calling `run` with a context in which nothing is real: step bodies are not called, hosts and
+-- values are placeholders.
+
+local books = require("homeward.book")
+local failures = require("homeward.failures")
+local parameters = require("homeward.parameters")
+local running = require("homeward.running")
+local site = require("homeward.site")
+local words = require("homeward.words")
+
+local M = {}
+
+-- Stands for whatever a runbook asks for outside its steps.
+local function ghost(name)
+  return setmetatable({}, {
+    __index = function(_, key)
+      -- A sequence would otherwise never end.
+      if type(key) ~= "string" then return nil end
+      return ghost(key)
+    end,
+    __call = function() return ghost(name) end,
+    __len = function() return 0 end,
+    __tostring = function() return name end,
+    __concat = function(a, b) return tostring(a) .. tostring(b) end,
+    __unm = function() return 0 end,
+    __add = function() return 0 end, __sub = function() return 0 end, __mul = function() return 0 end,
+    __div = function() return 0 end, __lt = function() return false end, __le = function() return false end,
+  })
+end
+
+local placeholders = {
+  string = function(name) return name:upper() end,
+  host = function(name) return name:upper() end,
+  checkpoint = function(name) return name:upper() end,
+  integer = function() return 0 end,
+  number = function() return 0 end,
+  boolean = function() return false end,
+  list = function() return { "NAME" } end,
+  hosts = function() return { "NAME" } end,
+}
+
+-- Loads a runbook; its global `step` leads to the run that is under way.
+function M.load(options, run)
+  local book
+  book = books.load(options, function(...)
+    local ctx = book and book.outlining or run.ctx
+    if not ctx then
+      failures.raise{ code = "bad-runbook", object = options.chunk, message = "step is called outside run(ctx)",
+        hint = "put it into function M.run(ctx) … end" }
+    end
+    return ctx.step(...)
+  end)
+  return book
+end
+
+-- { steps = { { id, title }, … }, failure = what ended it early, or nil }
+function M.of(book)
+  local steps = {}
+  local run = {
+    book = book, params = {}, rds = ghost("rds"), is_outline = true, application = {}, past = { states = {} },
+    set = { open = "PRIMARY", members = {}, names = {}, opened = {}, primaries = {} }, problems = {},
+  }
+  for name, declared in pairs(book.parameters) do
+    local value = declared.default
+    if value == nil then value = placeholders[declared.type or "string"](name) end
+    run.params[name] = value
+  end
+  function run.perform(_, id, title)
+    steps[#steps + 1] = { id = id, title = title }
+    return ghost("result")
+  end
+  function run.call_own() return false end
+  function run.has_own() return false end
+  function run.touch() end
+  local ctx = running.begin(run)
+  ctx.host = ghost("host")
+  book.outlining = ctx
+  local ok, raised = pcall(book.run, ctx)
+  book.outlining = nil
+  return { steps = steps, failure = not ok and failures.from(raised) or nil }
+end
+
+-- Ids of all steps that can be found: by the outline, and as literals of the text.
+function M.ids(book)
+  local ids = {}
+  for _, step in ipairs(M.of(book).steps) do ids[#ids + 1] = step.id end
+  for id in book.source:gmatch('step%s*%(%s*"([^"]+)"%s*,') do ids[#ids + 1] = id end
+  return ids
+end
+
+-- `runbooks show`.
+function M.show(book)
+  local list = {}
+  for _, name in ipairs(words.keys(book.parameters)) do
+    local declared = book.parameters[name]
+    local default = declared.default ~= nil and parameters.typed(declared.default)
+      or declared.infer and "(inferred)" or declared.optional and "" or "(has to be given)"
+    local help = declared.help or ""
+    if declared.choices then help = ("%s: %s"):format(help, table.concat(declared.choices, ", ")) end
+    list[#list + 1] = { name = name, type = declared.type or "string", help = help, default = default }
+  end
+  local outline = M.of(book)
+  if outline.failure and #outline.steps == 0 then error(outline.failure, 0) end
+  return { runbook = book.name, summary = book.summary, parameters = list, steps = outline.steps }
+end
+
+local function line_of(source, text)
+  if not text then return 0 end
+  local line = 0
+  for row in (source .. "\n"):gmatch("(.-)\n") do
+    line = line + 1
+    if row:find(text, 1, true) then return line end
+  end
+  return 0
+end
+
+local function problem(failure, line)
+  local at = failure.where and tonumber(failure.where:match(":(%d+)$"))
+    or failure.message and tonumber(failure.message:match("^[^%s]-:(%d+):"))
+  return { line = at or line or 0, message = failure.message, hint = failure.hint or "" }
+end
+
+-- `params.outgae`: names that the runbook does not declare.
+local function undeclared_parameters(book, problems)
+  local names = words.keys(book.parameters)
+  local line = 0
+  for row in (book.source .. "\n"):gmatch("(.-)\n") do
+    line = line + 1
+    for name in row:gsub("%-%-.*", ""):gmatch("ctx%.params%.([%a_][%w_]*)") do
+      if not book.parameters[name] then
+        problems[#problems + 1] = { line = line,
+          message = ("there is no parameter %s%s"):format(name, words.suggestion(name, names)),
+          hint = ("declare it: parameters = { %s = { type = \"string\", help = \"…\" } }"):format(name) }
+      end
+    end
+  end
+end
+
+local function check_site(options, value)
+  local problems = {}
+  for i, found in ipairs(site.problems(value, options.chunk, nil)) do
+    problems[i] = problem(found, line_of(options.source, found.name))
+  end
+  return problems
+end
+
+-- A file that declares hooks and no run is a site file.
+local function is_site(value)
+  if type(value) ~= "table" or value.run ~= nil or value.parameters ~= nil then return false end
+  for _, key in ipairs(site.keys) do
+    if value[key] ~= nil then return true end
+  end
+  return next(value) == nil
+end
+
+-- `runbooks check`, of a runbook or of a site file.
+function M.check(options)
+  local given = { hw = require("homeward"), step = function() end }
+  local ok, value = pcall(books.chunk, options.source, options.chunk, given)
+  if not ok then return { problems = { problem(failures.from(value)) } } end
+  if is_site(value) then return { problems = check_site(options, value) } end
+  local loaded, book = pcall(M.load, options, {})
+  if not loaded then return { problems = { problem(failures.from(book)) } } end
+  local problems = {}
+  local outline = M.of(book)
+  if outline.failure then problems[#problems + 1] = problem(outline.failure) end
+  undeclared_parameters(book, problems)
+  return { problems = problems }
+end
+
+return M

@@ -1,0 +1,60 @@
+-- What comes before the first step, of a run as of a plan: the site file, the hosts, the parameters, the preflight.
+
+local checks = require("homeward.checks")
+local hw = require("homeward")
+local outline = require("homeward.outline")
+local parameters = require("homeward.parameters")
+local pasts = require("homeward.past")
+local running = require("homeward.running")
+local scenes = require("homeward.scene")
+local site = require("homeward.site")
+
+local M = {}
+
+-- Parameters, in the order in which they need each other: the RDS first, then the run before this one, then the rest.
+local function resolve(run, options)
+  local book = run.book
+  local given = parameters.read(book.parameters, options.arguments or {}, book.name)
+  local scene = scenes.look()
+  local look = { scene = scene, given = given, past = { parameters = {} } }
+  local resolver = parameters.resolver(book.parameters, given)
+  look.value = function(name) return resolver:value(name, look) end
+  local dg, rvg = look.value("dg"), look.value("rvg")
+  if dg and rvg then
+    look.set = scenes.set(scene, dg, rvg)
+    -- A run that died may have moved the role a moment ago.
+    for _ = 1, 20 do
+      if look.set.open or not scenes.is_moving(look.set) then break end
+      hw.sleep(0.5)
+      scene = scenes.look()
+      look.scene, look.set = scene, scenes.set(scene, dg, rvg)
+    end
+  end
+  look.past = pasts.read(book.name, look.set)
+  resolver.earlier = look.past.goes_on and look.past.parameters or {}
+  for name in pairs(book.parameters) do look.value(name) end
+  resolver:check_hosts(scene.hosts)
+  run.scene, run.set, run.past, run.resolver = scene, look.set, look.past, resolver
+  run.params, run.application = resolver.values, look.past.application
+  look.past.application_since = run.application.since
+  run.rds = dg and rvg and hw.rds(dg, rvg) or nil
+end
+
+-- Fills a run in. Raises what is wrong with the files and with what was given; what does not hold is in `run.problems`.
+function M.prepare(run, options)
+  run.book = outline.load(options, run)
+  local ids = outline.ids(run.book)
+  run.site = site.load(options.site, ids)
+  resolve(run, options)
+  run.problems, run.questions = run.resolver.problems, {}
+  running.begin(run)
+  if run.set and run.set.open then run.ctx.host = hw.host(run.set.open) end
+  -- Conditions are looked at when it is known of what.
+  if #run.problems == 0 and run.book.preflight then
+    local check = checks.new(run)
+    run.book.preflight(run.ctx, check)
+    run.problems, run.questions = check.problems, check.questions
+  end
+end
+
+return M

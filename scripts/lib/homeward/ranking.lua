@@ -1,0 +1,150 @@
+-- Which Secondary is to take over: what each holds, and what it would lose.
+
+local failures = require("homeward.failures")
+local hw = require("homeward")
+local running = require("homeward.running")
+local scenes = require("homeward.scene")
+local words = require("homeward.words")
+
+local M = {}
+
+-- "0.400" as a number; ids order updates of one history.
+local function number(id)
+  local high, low = tostring(id):match("^(%d+)%.(%d+)$")
+  return high and (tonumber(high) << 32 | tonumber(low)) or math.tointeger(tonumber(id))
+end
+
+-- What a Secondary has heard of its Primary's end.
+local function heard(member)
+  local link = member.follows and scenes.link(member, member.follows)
+  if not link then return nil end
+  local ok, updates = pcall(function() return hw.host(member.name):rlink(member.dg, link.name):updates() end)
+  return ok and updates.primary_id and number(updates.primary_id) or nil
+end
+
+-- The reachable Secondaries, the one that holds most first: { ranks = { { name, id, held, consistent, reason? } },
+-- newest = the last update known of the old Primary, silent = { … } }.
+local function rank(set)
+  local result = { ranks = {}, silent = {} }
+  for _, name in ipairs(set.names) do
+    local member = set.members[name]
+    if member.reachable and member.role == "secondary" then
+      local newest = heard(member)
+      if newest then result.newest = math.max(result.newest or 0, newest) end
+      result.ranks[#result.ranks + 1] = { name = name, id = member.position, held = number(member.position) or 0,
+        consistent = member.consistent, reign = member.reign and member.reign.id }
+    elseif not member.reachable then
+      result.silent[#result.silent + 1] = name
+    end
+  end
+  table.sort(result.ranks, function(a, b)
+    if a.consistent ~= b.consistent then return a.consistent end
+    if a.held ~= b.held then return a.held > b.held end
+    return a.name < b.name
+  end)
+  local best = result.ranks[1]
+  if best then result.newest = result.newest and math.max(result.newest, best.held) end
+  return result
+end
+
+-- What is lost, as far as anybody that answers has heard: `missing` updates, nil when nobody has heard of any.
+local function loss(missing)
+  if not missing or missing <= 0 then return "no later one was heard of, so what is lost is not known" end
+  return ("at least %s %s lost"):format(words.count(missing, "update"), missing == 1 and "is" or "are")
+end
+
+-- "london holds updates up to 0.400; at least 12 updates are lost"
+local function line(entry, newest)
+  if not entry.consistent then return ("%s is inconsistent and cannot take over"):format(entry.name) end
+  return ("%s holds updates up to %s; %s"):format(entry.name, tostring(entry.id),
+    loss(newest and newest - entry.held))
+end
+
+-- Each Secondary in one line.
+local function lines(result)
+  local list = {}
+  for i, entry in ipairs(result.ranks) do list[i] = line(entry, result.newest) end
+  if #result.silent > 0 then
+    list[#list + 1] = ("%s: no answer, so what is held there is not known"):format(table.concat(result.silent, ", "))
+  end
+  return list
+end
+
+local function infer(look)
+  local set = look.set
+  if not set then return nil, false end
+  if set.open then
+    return nil, { message = ("%s is the Primary and answers"):format(set.open),
+      hint = "with both hosts up the role is moved by: homeward run migrate" }
+  end
+  local result = rank(set)
+  local best, second = result.ranks[1], result.ranks[2]
+  if not best or not best.consistent then
+    return nil, { message = "no consistent Secondary answers" .. (#result.ranks > 0 and ": "
+      .. table.concat(lines(result), "; ") or ""), hint = "start the daemon of one; homeward status" }
+  end
+  if second and second.consistent and second.held == best.held then
+    return nil, { message = table.concat(lines(result), "; "), hint = ("choose: to=%s"):format(best.name) }
+  end
+  return best.name
+end
+
+-- The parameter `to`: the one Secondary that holds most.
+function M.parameter()
+  return { type = "host", help = "the Secondary that becomes Primary: the one that holds most", infer = infer }
+end
+
+function M.check(ctx, check, to, worse)
+  local set = check.set
+  if set.open == to then return end
+  if set.open then
+    check:refuse{ code = "primary-reachable", host = set.open, object = ctx.params.rvg,
+      message = ("the Primary %s answers"):format(set.open), hint = ("homeward run migrate to=%s"):format(to) }
+    return
+  end
+  local member = set.members[to]
+  if member.role == "primary" then
+    check:refuse{ code = "fenced", host = to, object = ctx.params.rvg,
+      message = ("%s is a Primary that is %s%s"):format(to, member.state or "closed",
+        member.reason and ": " .. member.reason or ""),
+      hint = ("start the hosts that it waits for, or: vxrvg -g %s -f start %s"):format(ctx.params.dg, ctx.params.rvg) }
+    return
+  end
+  check:that(member.consistent, { code = "inconsistent", host = to, object = ctx.params.rvg,
+    message = to .. " is inconsistent and cannot take over", hint = "choose a consistent one: to=HOST" })
+  local result = rank(set)
+  local best = result.ranks[1]
+  for _, entry in ipairs(result.ranks) do
+    if entry.name == to and best.consistent and best.held > entry.held and not worse then
+      check:refuse{ code = "better-secondary", host = to, object = ctx.params.rvg,
+        message = ("%s holds %s more than %s: %s"):format(best.name, words.count(best.held - entry.held, "update"), to,
+          table.concat(lines(result), "; ")),
+        hint = ("to=%s; or worse=yes, and they are lost"):format(best.name) }
+    end
+  end
+end
+
+-- The step: shows the ranking, then takes over without fast failback.
+function M.takeover(ctx, to, worse)
+  return {
+    done = function() return scenes.of(ctx).open == to and ("%s is the Primary"):format(to) end,
+    run = function()
+      for _, text in ipairs(lines(rank(scenes.of(ctx)))) do ctx.step.note(text) end
+      local rvg = hw.host(to):rvg(ctx.params.dg, ctx.params.rvg)
+      local result = rvg:takeover{ force = worse or nil }
+      local report = result.takeover
+      if not report then return result end
+      result.summary = ("%s; last update kept %s; %s"):format(result.summary, tostring(report.fork_id),
+        loss(report.lost_at_least))
+      return result
+    end,
+  }
+end
+
+-- For scripts of a site: the lines of the ranking.
+function M.lines(ctx)
+  if not running.of(ctx).set then failures.raise{ code = "bad-argument", message = "the runbook names no RVG" } end
+  return lines(rank(scenes.of(ctx)))
+end
+
+return M

@@ -1,0 +1,202 @@
+-- Steps that synchronize Secondaries and start replication to them, as the bundled runbooks use them.
+
+local engine = require("homeward.engine")
+local failures = require("homeward.failures")
+local hw = require("homeward")
+local progress = require("homeward.progress")
+local running = require("homeward.running")
+local scenes = require("homeward.scene")
+local words = require("homeward.words")
+
+local M = {}
+
+-- The word for a step that is done because something replicates to `host` now, or false. A host that is Primary needs
+-- nothing. With `from`: only if that host is the Primary.
+local function attached(ctx, host, from)
+  local set = scenes.of(ctx)
+  if set.open == host then return ("%s is the Primary"):format(host) end
+  if from and set.open ~= from then return false end
+  local link = scenes.link(set.members[set.open], host)
+  return link and link.kstate ~= "DETACHED" and ("replication to %s is started"):format(host)
+end
+
+-- Whether a run of this runbook made the checkpoint: this one, or one before it that went as far.
+local function is_own(ctx, id)
+  local run = running.of(ctx)
+  local state = run.past.goes_on and run.past.states[id]
+  return state ~= nil and state ~= false
+end
+
+-- Agrees to what a verb tells of, once it was asked; where nobody can be asked it is agreed to and told.
+local function consenting(verb, option)
+  local ok, result = pcall(verb, nil)
+  if ok then return result end
+  local refusal = failures.from(result)
+  if refusal.code ~= "needs-consent" then error(result, 0) end
+  local text = refusal.message:gsub("%s*Go on%?$", "")
+  local answer = engine.ask(text .. " Go on?", { choices = { "yes", "no" }, assumed = "yes" })
+  if answer == "no" then
+    refusal.message, refusal.hint = text .. " It was answered with no", "nothing was begun"
+    error(refusal, 0)
+  end
+  if not answer then
+    for _, line in ipairs(words.wrap("note: " .. text, "  ", "  ")) do engine.say(line) end
+  end
+  return verb(option)
+end
+
+-- syncrvg under a checkpoint: reused if it is complete and valid, continued if its job is unfinished, else taken anew.
+-- `from`: the host that is Primary by then, if it is not yet.
+function M.synchronize(ctx, host, checkpoint, from)
+  local id = from and "synchronize-" .. host or "synchronize"
+  local tried = false
+  local function synchronize()
+    return consenting(function(consent)
+      return ctx.rds:syncrvg(host, { checkpoint = checkpoint, consent = consent, on_progress = progress.printer() })
+    end, true)
+  end
+  return {
+    done = function() return attached(ctx, host, from) end,
+    run = function()
+      local ok, result = pcall(synchronize)
+      if ok then return result end
+      local refusal = failures.from(result)
+      if refusal.code ~= "checkpoint-name-in-use" or tried or not is_own(ctx, id) then error(result, 0) end
+      tried = true
+      engine.say(("  the checkpoint %s of the run before cannot be used any more: it is taken anew"):format(checkpoint))
+      ctx.rds:checkdelete(checkpoint)
+      return synchronize()
+    end,
+  }
+end
+
+-- startrep with the checkpoint of the synchronization.
+function M.start(ctx, host, checkpoint)
+  return {
+    done = function() return attached(ctx, host) end,
+    run = function() return ctx.rds:startrep(host, { checkpoint = checkpoint }) end,
+  }
+end
+
+-- The same from another Primary, and the checkpoint is deleted: it would hold on to the log.
+function M.start_and_forget(ctx, host, checkpoint, from)
+  local function exists()
+    if running.of(ctx).is_plan then return false end
+    for _, known in ipairs(ctx.rds:cplist()) do
+      if known.name == checkpoint then return true end
+    end
+    return false
+  end
+  return {
+    done = function()
+      local word = attached(ctx, host, from)
+      return word and not exists() and word
+    end,
+    run = function()
+      local result = ctx.rds:startrep(host, { checkpoint = checkpoint })
+      ctx.rds:checkdelete(checkpoint)
+      return result
+    end,
+  }
+end
+
+-- startrep, and then waits until what was written meanwhile has nearly gone over: the application still runs.
+function M.start_early(ctx, host, checkpoint)
+  local action = M.start(ctx, host, checkpoint)
+  local near = 4 * 1024 * 1024
+  return {
+    done = action.done,
+    run = function()
+      local result = action.run()
+      if running.of(ctx).is_plan then return result end
+      local show = progress.printer()
+      while true do
+        local set = scenes.of(ctx)
+        local link = scenes.link(set.members[set.open], host)
+        if link and link.consistent and link.kstate == "CONNECT" and link.behind.bytes <= near then return result end
+        if link and link.kstate == "DETACHED" then return result end
+        if link then show{ phase = "wait", host = host, data_status = link.data_status, behind = link.behind } end
+        hw.sleep(0.5)
+      end
+    end,
+  }
+end
+
+-- Waits until the Secondary, and those of `others` to which replication is started, have everything.
+function M.await(ctx, host, others)
+  return {
+    done = function() return scenes.of(ctx).open == host and ("%s is the Primary"):format(host) end,
+    run = function()
+      local names = { host }
+      for _, name in ipairs(others or {}) do
+        if attached(ctx, name) and scenes.of(ctx).open ~= name then names[#names + 1] = name end
+      end
+      for _, name in ipairs(names) do
+        ctx.rds:await(name, { state = "up-to-date", on_progress = progress.printer() })
+      end
+      return { summary = ("%s %s up-to-date"):format(words.list(names), #names == 1 and "is" or "are") }
+    end,
+  }
+end
+
+-- startrep of a Secondary whose volumes equal the Primary's.
+function M.start_identical(ctx, host, from)
+  return {
+    done = function() return attached(ctx, host, from) end,
+    run = function() return ctx.rds:startrep(host, { identical = true }) end,
+  }
+end
+
+-- Codes that say that a Secondary is not at the same place as the Primary.
+local elsewhere = { ["not-up-to-date"] = true, ["diverged"] = true, ["copy-differs"] = true, ["inconsistent"] = true,
+  ["no-receipt"] = true, ["other-lineage"] = true }
+
+-- Replication to a further Secondary after a change of role: it ends where the new Primary began, which the hosts can
+-- prove, so nothing is copied. Where it does not, it is synchronized.
+function M.resume(ctx, host, checkpoint, from)
+  local copying = M.synchronize(ctx, host, checkpoint, from)
+  local starting = M.start_and_forget(ctx, host, checkpoint, from)
+  return {
+    done = starting.done,
+    run = function()
+      if attached(ctx, host, from) then return starting.run() end
+      local ok, result = pcall(function() return ctx.rds:startrep(host, { identical = true }) end)
+      if ok then return result end
+      local refusal = failures.from(result)
+      if not elsewhere[refusal.code] then error(result, 0) end
+      ctx.step.note(("%s ends elsewhere: it is synchronized"):format(host))
+      local report = copying.run()
+      starting.run()
+      return report
+    end,
+  }
+end
+
+-- Names of the checkpoints of further Secondaries: the name that was given, then NAME_2 and so on.
+function M.checkpoint_name(name, index)
+  return index == 1 and name or ("%s_%d"):format(name:sub(1, 19 - #tostring(index) - 1), index)
+end
+
+-- Preflight of a later synchronization from `home`: the checkpoint's name is free there.
+function M.check_further(ctx, check, host, checkpoint, home)
+  if check.set.open ~= home or attached(ctx, host, home) then return end
+  check:checkpoint(checkpoint, is_own(ctx, "synchronize-" .. host))
+end
+
+-- Preflight of a synchronization of `host`: the checkpoint's name, room in the log, and what would be asked.
+function M.check_synchronization(ctx, check, host, checkpoint)
+  local set = check.set
+  if attached(ctx, host) then return end
+  check:checkpoint(checkpoint, is_own(ctx, "synchronize"))
+  check:log_size(ctx.params.sync_speed)
+  for _, name in ipairs(set.names) do
+    local other = set.members[name]
+    if name ~= host and name ~= set.open and other.reachable and other.consistent then return end
+  end
+  if set.members[host] and set.members[host].consistent then
+    check:question(("until %s is up-to-date no consistent copy but that of %s exists: go on? (--yes answers it)")
+      :format(host, set.open))
+  end
+end
+
+return M

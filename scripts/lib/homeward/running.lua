@@ -1,0 +1,78 @@
+-- One run of a runbook: its context, its steps, what it has done so far.
+--
+-- Two kinds: one that acts (`acting.lua`) and one that only plans (`planning.lua`); both give the context's `step`.
+
+local failures = require("homeward.failures")
+
+local M = {}
+
+-- Runs by their contexts: what runbooks see of a run is its context alone.
+local runs = setmetatable({}, { __mode = "k" })
+
+local function bad(run, message, hint)
+  failures.raise{ code = "bad-runbook", object = run.book.chunk, message = message, hint = hint }
+end
+
+local function check_step(run, id, title, action)
+  if type(id) ~= "string" or not id:match("^[%l%d][%w._-]*$") or id:find("--", 1, true) or id:sub(-1) == "-" then
+    bad(run, ("%s is no id of a step"):format(tostring(id)), 'kebab-case: step("drain-traffic", "…", function() … end)')
+  end
+  if type(title) ~= "string" then
+    bad(run, ("step %s has no title"):format(id), ('step("%s", "what it does", function() … end)'):format(id))
+  end
+  if run.seen[id] then bad(run, ("the step %s is there twice"):format(id), "give each step an id of its own") end
+  if run.current then
+    bad(run, ("step %s is inside step %s"):format(id, run.current), "steps follow one another")
+  end
+  local kind = type(action)
+  if kind == "function" then return { run = action } end
+  if kind == "table" and type(action.run) == "function" and (action.done == nil or type(action.done) == "function") then
+    return action
+  end
+  return bad(run, ("step %s has nothing to run"):format(id),
+    ('step("%s", "…", function() … end), or { done = function() … end, run = function() … end }'):format(id))
+end
+
+-- What a step returns that has nothing to do.
+local Skip = {}
+function M.is_skip(value) return getmetatable(value) == Skip end
+
+-- `ctx.step`, and the global `step` of the file.
+local function make_step(run)
+  local step = {
+    hook = function(name) return run:call_own(name) end,
+    skip = function(reason) return setmetatable({ reason = reason }, Skip) end,
+    note = function(text) run:note(text) end,
+  }
+  return setmetatable(step, {
+    __call = function(_, id, title, action)
+      local checked = check_step(run, id, title, action)
+      run.seen[id] = true
+      return run:perform(id, title, checked)
+    end,
+    __index = function(_, key)
+      if key == "id" then return run.current end
+      if key == "title" then return run.title end
+      return nil
+    end,
+    __tostring = function() return run.current or "no step" end,
+    __concat = function(a, b) return tostring(a) .. tostring(b) end,
+  })
+end
+
+-- Gives a run its context. `run` has `perform(self, id, title, action)` and `call_own(self, name)`.
+function M.begin(run)
+  run.seen = {}
+  run.ctx = { params = run.params or {}, rds = run.rds, host = nil }
+  run.ctx.step = make_step(run)
+  runs[run.ctx] = run
+  return run.ctx
+end
+
+-- The run that a context belongs to.
+function M.of(ctx)
+  return runs[ctx] or failures.raise{ code = "bad-argument", message = "this is not the context of a run",
+    hint = "pass on the ctx that run(ctx) was called with" }
+end
+
+return M
