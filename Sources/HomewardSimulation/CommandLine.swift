@@ -9,19 +9,26 @@ public enum SimulationCommand {
         var jobs = max(1, ProcessInfo.processInfo.activeProcessorCount)
         var verbose = false
         var planted: PlantedBug?
+        var procedure: Procedure?
         var trace = false
         var worker = false
+
+        /// What workers are told of it.
+        var passedOn: [String] {
+            (planted.map { ["--plant", $0.rawValue] } ?? []) + (procedure.map { ["--procedure", $0.rawValue] } ?? [])
+        }
     }
 
     private static let usage = """
-        usage: homeward-sim [--seeds N] [--from BASE] [--jobs N] [--plant BUG]
-               homeward-sim --seed S [--verbose | --trace] [--plant BUG]
+        usage: homeward-sim [--seeds N] [--from BASE] [--jobs N] [--procedure P] [--plant BUG]
+               homeward-sim --seed S [--verbose | --trace] [--procedure P] [--plant BUG]
 
         Runs N simulated lives of three hosts (default 100), each decided by its seed. The last line counts those that
         failed; the exit status is 1 if any did.
           --from BASE  the first seed; else a fresh one, which is printed
           --seed S     only this one; with --verbose everything that happens in it, with --trace its sum
           --jobs N     processes (default: as many as there are cores)
+          --procedure P  how the Primary is brought home: typed or runbooks (default: as the seed has it)
           --plant BUG  puts a known mistake into the simulated host: \(PlantedBug.allCases.map(\.rawValue).joined(separator: ", "))
         """
 
@@ -55,6 +62,9 @@ public enum SimulationCommand {
             case "--plant":
                 guard let bug = rest.popFirst().flatMap({ PlantedBug(rawValue: $0) }) else { return nil }
                 options.planted = bug
+            case "--procedure":
+                guard let procedure = rest.popFirst().flatMap({ Procedure(rawValue: $0) }) else { return nil }
+                options.procedure = procedure
             default: return nil
             }
         }
@@ -66,13 +76,19 @@ public enum SimulationCommand {
     }
 
     private static func single(_ seed: UInt64, _ options: Options) -> Int32 {
-        let result = Simulation.run(seed: seed, planted: options.planted, verbose: options.verbose)
+        let result = Simulation.run(
+            seed: seed,
+            planted: options.planted,
+            procedure: options.procedure,
+            verbose: options.verbose
+        )
         print(describe(result))
         if options.verbose || options.trace {
             print(
                 "trace \(String(result.trace, radix: 16)), \(result.events) events, \(result.writes) writes, "
                     + "\(result.verbs) verbs, \(result.checks) images compared"
             )
+            if result.runs.begun > 0 { print(result.runs.text) }
         }
         print("1 seeds, \(result.finding == nil ? 0 : 1) failed")
         return result.finding == nil ? 0 : 1
@@ -84,8 +100,8 @@ public enum SimulationCommand {
         let output = FileHandle.standardOutput
         for seed in from..<from + options.seeds {
             output.write(Data("begin \(seed)\n".utf8))
-            let result = Simulation.run(seed: seed, planted: options.planted)
-            output.write(Data("end \(result.finding ?? "")\n".utf8))
+            let result = Simulation.run(seed: seed, planted: options.planted, procedure: options.procedure)
+            output.write(Data("runs \(result.runs.coded)\nend \(result.oneLine)\n".utf8))
         }
         return 0
     }
@@ -93,15 +109,35 @@ public enum SimulationCommand {
     private static func many(_ options: Options) -> Int32 {
         let base = options.from ?? UInt64(Date().timeIntervalSince1970 * 1000) / 1000 * 1000
         print("\(options.seeds) seeds from \(base) (repeat with --from \(base))")
-        let crew = Crew(next: base, end: base + options.seeds, planted: options.planted)
+        let crew = Crew(next: base, end: base + options.seeds, options: options.passedOn)
         let jobs = min(options.jobs, Int(min(options.seeds, 256)))
         let group = DispatchGroup()
         for _ in 0..<jobs {
             DispatchQueue.global().async(group: group) { while crew.runBatch() {} }
         }
         group.wait()
+        print(crew.runs.text)
         print("\(options.seeds) seeds, \(crew.failed) failed")
         return crew.failed == 0 ? 0 : 1
+    }
+}
+
+extension SeedResult {
+    /// The finding for a protocol of lines.
+    fileprivate var oneLine: String { (finding ?? "").split(separator: "\n").joined(separator: " / ") }
+}
+
+extension RunCounts {
+    private static var parts: [WritableKeyPath<RunCounts, Int>] {
+        [\.begun, \.done, \.failed, \.killed, \.interrupted, \.resumed]
+    }
+
+    /// For a protocol of lines.
+    fileprivate var coded: String { RunCounts.parts.map { "\(self[keyPath: $0])" }.joined(separator: " ") }
+
+    fileprivate init(coded text: Substring) {
+        self.init()
+        for (part, word) in zip(RunCounts.parts, text.split(separator: " ")) { self[keyPath: part] = Int(word) ?? 0 }
     }
 }
 
@@ -110,16 +146,18 @@ private final class Crew: @unchecked Sendable {
     private let lock = NSLock()
     private var next: UInt64
     private let end: UInt64
-    private let planted: PlantedBug?
+    private let options: [String]
     private var failures = 0
+    private var counts = RunCounts()
 
-    init(next: UInt64, end: UInt64, planted: PlantedBug?) {
+    init(next: UInt64, end: UInt64, options: [String]) {
         self.next = next
         self.end = end
-        self.planted = planted
+        self.options = options
     }
 
     var failed: Int { lock.withLock { failures } }
+    var runs: RunCounts { lock.withLock { counts } }
 
     private func report(_ seed: UInt64, _ finding: String) {
         lock.withLock {
@@ -145,7 +183,7 @@ private final class Crew: @unchecked Sendable {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
         process.arguments = ["--worker", "--from", "\(seeds.lowerBound)", "--seeds", "\(seeds.count)"]
-        if let planted { process.arguments?.append(contentsOf: ["--plant", planted.rawValue]) }
+        process.arguments?.append(contentsOf: options)
         let output = Pipe()
         let errors = Pipe()
         process.standardOutput = output
@@ -163,6 +201,7 @@ private final class Crew: @unchecked Sendable {
         let trap = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
         process.waitUntilExit()
         for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
+            if line.hasPrefix("runs ") { lock.withLock { counts += RunCounts(coded: line.dropFirst(5)) } }
             if line.hasPrefix("begin ") { current = UInt64(line.dropFirst(6)) }
             guard line.hasPrefix("end "), let seed = current else { continue }
             if line.count > 4 { report(seed, String(line.dropFirst(4))) }

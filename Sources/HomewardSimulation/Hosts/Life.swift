@@ -6,6 +6,8 @@ final class Life {
     let host: SimulatedHost
     var node: RVGNode
     let number: Int
+    /// When the process was started.
+    let began: UInt64
     var payloads: [UInt64: [UInt8]] = [:]
     var nextBuffer: UInt64 = 1
     var nextToken: UInt64 = 1
@@ -26,6 +28,7 @@ final class Life {
         self.host = host
         self.node = node
         number = host.lives
+        began = host.world.now
         placed = recovered.map { ($0.id, $0.position.value, $0.end.value) }
     }
 
@@ -195,7 +198,7 @@ final class Life {
                 bytes: self.host.format.encode(header)
             )
             try self.host.log.synchronize()
-            self.host.persisted = header
+            self.host.persist(header)
         } then: {
             $0.headerWritten(now: self.world.instant, into: &$1)
         }
@@ -341,13 +344,25 @@ final class Life {
 
     // MARK: Requests
 
-    /// Asks the node something on behalf of the operator.
-    func request(_ request: RVGRequest, _ answer: @escaping (Result<RVGAnswer, Refusal>) -> Void) {
+    /// Asks the node something on behalf of the operator; gives the token that names the request.
+    @discardableResult
+    func request(_ request: RVGRequest, _ answer: @escaping (Result<RVGAnswer, Refusal>) -> Void) -> UInt64 {
         let token = nextToken
         nextToken += 1
         answers[token] = answer
         step { node, effects in
             node.request(request, token: token, now: self.world.instant, wallTime: self.world.wall, into: &effects)
         }
+        return token
     }
+
+    /// Whoever asked takes it back.
+    func cancel(token: UInt64) {
+        step { node, effects in
+            node.cancel(token: token, now: self.world.instant, wallTime: self.world.wall, into: &effects)
+        }
+    }
+
+    /// Whoever asked is gone.
+    func forget(token: UInt64) { step { node, effects in node.forget(token: token, into: &effects) } }
 }

@@ -19,7 +19,9 @@ final class SimulatedHost {
     /// Told when the host died of itself, within a device call.
     var onDeath: (() -> Void)?
     /// The newest header that is on disk.
-    var persisted: RVGHeader?
+    private(set) var persisted: RVGHeader?
+    /// How often its header on disk became a Primary's.
+    private(set) var promotions = 0
     /// Power was lost since it last opened as Primary.
     var lostPower = false
     var lives = 0
@@ -90,6 +92,12 @@ final class SimulatedHost {
             if fuseLosesPower { losePower() }
             onDeath?()
         }
+    }
+
+    /// A header is durable.
+    func persist(_ header: RVGHeader) {
+        if header.isPrimary, persisted?.isPrimary == false { promotions += 1 }
+        persisted = header
     }
 
     /// The process dies; with `power` the host does.

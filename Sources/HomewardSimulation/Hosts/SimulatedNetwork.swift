@@ -35,6 +35,8 @@ final class SimulatedNetwork {
     private func link(_ a: Int, _ b: Int) -> Link { links[min(a, b) * hosts.count + max(a, b)] }
 
     func isConnected(_ a: Int, _ b: Int) -> Bool { link(a, b).session != nil && link(a, b).told == [true, true] }
+    /// The session of two hosts that both know of it.
+    func session(_ a: Int, _ b: Int) -> UInt64? { isConnected(a, b) ? link(a, b).session : nil }
     func isBlocked(_ a: Int, _ b: Int) -> Bool { link(a, b).blocks > 0 }
 
     // MARK: Sessions

@@ -7,6 +7,8 @@ final class Application {
     private let model: Model
     private let volumeSectors: Int
     var isWanted = false
+    /// Started and stopped by hand or by a site's commands, on the host that they name; else it follows the open Primary.
+    var isManaged = false
     /// Stopped for good: the end is judged.
     var isOver = false
     /// Mean time between requests.
@@ -31,16 +33,19 @@ final class Application {
             session = nil
             outstanding = 0
         }
-        if session == nil, isWanted, !isOver { open() }
+        if session == nil, isWanted, !isOver, !isManaged {
+            open(on: model.hosts.first { $0.life?.node.machine.isOpen == true })
+        }
         if session != nil, isWanted, !isOver, outstanding < 6 { act() }
         let burst = world.chance(70)
         world.after(burst ? world.pick(20_000...pace) : world.pick(pace...pace * 12)) { [self] in run() }
     }
 
-    private func open() {
-        guard let host = model.hosts.first(where: { $0.life?.node.machine.isOpen == true }), let life = host.life else {
-            return
-        }
+    /// Opens the volumes; whether they could be.
+    @discardableResult
+    func open(on host: SimulatedHost?) -> Bool {
+        if self.host != nil { close() }
+        guard let life = host?.life else { return false }
         let number = nextSession
         nextSession += 1
         var opened = false
@@ -54,6 +59,7 @@ final class Application {
             }
         }
         if opened { session = (life, number) }
+        return opened
     }
 
     /// Closes the volumes.

@@ -6,8 +6,8 @@ final class Chaos {
     private let world: World
     private let network: SimulatedNetwork
     private let hosts: [SimulatedHost]
-    private let ends: UInt64
-    private let interval: ClosedRange<UInt64>
+    private var ends: UInt64
+    private var interval: ClosedRange<UInt64>
 
     init(world: World, network: SimulatedNetwork, hosts: [SimulatedHost], ends: UInt64, interval: ClosedRange<UInt64>) {
         self.world = world
@@ -26,6 +26,20 @@ final class Chaos {
             strike()
             run()
         }
+    }
+
+    /// Goes on, or begins anew, until later.
+    func goOn(until later: UInt64, interval: ClosedRange<UInt64>) {
+        ends = later
+        self.interval = interval
+        run()
+    }
+
+    /// The host loses power, and is gone for a while.
+    func lose(_ host: SimulatedHost, milliseconds: ClosedRange<UInt64>) {
+        guard host.life != nil else { return }
+        host.crash(power: world.chance(60))
+        world.after(world.milliseconds(milliseconds)) { host.start() }
     }
 
     private var isOver: Bool { world.now >= ends }

@@ -12,13 +12,40 @@ public struct SeedResult: Sendable {
     public var writes: Int
     public var verbs: Int
     public var checks: Int
+    public var runs = RunCounts()
+}
+
+/// How the Primary is brought home at the end of a seed.
+public enum Procedure: String, CaseIterable, Sendable {
+    /// Verb by verb.
+    case typed
+    /// By the bundled runbooks.
+    case runbooks
+
+    /// What a seed takes where nothing else is said: a third of them takes runbooks.
+    public static func of(seed: UInt64) -> Procedure { seed % 3 == 0 ? .runbooks : .typed }
 }
 
 /// Runs seeds.
 public enum Simulation {
     /// One seed from the beginning to convergence, or to the first finding.
-    public static func run(seed: UInt64, planted: PlantedBug? = nil, verbose: Bool = false) -> SeedResult {
-        let stage = Stage(world: World(seed: seed, planted: planted, verbose: verbose))
+    ///
+    /// - Parameters:
+    ///   - seed: decides everything.
+    ///   - planted: a mistake that is to be found.
+    ///   - procedure: nil: as the seed has it.
+    ///   - verbose: prints everything that happens.
+    /// - Returns: what it came to.
+    public static func run(
+        seed: UInt64,
+        planted: PlantedBug? = nil,
+        procedure: Procedure? = nil,
+        verbose: Bool = false
+    ) -> SeedResult {
+        let stage = Stage(
+            world: World(seed: seed, planted: planted, verbose: verbose),
+            procedure: procedure ?? Procedure.of(seed: seed)
+        )
         return stage.play()
     }
 }
@@ -31,12 +58,15 @@ private final class Stage {
     private let hosts: [SimulatedHost]
     private let application: Application
     private let administrator: Administrator
-    private let chaosEnds: UInt64
+    private let procedure: Procedure
+    private var chaosEnds: UInt64
     private let chaos: Chaos
+    private var runbooks: RunbookOperator?
     private static let second: UInt64 = 1_000_000_000
 
-    init(world: World) {
+    init(world: World, procedure: Procedure) {
         self.world = world
+        self.procedure = procedure
         let volumeBytes: UInt64 = world.chance(70) ? 64 << 10 : 128 << 10
         let logBytes: UInt64 = [96 << 10, 160 << 10, 320 << 10][world.pick(0...2)]
         let model = Model(world: world, volumeBytes: volumeBytes)
@@ -109,9 +139,13 @@ private final class Stage {
         inspect()
         wander()
         world.run(until: chaosEnds, eventLimit: 3_000_000)
+        if procedure == .runbooks { takeRunbooks() }
         heal()
         world.run(until: chaosEnds + 240 * Stage.second, eventLimit: 3_000_000)
-        if world.finding == nil, !finished { world.found("invariant 11: not converged: \(situation)") }
+        if world.finding == nil, !finished {
+            let runs = runbooks.map { "; \($0.situation)" } ?? ""
+            world.found("invariant 11: not converged: \(situation)\(runs)")
+        }
         return SeedResult(
             seed: world.seed,
             finding: world.finding,
@@ -119,9 +153,42 @@ private final class Stage {
             events: world.events,
             writes: application.requests,
             verbs: administrator.verbs,
-            checks: model.checks
+            checks: model.checks,
+            runs: runbooks?.counts ?? RunCounts()
         )
     }
+
+    // MARK: By runbooks
+
+    /// From now on people reach for runbooks, while hosts, links and terminals go on failing.
+    private func takeRunbooks() {
+        guard world.finding == nil else { return }
+        world.trace("by runbooks")
+        administrator.home = RunbookOperator.home
+        administrator.mishaps = false
+        application.isManaged = true
+        let doors = ControlDoors(world: world, network: network, hosts: hosts)
+        doors.onChange = { [chaos] in chaos.verbTyped($0) }
+        let runbooks = RunbookOperator(
+            world: world,
+            network: network,
+            hosts: hosts,
+            application: application,
+            doors: doors
+        )
+        self.runbooks = runbooks
+        administrator.pilot = { runbooks.act() }
+        administrator.changesByOthers = { doors.changes }
+        if world.chance(75), let primary = hosts.first(where: { $0.life?.node.machine.isOpen == true }) {
+            chaos.lose(primary, milliseconds: 2_000...9_000)
+        }
+        chaosEnds = world.now + world.pick(8...25) * Stage.second
+        chaos.goOn(until: chaosEnds, interval: world.chance(50) ? 1_000...5_000 : 3_000...20_000)
+        world.run(until: chaosEnds, eventLimit: 3_000_000)
+        runbooks.isCalm = true
+    }
+
+    private var isDone: Bool { administrator.isDone && runbooks?.isDone ?? true }
 
     // MARK: The RDS
 
@@ -203,7 +270,8 @@ private final class Stage {
 
     private func awaitEnd() {
         world.after(500_000_000) { [self] in
-            guard administrator.isDone else { return awaitEnd() }
+            guard isDone else { return awaitEnd() }
+            runbooks?.isOver = true
             application.isOver = true
             application.close()
             world.trace("quiesce")
@@ -213,8 +281,9 @@ private final class Stage {
 
     /// Everything is at rest: the three images are one.
     private func judge() {
-        guard administrator.isDone, let primary = hosts[0].life, let line = model.line(of: primary) else {
+        guard isDone, let primary = hosts[0].life, let line = model.line(of: primary) else {
             application.isOver = false
+            runbooks?.isOver = false
             return awaitEnd()
         }
         finished = true

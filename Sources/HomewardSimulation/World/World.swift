@@ -14,6 +14,18 @@ public enum PlantedBug: String, CaseIterable, Sendable {
     case skipHeader
     /// Blocks of a synchronization are not written.
     case skipBlocks
+    /// The journal of runs says that a step is done when it is begun.
+    case skipStep
+    /// The site's command that stops the application does nothing, and says that it did.
+    case ignoreStop
+
+    /// Shows only where runbooks are run.
+    public var isOfRunbooks: Bool {
+        switch self {
+        case .skipStep, .ignoreStop: true
+        case .acknowledgeEarly, .skipLogSync, .skipVolumeSync, .applyUnproven, .skipHeader, .skipBlocks: false
+        }
+    }
 }
 
 /// One simulated life of three hosts: time, chance and order all come from the seed.
@@ -60,6 +72,10 @@ final class World {
 
     // MARK: Chance
 
+    /// One of them; nil of none.
+    func pick<Choice>(from choices: [Choice]) -> Choice? {
+        choices.isEmpty ? nil : choices[pick(0...choices.count - 1)]
+    }
     func word() -> UInt64 { random.next() }
     func pick(_ range: ClosedRange<UInt64>) -> UInt64 {
         range.lowerBound + random.next() % (range.upperBound - range.lowerBound + 1)
