@@ -27,24 +27,34 @@ final class Program {
     private let files: [String]
     private let watchdog: DispatchWorkItem
 
-    init(_ path: String, _ arguments: [String], environment: [String: String], seconds: Double) throws {
+    /// `input` is what it reads; nothing when it is left out.
+    init(
+        _ path: String,
+        _ arguments: [String],
+        environment: [String: String],
+        input: String? = nil,
+        seconds: Double
+    ) throws {
         command = ([URL(fileURLWithPath: path).lastPathComponent] + arguments).joined(separator: " ")
         let base = "/tmp/hwe-out-\(UUID().uuidString.prefix(8))"
-        files = ["\(base).1", "\(base).2"]
-        for file in files { _ = FileManager.default.createFile(atPath: file, contents: nil) }
+        files = ["\(base).1", "\(base).2", "\(base).0"]
+        for file in files.prefix(2) { _ = FileManager.default.createFile(atPath: file, contents: nil) }
+        _ = FileManager.default.createFile(atPath: files[2], contents: Data((input ?? "").utf8))
         process.executableURL = URL(fileURLWithPath: path)
         process.arguments = arguments
         process.environment = environment
         // Files, not pipes: nothing blocks on a reader, whoever inherits them.
         process.standardOutput = FileHandle(forWritingAtPath: files[0])
         process.standardError = FileHandle(forWritingAtPath: files[1])
-        process.standardInput = FileHandle.nullDevice
+        process.standardInput = input == nil ? FileHandle.nullDevice : FileHandle(forReadingAtPath: files[2])
         try process.run()
         let id = process.processIdentifier
         watchdog = DispatchWorkItem { kill(id, SIGKILL) }
         DispatchQueue.global().asyncAfter(deadline: .now() + seconds, execute: watchdog)
     }
 
+    /// What it has printed so far.
+    var printed: String { String(decoding: FileManager.default.contents(atPath: files[0]) ?? Data(), as: UTF8.self) }
     var isRunning: Bool { process.isRunning }
     var id: Int32 { process.processIdentifier }
 
@@ -53,7 +63,9 @@ final class Program {
     func wait() -> Output {
         process.waitUntilExit()
         watchdog.cancel()
-        let texts = files.map { String(decoding: FileManager.default.contents(atPath: $0) ?? Data(), as: UTF8.self) }
+        let texts = files.prefix(2).map {
+            String(decoding: FileManager.default.contents(atPath: $0) ?? Data(), as: UTF8.self)
+        }
         for file in files { try? FileManager.default.removeItem(atPath: file) }
         return Output(command: command, status: process.terminationStatus, out: texts[0], err: texts[1])
     }

@@ -16,11 +16,16 @@ final class TestLab {
     let folder: String
 
     /// Runs a test in a fresh lab, and removes the lab however the test ends.
-    static func run(volume: String = "32M", log: String = "112M", _ body: (TestLab) throws -> Void) throws {
+    static func run(
+        volume: String = "32M",
+        log: String = "112M",
+        bare: Bool = false,
+        _ body: (TestLab) throws -> Void
+    ) throws {
         let lab = try TestLab()
         defer { lab.erase() }
         do {
-            try lab.succeed("homeward lab up --volume-size \(volume) --log-size \(log)")
+            try lab.succeed("homeward lab up --volume-size \(volume) --log-size \(log)\(bare ? " --bare" : "")")
             try body(lab)
         } catch {
             lab.printLogs()
@@ -62,14 +67,41 @@ final class TestLab {
     /// Starts a command line, its words parted by blanks; `host` is where it is typed.
     func start(_ line: String, on host: String? = nil, seconds: Double = 90) throws -> Program {
         let words = line.split(separator: " ").map(String.init)
-        var environment = ["PATH": "/usr/bin:/usr/sbin", "HOMEWARD_LAB": "\(folder)/lab"]
-        environment["HOMEWARD_HOST"] = host
-        return try Program(
+        return try start(words, on: host, seconds: seconds)
+    }
+
+    /// Starts a command with words that may hold blanks; `input` is what it reads.
+    func start(_ words: [String], on host: String? = nil, input: String? = nil, seconds: Double = 90) throws -> Program
+    {
+        try Program(
             "\(folder)/\(words[0])",
             Array(words.dropFirst()),
-            environment: environment,
+            environment: environment(on: host),
+            input: input,
             seconds: seconds
         )
+    }
+
+    func environment(on host: String? = nil) -> [String: String] {
+        var environment = [
+            "PATH": "/usr/bin:/usr/sbin:\(folder)", "HOMEWARD_LAB": "\(folder)/lab",
+            "HOMEWARD_CONFIG": "\(folder)/config",
+        ]
+        environment["HOMEWARD_HOST"] = host
+        return environment
+    }
+
+    /// Writes a file into the lab's folder, and gives its path.
+    func write(_ name: String, _ text: String, mode: Int = 0o600) throws -> String {
+        let path = "\(folder)/\(name)"
+        guard
+            FileManager.default.createFile(
+                atPath: path,
+                contents: Data(text.utf8),
+                attributes: [.posixPermissions: mode]
+            )
+        else { throw Unmet(description: "\(path) cannot be written") }
+        return path
     }
 
     func run(_ line: String, on host: String? = nil, seconds: Double = 90) throws -> Output {

@@ -37,7 +37,9 @@ struct RunTests {
             ("vol list --frob", 2),
             ("vol create a/b", 2), ("vol create a/b --file f --device d", 2), ("vol create a/b --file f --size x", 1),
             ("vol sum a", 2), ("vol", 2), ("dg", 2), ("dg create", 2), ("run failback", 1), ("vol snapshot a/b", 1),
-            ("status --watch", 1), ("repl", 1), ("exec x.lua", 1), ("runbooks list", 1), ("runs list", 1), ("host", 1),
+            ("status --watch", 1), ("exec /nonexistent/x.lua", 1), ("runs show x", 1), ("host", 1),
+            ("runbooks diff x", 1),
+            ("runbooks rehearse x", 1), ("run takeover --resume 7", 1), ("run", 2), ("exec", 2), ("runbooks", 2),
             ("test dir", 1), ("vxibc status r", 1), ("--host", 2), ("vradmin help", 0), ("vradmin help nothing", 2),
             ("--help", 0), ("help", 0), ("vol create --help", 0), ("vradmin --help", 0),
         ]

@@ -1,6 +1,7 @@
 import HomewardAdministration
 import HomewardCLI
 import HomewardCore
+import HomewardRunbooks
 import Synchronization
 
 /// The RDS of the reference's samples: birch is Primary, alder its Secondary.
@@ -129,6 +130,30 @@ enum Samples {
     }
 }
 
+extension Samples {
+    /// Scripts without any host, in a folder that does not exist.
+    static func scripts(
+        _ console: Console,
+        _ options: GlobalOptions,
+        environment: [String: String] = ["HOMEWARD_CONFIG": "/nonexistent/homeward"],
+        hosts: any ScriptHosts = PlaceHosts(.socket(path: "/nonexistent/control.sock", relay: nil)),
+        journal: any RunJournal = SQLiteJournal(path: "/nonexistent/journal.sqlite")
+    ) -> ScriptContext {
+        ScriptContext(
+            console: console,
+            options: options,
+            environment: environment,
+            hosts: hosts,
+            volumes: DoorVolumes(socket: { host in
+                throw Refusal(.notLocal, host, "there is no host", hint: "none")
+            }),
+            journal: journal,
+            progress: ScriptProgress(console),
+            close: {}
+        )
+    }
+}
+
 /// Answers as the test says, one answer after the other, and notes what it was asked.
 final class FakeHandler: RequestHandler {
     private let answers: Mutex<[Result<Answer, Refusal>]>
@@ -171,6 +196,8 @@ func run(_ line: String, _ handler: FakeHandler, yes: Bool? = nil) async -> Run 
     )
     let code = await HomewardCommand.run(line.split(separator: " ").map(String.init), console: console) { _ in
         { _, _ in Connection(handler: handler, host: nil) {} }
+    } scripting: { options in
+        Samples.scripts(console, options)
     }
     return said.withLock { said in
         Run(

@@ -113,7 +113,7 @@ struct LabLifeTests {
         let record = "\(process.id) \(process.startTime + 1)\n"
         try Data(record.utf8).write(to: URL(fileURLWithPath: stage.folder.processFile("seattle")))
         #expect(LabProcess.running(stage.folder, "seattle") == nil)
-        let own = LabProcess(id: getpid(), startTime: process.startTime, configuration: process.configuration)
+        let own = LabProcess(id: getpid(), startTime: process.startTime, mark: process.mark)
         #expect(!own.isAlive)
         #expect(!own.signal(0))
         try process.end(orderly: false)

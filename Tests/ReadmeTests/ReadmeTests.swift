@@ -34,7 +34,7 @@ struct ReadmeTests {
     func wrongCommandsAreFound() {
         #expect(HomewardCommand.misunderstanding(of: ["lab", "upp"])?.code == .usage)
         #expect(HomewardCommand.misunderstanding(of: ["vradmin", "-g", "hrdg", "makesecc", "hr_rvg"])?.code == .usage)
-        #expect(HomewardCommand.misunderstanding(of: ["repl"])?.code == .notBuiltYet)
+        #expect(HomewardCommand.misunderstanding(of: ["test", "dir"])?.code == .notBuiltYet)
     }
 
     @Test("what the demo is shown to print fits a screen of 40 lines and 100 columns")

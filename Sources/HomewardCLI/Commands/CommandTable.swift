@@ -5,11 +5,6 @@ import HomewardCore
 enum CommandTable {
     /// Commands of the product that this release refuses, with what does the job today.
     static let notBuilt: [(words: [String], hint: String)] = [
-        (["run"], "type the steps: homeward vradmin help lists the verbs of a failback"),
-        (["exec"], "a shell script of homeward commands with --json"),
-        (["repl"], "homeward vradmin …, one command at a time"),
-        (["runbooks"], "homeward vradmin help makesec, syncrvg, startrep, migrate: the steps of a failback in order"),
-        (["runs"], "homeward status shows what runs and what is owed"),
         (["host"], "homeward status shows this host; peers are named in host.lua"),
         (["test"], "a shell script against homeward lab up"),
         (["vol", "import"], "homeward vol create DG/VOL --file PATH takes over an existing file"),
@@ -41,11 +36,13 @@ enum CommandTable {
     static func foreign(_ words: [String]) -> (any ParsableCommand.Type)? {
         guard let first = words.first else { return nil }
         let command = Homeward.configuration.subcommands.first { $0.configuration.commandName == first }
-        guard let command, !(command is any InquiringCommand.Type),
-            command.configuration.subcommands.allSatisfy({
-                !($0 is any InquiringCommand.Type)
-            })
-        else { return nil }
+        guard let command, !isOurs(command), !command.configuration.subcommands.contains(where: isOurs) else {
+            return nil
+        }
         return command
+    }
+
+    private static func isOurs(_ command: any ParsableCommand.Type) -> Bool {
+        command is any InquiringCommand.Type || command is any ScriptingCommand.Type
     }
 }

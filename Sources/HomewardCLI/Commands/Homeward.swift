@@ -22,6 +22,7 @@ struct Homeward: AsyncParsableCommand {
             Exit code: 0 done, 1 refused or failed, 2 wrong usage, 130 interrupted.
             """,
         subcommands: [
+            RunCommand.self, ExecCommand.self, ReplCommand.self, RunbooksCommand.self, RunsCommand.self,
             VradminCommand.self, VxrvgCommand.self, VxrlinkCommand.self, VxibcCommand.self, DiskGroupCommand.self,
             VolumeCommand.self, StatusCommand.self, ServeCommand.self, LabCommand.self,
         ]

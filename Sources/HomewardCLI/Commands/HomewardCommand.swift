@@ -14,12 +14,17 @@ public enum HomewardCommand {
         let program = arguments.first?.split(separator: "/").last.map(String.init) ?? "homeward"
         if VVRLanguage.named(program) != nil { words.insert(program, at: 0) }
         let environment = ProcessInfo.processInfo.environment
-        return await run(words, console: .standard) { options in
-            let place = ClientPlace.decide(options, environment: environment) { path in
+        let place: @Sendable (GlobalOptions) -> ClientPlace = { options in
+            ClientPlace.decide(options, environment: environment) { path in
                 var isFolder: ObjCBool = false
                 return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && isFolder.boolValue
             }
+        }
+        return await run(words, console: .standard) { options in
+            let place = place(options)
             return { reach, object in try await Connector().connect(place, reach: reach, object: object) }
+        } scripting: { options in
+            ScriptContext(place(options), console: .standard, options: options, environment: environment)
         }
     }
 
@@ -27,7 +32,8 @@ public enum HomewardCommand {
     package static func run(
         _ words: [String],
         console: Console,
-        connecting: (GlobalOptions) -> @Sendable (Reach, String) async throws -> Connection
+        connecting: (GlobalOptions) -> @Sendable (Reach, String) async throws -> Connection,
+        scripting: (GlobalOptions) -> ScriptContext
     ) async -> Int32 {
         var options = GlobalOptions()
         let rest: [String]
@@ -43,7 +49,8 @@ public enum HomewardCommand {
             return await runForeign(command, rest + options.words, runner)
         }
         do {
-            var parsed = try Homeward.parseAsRoot(rest)
+            var parsed = try parse(rest)
+            if let command = parsed as? any ScriptingCommand { return await command.carryOut(scripting(options)) }
             guard let command = parsed as? any InquiringCommand else {
                 // Either help was asked for, or a word is missing; the default `run` of both throws the help text.
                 if rest.contains("help") || rest.contains("--help") || rest.contains("-h") { try parsed.run() }
@@ -61,6 +68,14 @@ public enum HomewardCommand {
         }
     }
 
+    /// The command of a line; what follows the file of a script is not looked at.
+    private static func parse(_ words: [String]) throws -> any ParsableCommand {
+        if words.first == ExecCommand.name, ExecCommand.place(ofFileIn: Array(words.dropFirst())) != nil {
+            return try ExecCommand.parsed(Array(words.dropFirst()))
+        }
+        return try Homeward.parseAsRoot(words)
+    }
+
     /// Why a command line cannot be carried out, as far as its words tell; nil when they are understood.
     ///
     /// Reads only, and asks nobody: for tests of what documentation shows.
@@ -69,7 +84,7 @@ public enum HomewardCommand {
             let (options, rest) = try GlobalOptions.extract(from: words).get()
             if let refusal = CommandTable.refusal(for: rest) { return refusal }
             let foreign = CommandTable.foreign(rest) != nil
-            let parsed = try Homeward.parseAsRoot(foreign ? rest + options.words : rest)
+            let parsed = try parse(foreign ? rest + options.words : rest)
             if let command = parsed as? any InquiringCommand { _ = try command.plan().get() }
             return nil
         } catch {

@@ -29,6 +29,9 @@ package struct LabFolder: Sendable, Hashable {
 
     package var stateFile: String { path + "/lab.json" }
     package var notesFile: String { path + "/load.log" }
+    /// Process and words of the application that `lab load --detach` started.
+    package var applicationFile: String { path + "/load.pid" }
+    package var applicationLog: String { path + "/load.out" }
     package var lockFile: String { path + "/lab.lock" }
     package var loadLockFile: String { path + "/load.lock" }
 
@@ -43,7 +46,7 @@ package struct LabFolder: Sendable, Hashable {
 
     /// Everything of the lab, for `down --erase`.
     package var ownNames: [String] {
-        Self.hostNames.map(host) + [notesFile, loadLockFile, stateFile]
+        Self.hostNames.map(host) + [notesFile, loadLockFile, applicationFile, applicationLog, stateFile]
     }
 
     /// Refuses a folder in which the hosts' sockets could not be bound.

@@ -23,6 +23,7 @@ extension Lab {
         // A record that cannot be read is still no reason to leave its daemons running.
         let state = try? recorded()
         if state == nil, runningHosts.isEmpty { _ = try recorded() }
+        try application?.end(orderly: true)
         let running = runningHosts
         try await withThrowingTaskGroup { group in
             for host in running { group.addTask { try await stop(host) } }

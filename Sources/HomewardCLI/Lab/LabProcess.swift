@@ -2,29 +2,34 @@ import CPlatform
 import Foundation
 import HomewardCore
 
-/// One daemon of the lab, as its process recorded itself.
+/// One daemon of the lab, or its application, as its process recorded itself.
 ///
-/// A process id alone proves nothing: ids are used again. It is ours when its start time is the recorded one and its
-/// command line names this host's own configuration file; signals go through a descriptor of the process, which a later
+/// A process id alone proves nothing: ids are used again. It is ours when its start time is the recorded one and a word of
+/// its command line is the one that names it (a host's own configuration file); signals go through a descriptor of the process, which a later
 /// process of the same id never inherits.
 package struct LabProcess: Hashable, Sendable {
     package let id: Int32
     package let startTime: UInt64
-    /// The configuration file in its command line.
-    package let configuration: String
+    /// The word of its command line that no other process has there: a daemon's configuration file.
+    package let mark: String
 
-    package init(id: Int32, startTime: UInt64, configuration: String) {
+    package init(id: Int32, startTime: UInt64, mark: String) {
         self.id = id
         self.startTime = startTime
-        self.configuration = configuration
+        self.mark = mark
     }
 
     /// The living daemon of a host; nil when none was recorded, or when it is gone.
     package static func running(_ folder: LabFolder, _ host: String) -> LabProcess? {
-        guard let text = LabFiles.read(folder.processFile(host)) else { return nil }
+        running(record: folder.processFile(host), mark: folder.configuration(host))
+    }
+
+    /// The living process that a file records.
+    static func running(record: String, mark: String) -> LabProcess? {
+        guard let text = LabFiles.read(record) else { return nil }
         let words = String(decoding: text, as: UTF8.self).split(whereSeparator: \.isWhitespace)
         guard words.count == 2, let id = Int32(words[0]), let startTime = UInt64(words[1]) else { return nil }
-        let process = LabProcess(id: id, startTime: startTime, configuration: folder.configuration(host))
+        let process = LabProcess(id: id, startTime: startTime, mark: mark)
         return process.isAlive ? process : nil
     }
 
@@ -34,7 +39,7 @@ package struct LabProcess: Hashable, Sendable {
             start == startTime, state != "Z", state != "X",
             let line = LabFiles.read("/proc/\(id)/cmdline")
         else { return false }
-        return line.split(separator: 0).contains { $0.elementsEqual(configuration.utf8) }
+        return line.split(separator: 0).contains { $0.elementsEqual(mark.utf8) }
     }
 
     /// Fields 3 and 22 of /proc/PID/stat; the name in field 2 may hold anything, so they are counted from the last `)`.
@@ -47,14 +52,22 @@ package struct LabProcess: Hashable, Sendable {
 
     /// Starts the daemon of a host, in a session of its own, and returns as soon as it is recorded.
     package static func start(_ folder: LabFolder, _ host: String, executable: String) throws(Refusal) {
-        let words = [executable, "serve", "--config", folder.configuration(host)]
+        try start(
+            [executable, "serve", "--config", folder.configuration(host)],
+            record: folder.processFile(host),
+            log: folder.daemonLog(host)
+        )
+    }
+
+    /// The same for any program; what it prints is added to `log`.
+    static func start(_ words: [String], record: String, log: String) throws(Refusal) {
         var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) }
         arguments.append(nil)
         defer { for argument in arguments { free(argument) } }
-        // A record of an earlier daemon must not stand while the new one starts.
-        unlink(folder.processFile(host))
-        let result = homeward_spawn_daemon(arguments, folder.processFile(host), folder.daemonLog(host))
-        try LabFiles.check(result, "start", executable)
+        // A record of an earlier process must not stand while the new one starts.
+        unlink(record)
+        let result = homeward_spawn_daemon(arguments, record, log)
+        try LabFiles.check(result, "start", words[0])
     }
 
     /// Sends a signal, unless the process is not, or is no longer, this one.
@@ -79,7 +92,7 @@ package struct LabProcess: Hashable, Sendable {
         guard signal(SIGKILL), !waitForEnd(milliseconds: 10_000) else { return }
         throw Refusal(
             .ioError,
-            configuration,
+            mark,
             "process \(id) does not end 10 s after SIGKILL",
             hint: "cat /proc/\(id)/stack"
         )

@@ -136,7 +136,10 @@ extension LabCommand {
     struct Load: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Plays an application on the last 16 MiB of each data volume.",
-            discussion: "What it has flushed stands in load.log, apart from the hosts: `lab check` judges by it."
+            discussion: """
+                What it has flushed stands in load.log, apart from the hosts: `lab check` judges by it.
+                --detach and --stop are what a runbook's hooks need: both are "already so" the second time.
+                """
         )
 
         @OptionGroup var options: LabOptions
@@ -150,12 +153,29 @@ extension LabCommand {
         @Flag(help: "Then keep the volumes open, idle, until the Primary is lost.")
         var hold = false
 
+        @Flag(help: "Start it in the background, and return when it has flushed something.")
+        var detach = false
+
+        @Flag(help: "End the one in the background.")
+        var stop = false
+
         func validate() throws {
+            guard !(detach && stop) else { throw ValidationError("--detach and --stop exclude each other") }
+            guard !(hold && (detach || stop)) else {
+                throw ValidationError("--hold is for an application in the foreground")
+            }
             guard seconds > 0, seconds.isFinite else { throw ValidationError("--seconds must be more than 0") }
             if let rate, !(rate > 0 && rate.isFinite) { throw ValidationError("--rate must be more than 0") }
         }
 
         func run() async throws {
+            if detach || stop {
+                return try await options.carryOut {
+                    try await stop ? $0.stopApplication() : $0.startApplication(seconds: seconds, rate: rate)
+                } text: {
+                    LabOutput.text($0)
+                }
+            }
             try await options.carryOut {
                 try await $0.load(seconds: seconds, rate: rate, hold: hold)
             } text: { report in

@@ -22,7 +22,7 @@ public struct GlobalOptions: Hashable, Sendable {
 
     /// Takes the global options out of a line and returns the words that are left, in order.
     ///
-    /// Words after `--` are left alone.
+    /// Words after `--` are left alone, and so are those after `exec FILE`: they are the script's.
     public static func extract(from words: [String]) -> Result<(GlobalOptions, [String]), Refusal> {
         var options = GlobalOptions()
         var rest: [String] = []
@@ -52,8 +52,18 @@ public struct GlobalOptions: Hashable, Sendable {
                     rest.append(word)
                 }
             }
+            if isScriptNamed(rest) {
+                rest += words[index...]
+                break
+            }
         }
         return .success((options, rest))
+    }
+
+    /// Whether the words so far are `exec`, options of its own, and the file.
+    private static func isScriptNamed(_ words: [String]) -> Bool {
+        guard words.first == ExecCommand.name else { return false }
+        return ExecCommand.place(ofFileIn: Array(words.dropFirst())) != nil
     }
 
     private static func value(of prefix: String, in word: String) -> String? {

@@ -1,3 +1,4 @@
+import CEdit
 import Foundation
 import Glibc
 
@@ -15,6 +16,10 @@ public struct Console: Sendable {
     public var canRedraw: Bool
     /// Asks, and returns whether the answer was yes.
     public var ask: @Sendable (String) -> Bool
+    /// Shows a question as it stands and returns the line typed; nil at the end of input, or once `isOver` says so.
+    public var line: @Sendable (_ question: String, _ isOver: @escaping @Sendable () -> Bool) -> String?
+    /// Writes to stdout as it stands: what a script prints.
+    public var bytes: @Sendable ([UInt8]) -> Void
 
     public init(
         out: @escaping @Sendable (String) -> Void,
@@ -22,7 +27,9 @@ public struct Console: Sendable {
         raw: @escaping @Sendable (String) -> Void = { _ in },
         canAsk: Bool = false,
         canRedraw: Bool = false,
-        ask: @escaping @Sendable (String) -> Bool = { _ in true }
+        ask: @escaping @Sendable (String) -> Bool = { _ in true },
+        line: @escaping @Sendable (String, @escaping @Sendable () -> Bool) -> String? = { _, _ in nil },
+        bytes: (@Sendable ([UInt8]) -> Void)? = nil
     ) {
         self.out = out
         self.note = note
@@ -30,6 +37,13 @@ public struct Console: Sendable {
         self.canAsk = canAsk
         self.canRedraw = canRedraw
         self.ask = ask
+        self.line = line
+        self.bytes = bytes ?? { out(Console.lines($0)) }
+    }
+
+    /// What is printed, without its last line end: as `out` and `note` take it.
+    static func lines(_ bytes: [UInt8]) -> String {
+        String(decoding: bytes.last == UInt8(ascii: "\n") ? bytes.dropLast() : bytes[...], as: UTF8.self)
     }
 
     /// The console of this process.
@@ -45,11 +59,35 @@ public struct Console: Sendable {
             defer { Interruption.endsAtOnce(false) }
             let answer = readLine(strippingNewline: true)?.lowercased().trimmingCharacters(in: .whitespaces)
             return answer == "y" || answer == "yes"
-        }
+        },
+        line: { question, isOver in
+            write(question, to: STDERR_FILENO)
+            return typed(isOver)
+        },
+        bytes: { write($0, to: STDOUT_FILENO) }
     )
 
-    private static func write(_ text: String, to descriptor: Int32) {
-        var bytes = Array(text.utf8)[...]
+    /// A line of the terminal, which gives whole ones; looks up from the wait now and then to see whether it is over.
+    private static func typed(_ isOver: () -> Bool) -> String? {
+        var line: [UInt8] = []
+        while line.last != UInt8(ascii: "\n") {
+            if isOver() { return nil }
+            let ready = homeward_edit_wait_readable(STDIN_FILENO, 50)
+            guard ready >= 0 else { return nil }
+            if ready == 0 { continue }
+            var buffer = [UInt8](repeating: 0, count: 4096)
+            let count = read(STDIN_FILENO, &buffer, buffer.count)
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { return nil }
+            line += buffer[..<count]
+        }
+        return String(decoding: line, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+
+    private static func write(_ text: String, to descriptor: Int32) { write(Array(text.utf8), to: descriptor) }
+
+    private static func write(_ content: [UInt8], to descriptor: Int32) {
+        var bytes = content[...]
         while !bytes.isEmpty {
             let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
             if count < 0, errno == EINTR { continue }

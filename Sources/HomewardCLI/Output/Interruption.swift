@@ -3,6 +3,8 @@ import Glibc
 import Synchronization
 
 /// Ctrl-C: the first cancels the work and lets it end in order, the second ends the process.
+///
+/// SIGTERM counts like the first.
 enum Interruption {
     private static let immediate = Atomic(false)
 
@@ -11,19 +13,34 @@ enum Interruption {
         immediate.store(value, ordering: .relaxed)
     }
 
-    /// Runs the work in a task that the first SIGINT cancels.
+    /// Runs the work in a task that the first SIGINT or SIGTERM cancels.
     static func cancelling<Value: Sendable>(_ work: @escaping @Sendable () async -> Value) async -> Value {
         let task = Task { await work() }
-        signal(SIGINT, SIG_IGN)
-        let source = DispatchSource.makeSignalSource(signal: SIGINT, queue: DispatchQueue(label: "interrupt"))
-        source.setEventHandler {
-            if task.isCancelled || immediate.load(ordering: .relaxed) { exit(130) }
+        let asked = Atomic(false)
+        return await watching { _ in
+            if asked.exchange(true, ordering: .relaxed) || immediate.load(ordering: .relaxed) { exit(130) }
             task.cancel()
+        } during: {
+            await task.value
         }
-        source.resume()
-        let value = await task.value
-        source.cancel()
-        signal(SIGINT, SIG_DFL)
+    }
+
+    /// Calls `signalled` at each SIGINT and SIGTERM, on a thread of its own, for as long as the work lasts.
+    static func watching<Value: Sendable>(
+        _ signalled: @escaping @Sendable (_ signal: Int32) -> Void,
+        during work: () async -> Value
+    ) async -> Value {
+        let queue = DispatchQueue(label: "interrupt")
+        let sources = [SIGINT, SIGTERM].map { number in
+            signal(number, SIG_IGN)
+            let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
+            source.setEventHandler { signalled(number) }
+            source.resume()
+            return source
+        }
+        let value = await work()
+        for source in sources { source.cancel() }
+        for number in [SIGINT, SIGTERM] { signal(number, SIG_DFL) }
         return value
     }
 }

@@ -28,13 +28,20 @@ final class ProgressDisplay: Sendable {
         }
     }
 
-    /// Takes the table away; what comes after is printed in its place.
+    /// Takes the table away for good; what comes after is printed in its place.
     func end() {
         state.withLock { state in
             state.ended = true
-            if state.drawn > 0 { console.raw("\u{1B}[\(state.drawn)A\u{1B}[J") }
-            state.drawn = 0
+            erase(&state)
         }
+    }
+
+    /// Takes the table away until the next report.
+    func erase() { state.withLock { erase(&$0) } }
+
+    private func erase(_ state: inout State) {
+        if state.drawn > 0 { console.raw("\u{1B}[\(state.drawn)A\u{1B}[J") }
+        state.drawn = 0
     }
 
     private func redraw(_ state: inout State) {

@@ -58,6 +58,13 @@ package enum LabChoice {
         }
     }
 
+    /// Whether a host is the open Primary that a request would go to.
+    static func isOpenPrimary(_ description: HostDescription, _ reach: Reach) -> Bool {
+        locals(Candidate(name: description.name, description: description)).contains {
+            $0.role == "primary" && $0.state == "enabled" && fits($0, reach)
+        }
+    }
+
     private static func locals(_ candidate: Candidate) -> [MemberDescription] {
         candidate.description?.rvgs.flatMap(\.members).filter(\.isLocal) ?? []
     }

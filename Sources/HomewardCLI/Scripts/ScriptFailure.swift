@@ -1,0 +1,48 @@
+import HomewardCore
+import LuaHost
+
+/// Why a script, or what was to be done with it, came to nothing: one shape for refusals and for errors of Lua.
+package struct ScriptFailure: Error, Hashable, Sendable, Encodable {
+    var code: String
+    var message: String
+    var hint: String
+    var object: String
+    var host: String?
+    /// `FILE:LINE`; nil outside scripts.
+    var `where`: String?
+
+    package init(_ error: any Error) {
+        switch error {
+        case let error as LuaError: self.init(error)
+        case let refusal as Refusal: self.init(refusal)
+        case is CancellationError:
+            self.init(Refusal(.interrupted, "homeward", "interrupted", hint: "give the command again"))
+        default: self.init(Refusal(.ioError, "homeward", "\(error)", hint: "give the command again"))
+        }
+    }
+
+    private init(_ error: LuaError) {
+        (code, message, hint, object) = (error.code.rawValue, error.message, error.hint, error.object)
+        (host, `where`) = (error.host, error.place)
+    }
+
+    private init(_ refusal: Refusal) {
+        (code, message, hint, object) = (refusal.code.rawValue, refusal.message, refusal.hint, refusal.object)
+        host = refusal.host
+    }
+
+    /// `FILE:LINE: host: object: message [code]`, and the hint below it.
+    package var text: String {
+        let place = [`where`, host, object.isEmpty ? nil : object].compactMap { $0 }.map { "\($0): " }.joined()
+        let line = "\(place)\(message) [\(code)]"
+        return hint.isEmpty ? line : "\(line)\n  hint: \(hint)"
+    }
+
+    /// `{"error": {…}}`.
+    package var json: String {
+        struct Wrapped: Encodable { var error: ScriptFailure }
+        return (try? StableJSON.text(Wrapped(error: self))) ?? "{}"
+    }
+
+    package var exitCode: Int32 { RefusalCode(rawValue: code).map(CommandRunner.exitCode) ?? 1 }
+}

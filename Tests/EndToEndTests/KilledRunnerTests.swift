@@ -1,0 +1,87 @@
+import Foundation
+import Testing
+
+extension EndToEnd {
+    /// The runner of each bundled runbook dies by SIGKILL at random moments, some times in a row.
+    ///
+    /// The runbook is started again until it is done. Then the roles are right, the application runs exactly on the Primary,
+    /// and nothing that it flushed is lost. `HOMEWARD_RUNNER_SEEDS=3-40` looks further than the one that every run takes.
+    @Suite("Runners that die in the middle", .serialized)
+    struct KilledRunners {
+        static let seeds: [UInt64] = {
+            let named = ProcessInfo.processInfo.environment["HOMEWARD_RUNNER_SEEDS"] ?? "1-1"
+            let bounds = named.split(separator: "-").compactMap { UInt64($0) }
+            guard let first = bounds.first, let last = bounds.last, first <= last else { return [] }
+            return Array(first...last)
+        }()
+
+        @Test(
+            "a runbook whose runner was killed is started again, and ends as if nothing had happened",
+            .timeLimit(.minutes(3)),
+            arguments: seeds
+        )
+        func killed(seed: UInt64) throws {
+            try TestLab.run(bare: true) { lab in
+                var random = Seeded(state: seed)
+                let application = try Application(lab)
+                defer { try? application.stop() }
+                var struck = 0
+                func complete(_ runbook: String, within: UInt32) throws {
+                    struck += try self.complete(
+                        "homeward run \(runbook) --site \(application.site) --yes",
+                        lab,
+                        (0..<2).map { _ in UInt32.random(in: 0..<within, using: &random) }
+                    )
+                }
+                try complete("setup-replication primary=seattle rvg=hr_rvg", within: 500_000)
+                try application.start()
+                try lab.succeed("homeward lab wait london tokyo")
+                try lab.succeed("homeward lab crash seattle")
+                try complete("takeover to=london", within: 3_300_000)
+                try application.proveRuns(on: "london")
+                try lab.succeed("homeward lab restart seattle")
+
+                // Both failbacks, by turns of the seed; then the role away from home once more.
+                if seed.isMultiple(of: 2) {
+                    try complete("failback-difference discard_unsent=yes", within: 2_500_000)
+                    try application.proveRuns(on: "seattle")
+                    try lab.repeating("vradmin -g hrdg -c checkpt syncrvg hr_rvg tokyo", on: "seattle")
+                    try lab.repeating("vradmin -g hrdg -c checkpt startrep hr_rvg tokyo", on: "seattle")
+                } else {
+                    try complete("failback-difference-multi discard_unsent=yes", within: 3_000_000)
+                    try application.proveRuns(on: "seattle")
+                }
+                try complete("migrate to=london", within: 2_500_000)
+                try application.proveRuns(on: "london")
+                try application.stop()
+                try lab.proveWhole()
+                #expect(try lab.rds("tokyo")["primary"].string == "london")
+
+                #expect(struck >= 2, "only \(struck) of 8 blows fell: they come too late")
+                let runs = try lab.succeed("homeward runs list --json").json.items
+                #expect(
+                    runs.allSatisfy { ["done", "died", "failed"].contains($0["state"].string ?? "") },
+                    "\(runs.count)"
+                )
+            }
+        }
+
+        /// Kills the runner after so many microseconds each time, then lets it come to its end.
+        ///
+        /// - Returns: how many times it had not ended by itself before.
+        private func complete(_ line: String, _ lab: TestLab, _ moments: [UInt32]) throws -> Int {
+            var struck = 0
+            for moment in moments {
+                let runner = try lab.start(line)
+                usleep(moment)
+                runner.signal(SIGKILL)
+                let ended = runner.wait()
+                #expect([0, 9].contains(ended.status), "\(ended)")
+                if ended.status == 9 { struck += 1 }
+            }
+            // What the killed one had asked for may still be under way in the daemons.
+            try lab.repeating(line, seconds: 40)
+            return struck
+        }
+    }
+}
