@@ -217,7 +217,11 @@ let package = Package(
         ),
         // Real processes of the product that is built beside them.
         .testTarget(name: "EndToEndTests", swiftSettings: strict),
-        .testTarget(name: "ReadmeTests", dependencies: ["HomewardCLI", "HomewardCore"], swiftSettings: strict),
+        .testTarget(
+            name: "ReadmeTests",
+            dependencies: ["HomewardCLI", "HomewardCore", "LuaHost"],
+            swiftSettings: strict
+        ),
         .testTarget(
             name: "LabTests",
             dependencies: ["HomewardCLI", "HomewardCore", "HomewardAdministration"],

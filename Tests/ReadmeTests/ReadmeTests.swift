@@ -1,5 +1,6 @@
 import HomewardCLI
 import HomewardCore
+import LuaHost
 import Testing
 
 /// Pages whose console blocks a reader may type.
@@ -46,15 +47,21 @@ struct ReadmeTests {
         #expect(demo.lines.contains { $0.contains("identical on seattle, london, tokyo") })
     }
 
-    @Test("the configuration that README shows is one that the daemon accepts")
-    func configurationIsAccepted() throws {
+    @Test("the configuration that README shows is one that the daemon accepts, and its scripts are Lua of ours")
+    func luaIsAccepted() throws {
         let lua = FencedBlock.all(in: try Repository.text("README.md")).filter { $0.language == "lua" }
-        #expect(!lua.isEmpty)
+        let configurations = lua.filter { $0.lines.first == "-- host.lua" }
+        #expect(!configurations.isEmpty)
         for block in lua {
             let source = Array(block.lines.joined(separator: "\n").utf8)
-            #expect(throws: Never.self) {
-                try HostConfiguration.parse(source: source, path: "/etc/homeward/host.lua")
+            guard !configurations.contains(where: { $0.lines == block.lines }) else {
+                #expect(throws: Never.self) {
+                    try HostConfiguration.parse(source: source, path: "/etc/homeward/host.lua")
+                }
+                continue
             }
+            let globals = try LuaChunk.globals(of: LuaSource(name: "README.md", text: source))
+            #expect(globals.map(\.name) == ["require"], "what a script uses it has declared")
         }
     }
 
