@@ -7,6 +7,8 @@ enum CommandTable {
     static let notBuilt: [(words: [String], hint: String)] = [
         (["host"], "homeward status shows this host; peers are named in host.lua"),
         (["test"], "a shell script against homeward lab up"),
+        (["runbooks", "diff"], "diff FILE <(homeward runbooks show NAME --source)"),
+        (["runbooks", "rehearse"], "homeward lab up, then homeward run FILE --plan and homeward run FILE"),
         (["vol", "import"], "homeward vol create DG/VOL --file PATH takes over an existing file"),
         (["vol", "export"], "the data door: the NBD export DG/VOL on the host's socket"),
         (["vol", "snapshot"], "vradmin pauserep, then copy the volumes of the Secondary"),

@@ -8,7 +8,7 @@ struct RunbooksCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "runbooks",
         abstract: "The runbooks: bundled ones and the site's own.",
-        subcommands: [List.self, Show.self, Check.self, New.self, Diff.self, Rehearse.self]
+        subcommands: [List.self, Show.self, Check.self, New.self]
     )
 
     struct List: ScriptingCommand {
@@ -102,44 +102,6 @@ struct RunbooksCommand: ParsableCommand {
             } catch {
                 return context.fail(error)
             }
-        }
-    }
-
-    struct Diff: ScriptingCommand {
-        static let configuration = CommandConfiguration(
-            abstract: "Compares a copy with its original (not built yet).",
-            shouldDisplay: false
-        )
-        @Argument(help: "Its name.") var name: String
-
-        func carryOut(_ context: ScriptContext) async -> Int32 {
-            context.fail(
-                Refusal(
-                    .notBuiltYet,
-                    "homeward runbooks diff",
-                    "homeward runbooks diff is not built in this release",
-                    hint: "diff FILE <(homeward runbooks show NAME --source)"
-                )
-            )
-        }
-    }
-
-    struct Rehearse: ScriptingCommand {
-        static let configuration = CommandConfiguration(
-            abstract: "Runs a runbook on simulated hosts under faults (not built yet).",
-            shouldDisplay: false
-        )
-        @Argument(help: "Its file.") var file: String
-
-        func carryOut(_ context: ScriptContext) async -> Int32 {
-            context.fail(
-                Refusal(
-                    .notBuiltYet,
-                    "homeward runbooks rehearse",
-                    "homeward runbooks rehearse is not built in this release",
-                    hint: "homeward lab up, then homeward run FILE --plan and homeward run FILE"
-                )
-            )
         }
     }
 }

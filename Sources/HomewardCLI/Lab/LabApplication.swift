@@ -20,7 +20,8 @@ extension Lab {
         defer { withExtendedLifetime(lock) {} }
         _ = try recorded()
         if application != nil { return LabReport(already: true, summary: "the application runs already") }
-        let flushes = flushesNoted
+        // Notes of a long load are many: only what comes after them is looked at.
+        let noted = LabFiles.read(folder.notesFile)?.count ?? 0
         try LabFiles.replace(folder.applicationLog, with: [])
         try LabProcess.start(
             [executable, "lab", "load", applicationMark, "--seconds", "\(seconds)"]
@@ -29,7 +30,10 @@ extension Lab {
             log: folder.applicationLog
         )
         let started = ContinuousClock.now
-        while flushesNoted == flushes {
+        while true {
+            if let flush = firstFlush(after: noted) {
+                return LabReport(already: false, summary: "the application runs on \(flush.primary)")
+            }
             guard let process = application else { throw applicationEnded() }
             guard ContinuousClock.now - started < .seconds(10) else {
                 try process.end(orderly: true)
@@ -42,7 +46,6 @@ extension Lab {
             }
             try await Task.sleep(for: .milliseconds(10))
         }
-        return LabReport(already: false, summary: "the application runs on \(lastNote?.primary ?? "the Primary")")
     }
 
     /// Ends it, and returns when it is gone.
@@ -57,10 +60,9 @@ extension Lab {
         return LabReport(already: false, summary: "the application is stopped")
     }
 
-    private var lastNote: LabNote? { LabNote.parse(LabFiles.read(folder.notesFile) ?? []).last }
-
-    private var flushesNoted: Int {
-        LabNote.parse(LabFiles.read(folder.notesFile) ?? []).count { $0.kind == .flush }
+    private func firstFlush(after noted: Int) -> LabNote? {
+        let notes = LabFiles.read(folder.notesFile) ?? []
+        return LabNote.parse(Array(notes.dropFirst(noted))).first { $0.kind == .flush }
     }
 
     private func applicationEnded() -> Refusal {

@@ -35,18 +35,8 @@ public struct Connector: Sendable {
         _ reach: Reach,
         _ object: String
     ) async throws -> Connection {
+        if let host { return connection(try Self.control(of: host, ofLab: directory), relay: nil) }
         let hosts = try Self.hosts(ofLab: directory)
-        if let host {
-            guard let found = hosts.first(where: { $0.name == host }) else {
-                throw Refusal(
-                    .unknownHost,
-                    host,
-                    "the lab \(directory) has no host of that name",
-                    hint: "one of: \(hosts.map(\.name).joined(separator: ", "))"
-                )
-            }
-            return connection(found.control, relay: nil)
-        }
         let candidates = await probe(hosts)
         return connection(hosts[try LabChoice.choose(reach, among: candidates, object: object)].control, relay: nil)
     }
@@ -89,6 +79,21 @@ public struct Connector: Sendable {
         return Connection(handler: client, host: relay) { await client.close() }
     }
 
+    /// The control socket of a host of a lab.
+    /// - Throws: `unknown-host`, and as ``hosts(ofLab:)``.
+    static func control(of host: String, ofLab directory: String) throws -> String {
+        let hosts = try hosts(ofLab: directory)
+        if let found = hosts.first(where: { $0.name == host }) { return found.control }
+        throw Refusal(
+            .unknownHost,
+            host,
+            "the lab \(directory) has no host of that name",
+            hint: "one of: \(hosts.map(\.name).joined(separator: ", "))"
+        )
+    }
+
+    /// The hosts that a lab's record names.
+    /// - Throws: `lab-not-running`, `bad-format`.
     static func hosts(ofLab directory: String) throws -> [LabFile.Host] {
         let path = "\(directory)/lab.json"
         guard let data = FileManager.default.contents(atPath: path) else {

@@ -83,7 +83,7 @@ package final class PlaceHosts: ScriptHosts {
     package func dataSocket(of host: String) async throws -> String {
         switch place {
         case .lab(let directory, nil):
-            let control = try Self.control(of: host, in: directory)
+            let control = try Connector.control(of: host, ofLab: directory)
             return try await description(handler(control), object: host).dataSocket
         case .lab(_, let named?):
             guard named == host else { throw notLocal(host, own: named) }
@@ -115,17 +115,17 @@ package final class PlaceHosts: ScriptHosts {
     private func way(to target: ScriptTarget) async throws -> Way {
         switch (place, target) {
         case (.lab(let directory, nil), .host(let host)):
-            return Way(handler: handler(try Self.control(of: host, in: directory)))
+            return Way(handler: handler(try Connector.control(of: host, ofLab: directory)))
         case (.lab(let directory, nil), _):
             return Way(handler: handler(try await chosen(target, in: directory)))
         case (.lab(let directory, let named?), .host(let host)):
             // Relayed also where the peer has a socket of its own: a partition cuts this client too.
             return Way(
-                handler: handler(try Self.control(of: named, in: directory)),
+                handler: handler(try Connector.control(of: named, ofLab: directory)),
                 relay: host == named ? nil : host
             )
         case (.lab(let directory, let named?), _):
-            return try await only(Way(handler: handler(try Self.control(of: named, in: directory))), target)
+            return try await only(Way(handler: handler(try Connector.control(of: named, ofLab: directory))), target)
         case (.socket(let path, _), .host(let host)):
             return Way(handler: handler(path), relay: host)
         case (.socket(let path, let relay), _):
@@ -140,17 +140,6 @@ package final class PlaceHosts: ScriptHosts {
             clients[socket] = (handler, close)
             return handler
         }
-    }
-
-    private static func control(of host: String, in lab: String) throws -> String {
-        let hosts = try Connector.hosts(ofLab: lab)
-        if let found = hosts.first(where: { $0.name == host }) { return found.control }
-        throw Refusal(
-            .unknownHost,
-            host,
-            "the lab \(lab) has no host of that name",
-            hint: "one of: \(hosts.map(\.name).joined(separator: ", "))"
-        )
     }
 
     /// One daemon speaks for all: of what only the Primary may answer, it says who that is.

@@ -8,9 +8,6 @@ import HomewardWire
 
 /// What this host tells of itself and of its RDSs.
 extension HostEngine {
-    /// The release, as `status` and `--version` print it.
-    public static let version = Release.version
-
     /// This host's own part of an RDS.
     func describe(_ runtime: RVGRuntime) -> MemberDescription {
         let catalog = state.withLock { $0.catalog }
@@ -138,7 +135,7 @@ extension HostEngine {
         return HostDescription(
             name: settings.name,
             id: id,
-            version: HostEngine.version,
+            version: Release.version,
             process: getpid(),
             directory: directory.path,
             controlSocket: directory.controlSocketPath,

@@ -14,7 +14,7 @@ extension AnswerTables {
             "id": .text(rds.id.description),
             "primary": text(primary(of: rds)),
             "hosts": .list(rds.members.map(value)),
-            "links": .list(links(of: rds).map(value)),
+            "links": .list(rds.links.map(value)),
             "config_errors": .list(
                 rds.configErrors.map { .record(["host": .text($0.host), "error": .text($0.error)]) }
             ),
@@ -31,9 +31,6 @@ extension AnswerTables {
         let best = rds.members.first { $0.host == rds.primary } ?? rds.members.first { $0.isLocal } ?? rds.members.first
         return best?.diskGroup ?? ""
     }
-
-    /// Those of the Primary; as the description has them.
-    private static func links(of rds: RDSDescription) -> [LinkDescription] { rds.links }
 
     public static func value(_ member: MemberDescription) -> LuaValue {
         let openBy = member.volumes.flatMap { volume in volume.openBy.map { holder($0, volume.name) } }
