@@ -149,7 +149,7 @@ function Run:fail(entry, failure)
   failure.message = ("step %s: %s"):format(entry.id, failure.message)
   if not failure.hint:find("homeward run", 1, true) then
     failure.hint = (failure.hint ~= "" and failure.hint .. "; then " or "") .. "start the runbook again: "
-      .. "what is done is not done twice"
+      .. running.command(self) .. " (what is done is not done twice)"
   end
   error(failure, 0)
 end

@@ -62,6 +62,10 @@ function M.introduce(run)
   end
   if #pairs_of > 0 then say(table.concat(pairs_of, "  "), "  ", "  ") end
   if run.past.goes_on then say("goes on after run " .. run.past.run .. ", which did not finish", "  ", "  ") end
+  local site = run.past.goes_on and run.past.site
+  if site and not run.site.chunk then
+    say(("note: that run had the site file %s; this one has none, so no hook is called"):format(site), "  ", "  ")
+  end
 end
 
 return M

@@ -50,7 +50,7 @@ function M.read(runbook, set)
   if fits == false then return past end
   local mine = run.parameters
   if set and mine.dg and (mine.dg ~= set.dg or mine.rvg ~= set.rvg) then return past end
-  past.run = run.id
+  past.run, past.site = run.id, run.site
   past.application = application(run)
   for _, step in ipairs(run.steps) do past.states[step.id] = step.state end
   if run.state == "done" then

@@ -37,8 +37,8 @@ local function ask(ctx, refusal)
   local text = ("%s. Give them up? They are kept in a salvage file as far as the log has them."):format(refusal.message)
   local answer = engine.ask(text, { choices = { "yes", "no" } })
   if answer == "yes" then return true end
-  refusal.hint = answer and "nothing was discarded; discard_unsent=yes gives them up"
-    or ("nobody can be asked; to give them up: homeward run %s discard_unsent=yes"):format(running.of(ctx).book.name)
+  refusal.hint = (answer and "nothing was discarded" or "nobody can be asked") .. "; to give them up: "
+    .. running.command(running.of(ctx), "discard_unsent=yes")
   error(refusal, 0)
 end
 

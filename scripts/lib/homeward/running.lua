@@ -75,4 +75,17 @@ function M.of(ctx)
     hint = "pass on the ctx that run(ctx) was called with" }
 end
 
+local function quoted(text)
+  return text:find("^[%w._/=:-]+$") and text or "'" .. text:gsub("'", [['\'']]) .. "'"
+end
+
+-- The command line that starts the run's runbook again with the same site file; `more` is a parameter to add, or nil.
+function M.command(run, more)
+  local file = run.options.file
+  local parts = { "homeward run", quoted(file and file ~= "bundled" and file or run.book.name) }
+  if run.site.chunk then parts[#parts + 1] = "--site " .. quoted(run.site.chunk) end
+  parts[#parts + 1] = more
+  return table.concat(parts, " ")
+end
+
 return M
