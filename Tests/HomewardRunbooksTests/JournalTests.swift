@@ -33,7 +33,6 @@ struct JournalTests {
         #expect(try journal.runs().isEmpty)
         let first = try id(try journal.perform(Self.begin("takeover")))
         let second = try id(try journal.perform(Self.begin("failback-difference")))
-        _ = try journal.perform(.setParameters(run: second, parameters: #"{"home":"tokyo"}"#))
         for step in ["makesec", "synchronize"] {
             _ = try journal.perform(.beginStep(run: second, id: step, title: "the \(step)"))
         }
@@ -44,7 +43,7 @@ struct JournalTests {
         #expect(try journal.runs().allSatisfy { $0.steps.isEmpty })
         let run = try #require(try journal.run(second))
         #expect(run.state == "running")
-        #expect(run.parameters == #"{"home":"tokyo"}"#)
+        #expect(run.parameters == #"{"home":"seattle"}"#)
         #expect(run.ended == nil)
         #expect(run.steps.map(\.id) == ["makesec", "synchronize"])
         #expect(run.steps.map(\.state) == ["done", "running"])
@@ -55,6 +54,9 @@ struct JournalTests {
         #expect(failed.ended != nil)
         #expect(try journal.run("20261125-034512-1f3a") == nil)
 
+        #expect(try journal.perform(.run(second)) == .run(run))
+        #expect(try journal.perform(.run("20261125-034512-1f3a")) == .run(nil))
+        #expect(try journal.perform(.runs) == .runs(try journal.runs()))
         #expect(try journal.perform(.lastRun(runbook: "failback-difference", before: nil)) == .run(run))
         #expect(try journal.perform(.lastRun(runbook: "failback-difference", before: second)) == .run(nil))
         #expect(try journal.perform(.lastRun(runbook: "migrate", before: nil)) == .run(nil))
@@ -70,7 +72,6 @@ struct JournalTests {
         defer { try? FileManager.default.removeItem(at: folder) }
         let run = try id(try journal.perform(Self.begin("takeover")))
         let calls: [(JournalCall, RefusalCode)] = [
-            (.setParameters(run: "x", parameters: "{}"), .unknownRun),
             (.beginStep(run: "x", id: "a", title: "a"), .unknownRun),
             (.endStep(run: "x", id: "a", state: "done", detail: "{}"), .unknownRun),
             (.endStep(run: run, id: "a", state: "done", detail: "{}"), .unknownStep),

@@ -41,6 +41,36 @@ struct ModuleTests {
         )
     }
 
+    @Test("the journal's runs are objects that tell what the journal has of them")
+    func runs() async throws {
+        let bench = Bench()
+        #expect(try await bench.hw("return #hw.runs()") == .integer(0))
+        let begin = JournalCall.beginRun(
+            runbook: "takeover",
+            source: "bundled",
+            revision: "ab",
+            site: "site.lua",
+            parameters: #"{"to":"london"}"#
+        )
+        guard case .begun(let id) = try bench.journal.perform(begin) else { throw CancellationError() }
+        _ = try bench.journal.perform(.beginStep(run: id, id: "takeover", title: "Take over"))
+        let told = try await bench.hw(
+            """
+            local run = hw.runs()[1]
+            local info = run:info()
+            return { text = tostring(run), runbook = run.runbook, state = run.state, site = run.site, ended = run.ended,
+              to = info.parameters.to, step = info.steps[1].title }
+            """
+        )
+        #expect(told.at("text") == .text(id))
+        #expect(told.at("runbook") == .text("takeover"))
+        #expect(told.at("state") == .text("running"))
+        #expect(told.at("site") == .text("site.lua"))
+        #expect(told.at("ended") == .none)
+        #expect(told.at("to") == .text("london"))
+        #expect(told.at("step") == .text("Take over"))
+    }
+
     @Test("a refusal reaches pcall with all its fields, and ends the script with place and hint")
     func refusals() async throws {
         var bench = Bench()

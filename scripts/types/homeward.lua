@@ -545,6 +545,21 @@ function Checkpoint:delete() end
 ---@return table # { name, state, bytes, percent, start_id, end_id? }; nil when there is none of that name
 function Checkpoint:info() end
 
+--- One run of a runbook, as the journal had it when it was listed.
+---@class homeward.Run
+---@field id string as `homeward runs list` prints it
+---@field runbook string the name of the runbook
+---@field state "running"|"done"|"failed"|"interrupted"|"died" how far it came
+---@field started number seconds since 1970
+---@field ended? number seconds since 1970
+---@field site? string the site file
+local Run = {}
+
+--- All that the journal has of it now, with its steps.
+---@async
+---@return table # { id, runbook, source, revision, site?, parameters, state, started, ended?, detail, steps = { { id, title, state, started, ended?, detail } } }
+function Run:info() end
+
 --- A host, to act on what it has.
 ---
 --- Asks no host: whether there is such a thing shows when it is used.
@@ -588,6 +603,11 @@ function hw.version() end
 ---@param command table { "PROGRAM", "ARGUMENT", …, on = host or name, timeout = seconds (300 if left out), env = { NAME = "value" }, input = "…", check = true }
 ---@return table # { code, out, err, cut, timed_out, seconds }; out and err hold at most 1 MiB each, else cut is true
 function hw.sh(command) end
+
+--- The runs of runbooks in the journal of this machine.
+---@async
+---@return homeward.Run[] # newest first; for the newest of one runbook look at run.runbook
+function hw.runs() end
 
 ---@class homeward.fail.error
 ---@field code string kebab-case; what callers match on

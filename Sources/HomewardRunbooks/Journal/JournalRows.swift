@@ -20,9 +20,6 @@ enum JournalRows {
                 arguments: [id, runbook, source, revision, site, parameters, now, process.description]
             )
             return .begun(id)
-        case .setParameters(let run, let parameters):
-            try database.execute(sql: "UPDATE run SET parameters = ? WHERE id = ?", arguments: [parameters, run])
-            try expectChange(database, unknown(run))
         case .beginStep(let run, let id, let title):
             guard try exists(run, database) else { throw unknown(run) }
             // A step that is begun again begins anew, at its place.
@@ -48,6 +45,8 @@ enum JournalRows {
             )
             try expectChange(database, unknown(run))
         case .lastRun(let runbook, let before): return .run(try last(runbook, before: before, in: database))
+        case .run(let id): return .run(try run(id, in: database))
+        case .runs: return .runs(try all(in: database))
         }
         return .done
     }

@@ -32,8 +32,6 @@ public final class MemoryJournal: RunJournal {
                     )
                 )
                 return .begun(id)
-            case .setParameters(let run, let parameters):
-                records[try Self.place(of: run, records)].parameters = parameters
             case .beginStep(let run, let id, let title):
                 let place = try Self.place(of: run, records)
                 let step = RunRecord.Step(
@@ -64,19 +62,15 @@ public final class MemoryJournal: RunJournal {
                 records[place].detail = detail
             case .lastRun(let runbook, let before):
                 return .run(records.last { $0.runbook == runbook && $0.id != before })
+            case .run(let id): return .run(records.first { $0.id == id })
+            case .runs: return .runs(Self.withoutSteps(records))
             }
             return .done
         }
     }
 
     public func runs() throws -> [RunRecord] {
-        records.withLock { records in
-            records.reversed().map { record in
-                var record = record
-                record.steps = []
-                return record
-            }
-        }
+        records.withLock { Self.withoutSteps($0) }
     }
 
     public func run(_ id: String) throws -> RunRecord? { records.withLock { $0.first { $0.id == id } } }
@@ -85,6 +79,14 @@ public final class MemoryJournal: RunJournal {
     public func processDied() {
         records.withLock { records in
             for place in records.indices where records[place].state == "running" { records[place].state = "died" }
+        }
+    }
+
+    private static func withoutSteps(_ records: [RunRecord]) -> [RunRecord] {
+        records.reversed().map { record in
+            var record = record
+            record.steps = []
+            return record
         }
     }
 

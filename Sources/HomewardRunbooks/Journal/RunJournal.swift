@@ -17,7 +17,6 @@ public protocol RunJournal: Sendable {
 public enum JournalCall: Sendable, Hashable {
     /// `parameters` and others are JSON texts. Answers with ``JournalAnswer/begun(_:)``.
     case beginRun(runbook: String, source: String, revision: String, site: String?, parameters: String)
-    case setParameters(run: String, parameters: String)
     case beginStep(run: String, id: String, title: String)
     /// `state`: `done`, `skipped`, `failed`.
     case endStep(run: String, id: String, state: String, detail: String)
@@ -25,12 +24,25 @@ public enum JournalCall: Sendable, Hashable {
     case endRun(run: String, state: String, detail: String)
     /// The newest run of a runbook but the one named.
     case lastRun(runbook: String, before: String?)
+    /// One run with its steps.
+    case run(String)
+    /// All runs, newest first, without their steps.
+    case runs
+
+    /// Whether the journal is left as it is.
+    var isReading: Bool {
+        switch self {
+        case .lastRun, .run, .runs: true
+        case .beginRun, .beginStep, .endStep, .endRun: false
+        }
+    }
 }
 
 public enum JournalAnswer: Sendable, Hashable {
     case begun(String)
     case done
     case run(RunRecord?)
+    case runs([RunRecord])
 }
 
 /// One run as the journal has it.

@@ -26,14 +26,14 @@ public final class SQLiteJournal: RunJournal {
     }
 
     public func perform(_ call: JournalCall) throws -> JournalAnswer {
-        if case .lastRun(let runbook, let before) = call {
-            guard exists else { return .run(nil) }
+        guard call.isReading else {
             return try with { queue in
-                try queue.read { .run(try JournalRows.last(runbook, before: before, in: $0)) }
+                try queue.write { try JournalRows.perform(call, now: now(), process: process, in: $0) }
             }
         }
+        guard exists else { return call == .runs ? .runs([]) : .run(nil) }
         return try with { queue in
-            try queue.write { try JournalRows.perform(call, now: now(), process: process, in: $0) }
+            try queue.read { try JournalRows.perform(call, now: now(), process: process, in: $0) }
         }
     }
 

@@ -18,7 +18,7 @@ public enum HomewardModule {
             classes: [
                 HostClass.make(binding), DiskGroupClass.make(binding), VolumeClass.make(binding),
                 SessionClass.make(binding), RVGClass.make(binding), RDSClass.make(binding), RLinkClass.make(binding),
-                CheckpointClass.make(binding),
+                CheckpointClass.make(binding), RunClass.make(),
             ]
         )
     }
@@ -80,6 +80,7 @@ public enum HomewardModule {
     private static func script(_ binding: Binding) -> [ScriptFunction] {
         [
             ShellFunction.make(binding.state),
+            RunClass.list,
             ScriptFunction(
                 "fail",
                 "Raises an error with a code, which prints as one line with the hint below it.",

@@ -2,7 +2,7 @@ import LuaHost
 
 /// Functions of `homeward.engine` that write and read the journal of runs.
 enum JournalFunctions {
-    static func make() -> [ScriptFunction] { [beginRun, setParameters, beginStep, endStep, endRun, lastRun] }
+    static func make() -> [ScriptFunction] { [beginRun, beginStep, endStep, endRun, lastRun] }
 
     private static let run = LuaParameter("run", .string, "the id of the run")
     private static let detail = LuaParameter("detail", .table, "what is kept with it", optional: true)
@@ -38,17 +38,6 @@ enum JournalFunctions {
                         )
                     )
                 )
-            }
-        )
-    }
-
-    private static var setParameters: ScriptFunction {
-        ScriptFunction(
-            "set_parameters",
-            "Replaces the parameters of a run.",
-            [run, LuaParameter("parameters", .table, "their values")],
-            body: .verb {
-                .wait(.journal(.setParameters(run: $0.text(0), parameters: LuaJSON.object($0[1]))))
             }
         )
     }
@@ -100,7 +89,7 @@ enum JournalFunctions {
                 LuaParameter("before", .string, "the id of a run that does not count: the present one", optional: true),
             ],
             returns: .table,
-            "{ id, state, parameters, started, ended?, detail, steps = { { id, title, state, started, ended?, detail } } }; nil when there is none",
+            RunClass.returned + "; nil when there is none",
             body: .verb { .wait(.journal(.lastRun(runbook: $0.text(0), before: $0[1].text))) }
         )
     }

@@ -80,6 +80,7 @@ public enum ScriptResults {
         case .begun(let id): .text(id)
         case .done: .none
         case .run(let run): run.map { AnswerTables.value($0) } ?? .none
+        case .runs(let runs): .list(runs.map { .object(RunClass.object($0)) })
         }
     }
 

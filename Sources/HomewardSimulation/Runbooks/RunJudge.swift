@@ -86,7 +86,7 @@ final class RunJudge {
             }
             present.steps[place].state = state
         case .endRun(_, let state, _): present.state = state
-        case .setParameters, .lastRun: return
+        case .lastRun, .run, .runs: return
         }
     }
 

@@ -24,9 +24,6 @@ function M.new(model)
       return run.id
     end)
   end
-  function engine.set_parameters(id, values)
-    return model:request("set_parameters", function() run_of(id).parameters = models.copy(values) end)
-  end
   function engine.begin_step(id, step, title)
     return model:request("begin_step", function()
       local run = run_of(id)
