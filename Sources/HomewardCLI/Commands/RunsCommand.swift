@@ -32,7 +32,8 @@ struct RunsCommand: ParsableCommand {
 
     struct Show: ScriptingCommand {
         static let configuration = CommandConfiguration(abstract: "Shows one run with its steps.")
-        @Argument(help: "Its id, as `runs list` prints it, or the beginning of it.") var id: String
+        @Argument(help: "Its id, as `runs list` prints it, or the beginning of it; the newest if left out.") var id:
+            String?
 
         func carryOut(_ context: ScriptContext) async -> Int32 {
             do {
@@ -49,8 +50,12 @@ struct RunsCommand: ParsableCommand {
         }
 
         private func find(_ journal: any RunJournal) throws -> RunRecord {
+            let runs = try journal.runs()
+            guard let id = id ?? runs.first?.id else {
+                throw Refusal(.unknownRun, "runs", "no runbook was run here yet", hint: "homeward runbooks list")
+            }
             if let run = try journal.run(id) { return run }
-            let fitting = try journal.runs().filter { !id.isEmpty && $0.id.hasPrefix(id) }
+            let fitting = runs.filter { !id.isEmpty && $0.id.hasPrefix(id) }
             if fitting.count == 1, let run = try journal.run(fitting[0].id) { return run }
             throw Refusal(
                 fitting.isEmpty ? .unknownRun : .ambiguous,
