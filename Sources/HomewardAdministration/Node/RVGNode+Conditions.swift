@@ -63,7 +63,7 @@ extension RVGNode {
                 return "\(name) is attached and connected"
             }
             let waiting = machine.end.value - min(sending.logged.value, machine.end.value)
-            return "\(name) is attached and behind by \(waiting) updates"
+            return "\(name) is attached and behind by \(counted(waiting, "update"))"
         case .disconnected: return "\(name) is attached and not connected" + answers
         case .paused: return "\(name) is paused" + answers
         case .primaryPrimary:

@@ -115,7 +115,7 @@ extension RVGNode {
         guard diverged == 0 else {
             throw machine.refuse(
                 .diverged,
-                "\(machine.hostName) holds \(diverged) updates that \(machine.label(of: host)) does not have",
+                "\(machine.hostName) holds \(counted(diverged, "update")) that \(machine.label(of: host)) does not have",
                 hint: hint
             )
         }

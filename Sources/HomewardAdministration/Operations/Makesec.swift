@@ -140,7 +140,7 @@ extension RVGNode {
             if lost, !confirmed { outcome.notes.append("\(name) will be told when it answers") }
             if state.unsent > 0 {
                 outcome.discarded = state.discarded.map { machine.describe($0) }
-                outcome.notes.append("\(state.unsent) updates of \(machine.hostName) never reached \(name)")
+                outcome.notes.append("\(counted(state.unsent, "update")) of \(machine.hostName) never reached \(name)")
             }
             finishOperation(outcome, &effects)
         }
@@ -182,13 +182,13 @@ extension RVGNode {
             )
         }
         if state.unsent > 0 {
-            let counted = Discarded(total: state.unsent, records: records)
+            let unsent = Discarded(total: state.unsent, records: records)
             guard state.force else {
                 return abandonOperation(
                     machine.refuse(
                         .unsentUpdates,
-                        "\(state.unsent) updates of \(machine.hostName) never reached \(machine.label(of: state.peer))"
-                            + (counted.map { ": \(machine.phrase($0))" } ?? ""),
+                        "\(counted(state.unsent, "update")) of \(machine.hostName) never reached \(machine.label(of: state.peer))"
+                            + (unsent.map { ": \(machine.phrase($0))" } ?? ""),
                         hint: (records.isEmpty
                             ? "to give them up: " : "to give them up, what the log has kept in a salvage file: ")
                             + machine.command("makesec", machine.label(of: state.peer), options: "-f")
@@ -196,7 +196,7 @@ extension RVGNode {
                     &effects
                 )
             }
-            state.discarded = counted
+            state.discarded = unsent
             guard !records.isEmpty else { return announceMakesec(state, now: now, into: &effects) }
             state.phase = .salvaging(unsent: state.unsent)
             operation = .makesec(state)
@@ -346,7 +346,9 @@ extension RVGMachine {
 
     /// Counts, times and places as people read them.
     package func phrase(_ discarded: Discarded) -> String {
-        guard discarded.kept > 0 else { return "\(discarded.updates) updates, none of them in the log any more" }
+        guard discarded.kept > 0 else {
+            return "\(counted(discarded.updates, "update")), none of them in the log any more"
+        }
         let part = discarded.kept < discarded.updates ? "the \(discarded.kept) that the log still has: " : ""
         let places = discarded.ranges.prefix(4).map {
             "\(volumes[Int($0.volume)].name) at \($0.offset) (\($0.length) bytes)"

@@ -141,7 +141,7 @@ extension RVGNode {
     private func notUpToDate(_ behind: [LinkRecord]) -> Refusal {
         let names = behind.map { link in
             let logged = machine.peer(link.peer)?.sending.logged ?? .zero
-            return "\(link.peerName) by \(machine.end.value - min(logged.value, machine.end.value)) updates"
+            return "\(link.peerName) by \(counted(machine.end.value - min(logged.value, machine.end.value), "update"))"
         }
         return machine.refuse(
             .notUpToDate,

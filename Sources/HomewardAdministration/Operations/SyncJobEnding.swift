@@ -244,7 +244,7 @@ extension RVGNode {
     private func withDiscarded(_ refusal: Refusal, _ job: SyncJob) -> Refusal {
         let told = job.targets.compactMap { target in
             target.discarded.map { discarded in
-                "; before that \(machine.label(of: target.host)) gave up \(discarded.updates) updates"
+                "; before that \(machine.label(of: target.host)) gave up \(counted(discarded.updates, "update"))"
                     + (discarded.salvageFile.map { ", kept there in \($0)" } ?? "")
             }
         }

@@ -27,7 +27,7 @@ enum HostText {
                     ? "-" : link.map(RepstatusText.dataStatus) ?? (member.consistent ? "consistent" : "inconsistent"),
                 member.role == "primary"
                     ? "-"
-                    : link.map { "\(Units.count($0.behindUpdates, "update")), \(Units.bytes($0.behindBytes))" } ?? "-",
+                    : link.map { "\(counted($0.behindUpdates, "update")), \(Units.bytes($0.behindBytes))" } ?? "-",
                 member.role == "primary" ? "-" : link.map { "\($0.kstate)/\($0.state)" } ?? "-",
             ])
         }

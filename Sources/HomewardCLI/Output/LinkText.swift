@@ -9,7 +9,7 @@ enum LinkText {
             line += "detached (\(link.state))"
         } else if link.dataStatus == "unknown" {
             line += "unknown" + (link.lastContactAge.map { ", last heard \(Units.span($0)) ago" } ?? "")
-            if link.behindUpdates > 0 { line += ", \(Units.count(link.behindUpdates, "write")) outstanding then" }
+            if link.behindUpdates > 0 { line += ", \(counted(link.behindUpdates, "write")) outstanding then" }
         } else if link.behindUpdates == 0 {
             line += link.dataStatus == "up-to-date" ? "up to date" : "nothing outstanding, \(link.dataStatus)"
         } else {
@@ -18,7 +18,7 @@ enum LinkText {
         }
         if link.kstate != "DETACHED" {
             if let left = link.untilConsistent, left > 0 {
-                line += ", inconsistent for \(Units.count(left, "more update"))"
+                line += ", inconsistent for \(counted(left, "more update"))"
             }
             if time { line += ", \(Units.span(link.behindSeconds)) behind" }
             if link.state == "PAUSE" {

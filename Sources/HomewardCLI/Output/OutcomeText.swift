@@ -16,7 +16,7 @@ enum OutcomeText {
         let whose = report.oldPrimary.map { " of \($0)" } ?? ""
         lines.append("last update known\(whose): \(report.lastHeardID?.description ?? "unknown")")
         let lost = report.lostAtLeast.map {
-            $0 == 0 ? "unknown; nothing after \(report.forkID) is known of" : "at least \(Units.count($0, "update"))"
+            $0 == 0 ? "unknown; nothing after \(report.forkID) is known of" : "at least \(counted($0, "update"))"
         }
         lines.append("lost: \(lost ?? "unknown")")
         return lines
@@ -25,14 +25,14 @@ enum OutcomeText {
     static func discarded(_ discarded: DiscardedUpdates) -> [String] {
         guard discarded.kept > 0 else {
             return [
-                "\(Units.count(discarded.updates, "update")) of \(discarded.host) given up;"
+                "\(counted(discarded.updates, "update")) of \(discarded.host) given up;"
                     + " its log no longer had them, so no file keeps them"
             ]
         }
         let gone = discarded.updates - discarded.kept
         let part = gone > 0 ? "; \(gone) of them were in no log any more and are in no file; the others" : ""
         var lines = [
-            "\(Units.count(discarded.updates, "update")) of \(discarded.host) given up\(part)"
+            "\(counted(discarded.updates, "update")) of \(discarded.host) given up\(part)"
                 + " (\(Units.bytes(discarded.bytes)), \(discarded.firstID) to \(discarded.lastID),"
                 + " \(Units.time(discarded.firstTime)) to \(Units.time(discarded.lastTime)) UTC)"
         ]

@@ -106,7 +106,7 @@ enum RepstatusText {
             default: link.consistent ? "unknown (consistent)" : "inconsistent"
             }
         guard let diverged = link.diverged, diverged > 0 else { return status }
-        return "\(status), diverged by \(Units.count(diverged, "update"))"
+        return "\(status), diverged by \(counted(diverged, "update"))"
     }
 
     private static func replicationStatus(_ link: LinkDescription, _ long: Bool) -> String {

@@ -70,8 +70,6 @@ enum Units {
         return "\(month) \(padded(UInt64(parts.day ?? 0), 2)) \(clock)"
     }
 
-    static func count(_ number: UInt64, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
-
     private static func padded(_ number: UInt64, _ width: Int) -> String {
         let digits = String(number)
         return String(repeating: "0", count: max(0, width - digits.count)) + digits

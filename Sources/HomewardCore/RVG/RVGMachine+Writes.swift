@@ -370,7 +370,7 @@ extension RVGMachine {
                     .protection(
                         refusal(
                             .linkDisconnected,
-                            "\(waiting) updates wait for \(link.name) (latencyprot=fail, high mark \(mark)), not connected",
+                            "\(counted(waiting, "update")) \(waiting == 1 ? "waits" : "wait") for \(link.name) (latencyprot=fail, high mark \(mark)), not connected",
                             hint:
                                 "reconnect \(link.peerName), or: vradmin -g \(diskGroup) set \(name) \(link.peerName) "
                                 + "latencyprot=override"
