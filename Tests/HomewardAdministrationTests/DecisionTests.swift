@@ -56,6 +56,30 @@ struct DecisionTests {
         #expect(world.nodes[0].machine.isImageConsistent && world.nodes[0].machine.header.follows == seattle)
     }
 
+    @Test("a Primary does not hand its role over while a rival that answers has not given way")
+    func migrateBesideRival() throws {
+        var world = try NodeWorld()
+        for host in [seattle, dublin] {
+            _ = try world.perform(.startReplication(host, how: .identical, consent: true), on: 0)?.get()
+        }
+        world.write(on: 0)
+        world.pass(milliseconds: 500)
+        for (left, right) in [(0, 1), (0, 2), (1, 2)] { world.cut(left, right) }
+        _ = try world.perform(.takeover(force: false), on: 1)?.get()
+        _ = try world.perform(.takeover(force: false), on: 2)?.get()
+        world.connect(0, 1)
+        world.pass(milliseconds: 500)
+        _ = try world.perform(.makeSecondary(seattle, force: true), on: 0)?.get()
+        _ = try world.perform(.startReplication(london, how: .identical, consent: true), on: 1)?.get()
+        world.pass(milliseconds: 500)
+        world.connect(1, 2)
+        world.pass(milliseconds: 500)
+        let before = world.nodes.map { $0.machine.header.lineage }
+        #expect(code(world.perform(.migrate(london), on: 1)) == .primaryPrimary)
+        #expect(world.nodes.map { $0.machine.header.lineage } == before)
+        #expect(world.nodes[1].machine.isOpen && !world.nodes[0].machine.isOpen)
+    }
+
     @Test("nothing but the handed epoch comes behind the id that a migrate tells")
     func marksDuringMigrate() throws {
         var world = try NodeWorld()

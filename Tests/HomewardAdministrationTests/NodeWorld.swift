@@ -52,6 +52,8 @@ struct NodeWorld {
     var stuck: Set<Int> = []
     /// Hosts whose messages stay on the way.
     var mute: Set<Int> = []
+    /// Hosts whose messages stay on the way from the moment in which they hold a receipt.
+    var silentWithReceipt: Set<Int> = []
     private var mail: [(from: Int, to: Int, session: UInt64, message: PeerMessage)] = []
 
     init() throws {
@@ -225,13 +227,17 @@ struct NodeWorld {
         for _ in 0..<10_000 {
             var moved = false
             for host in nodes.indices where drain(host) { moved = true }
-            while let position = mail.firstIndex(where: { !mute.contains($0.from) }) {
+            while let position = mail.firstIndex(where: { !isSilent($0.from) }) {
                 deliver(mail.remove(at: position))
                 moved = true
             }
             if !moved { return }
         }
         preconditionFailure("the world does not come to rest")
+    }
+
+    private func isSilent(_ host: Int) -> Bool {
+        mute.contains(host) || (silentWithReceipt.contains(host) && nodes[host].machine.header.receipt != nil)
     }
 
     private mutating func drain(_ host: Int) -> Bool {

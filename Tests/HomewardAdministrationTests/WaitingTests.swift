@@ -202,6 +202,50 @@ struct WaitingTests {
         #expect(world.nodes[2].machine.isOpen)
     }
 
+    @Test("a receipt that is told to a returned Primary before it opens is not lost")
+    func earlyReceipt() throws {
+        var world = try NodeWorld()
+        world.silentWithReceipt = [1]
+        let token = world.ask(
+            .synchronize([seattle], checkpoint: "cp", full: false, force: false, consent: true),
+            on: 0
+        )
+        world.pass(milliseconds: 1_000)
+        #expect(world.nodes[1].machine.header.receipt != nil && world.answers[token] == nil)
+        world.restart(0)
+        world.cut(1, 2)
+        world.silentWithReceipt = []
+        world.connect(0, 1)
+        world.pass(milliseconds: 500)
+        #expect(!world.nodes[0].machine.isOpen, "it still has to hear of dublin")
+        // Seattle says nothing new by itself.
+        world.mute = [1]
+        world.connect(0, 2)
+        world.pass(milliseconds: 500)
+        #expect(world.nodes[0].machine.isOpen && world.nodes[0].jobs.isEmpty)
+        world.mute = []
+        _ = try world.perform(.startReplication(seattle, how: .checkpoint("cp"), consent: true), on: 0)?.get()
+        #expect(try status(world).dataStatus == "up-to-date")
+    }
+
+    @Test("a mark finds room in a full log, also where nobody writes")
+    func roomForMarks() throws {
+        var world = try world()
+        _ = try world.perform(.setPaused(seattle, true), on: 0)?.get()
+        // The marks of checkpoints fill what writes have to leave for them.
+        var refused = 0
+        for round in 0..<2_000 where refused < 3 {
+            for request in [RVGRequest.checkStart("cp\(round)"), .checkEnd, .checkDelete("cp\(round)")] {
+                guard case .failure(let refusal)? = world.perform(request, on: 0) else { continue }
+                #expect(refusal.code == .logFull)
+                refused += 1
+                world.pass(milliseconds: 500)
+                _ = try world.perform(request, on: 0)?.get()
+            }
+        }
+        #expect(refused > 0, "the log was never full")
+    }
+
     @Test("a synchronization that nobody waits for and whose target is gone ends by checkdelete, or with its target")
     func orphan() throws {
         for byDelete in [true, false] {
