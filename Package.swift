@@ -166,8 +166,8 @@ let package = Package(
         .testTarget(
             name: "HomewardHostTests",
             dependencies: [
-                "HomewardHost", "HomewardAdministration", "HomewardCore", "HomewardCLI",
-                .product(name: "Logging", package: "swift-log"),
+                "HomewardHost", "HomewardAdministration", "HomewardCore", "HomewardCLI", "HomewardNBD",
+                "HomewardRunbooks", "HomewardStorage", "LuaHost", .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict
         ),

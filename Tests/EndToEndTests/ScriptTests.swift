@@ -52,6 +52,17 @@ extension EndToEnd {
             }
         }
 
+        @Test("the spec of the module holds on a lab", .timeLimit(.minutes(2)))
+        func moduleSpec() throws {
+            let spec = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+                .appendingPathComponent("LuaTests/on_hosts.lua").path
+            try TestLab.run(volume: "16M") { lab in
+                try lab.succeed("homeward lab wait london tokyo")
+                let output = try lab.succeed("homeward exec \(spec)")
+                #expect(output.out == "14 hold\n", "\(output)")
+            }
+        }
+
         @Test(
             "an error shows the script's line, the host's refusal and a hint; limits and Ctrl-C end a script",
             .timeLimit(.minutes(2))
