@@ -65,9 +65,14 @@ extension PeerNetwork: ConnectionOwner {
         }
     }
 
+    /// What NIO has wrapped.
+    static func cause(_ error: any Error) -> any Error {
+        (error as? NIOConnectionError)?.connectionErrors.first?.error ?? error
+    }
+
     /// What an operator can use of an error that NIO wraps several times.
     private static func reason(_ error: any Error) -> String {
-        let inner = (error as? NIOConnectionError)?.connectionErrors.first?.error ?? error
+        let inner = cause(error)
         guard let failure = inner as? IOError else { return "\(inner)" }
         return String(cString: strerror(failure.errnoCode))
     }

@@ -50,6 +50,8 @@ struct NodeWorld {
     var slow: Set<Int> = []
     /// Hosts whose headers do not reach the disk.
     var stuck: Set<Int> = []
+    /// Hosts whose system answers that nobody listens.
+    var refusing: Set<Int> = []
     /// Hosts whose messages stay on the way.
     var mute: Set<Int> = []
     /// Hosts whose messages stay on the way from the moment in which they hold a receipt.
@@ -316,13 +318,13 @@ struct NodeWorld {
         for answer in effects.answers { answers[answer.token] = answer.result }
         for task in effects.tasks {
             var more = NodeEffects()
-            nodes[host].taskDone(task.id, NodeWorld.result(task.work), now: now, wallTime: 1, into: &more)
+            nodes[host].taskDone(task.id, result(task.work), now: now, wallTime: 1, into: &more)
             take(more, of: host)
         }
     }
 
     /// All volumes hold zeroes.
-    private static func result(_ work: NodeTask.Work) -> TaskResult {
+    private func result(_ work: NodeTask.Work) -> TaskResult {
         let hash = BlockHash(high: 1, low: 1)
         switch work {
         case .salvage: return .salvaged(path: "/salvage")
@@ -331,6 +333,7 @@ struct NodeWorld {
         case .compare: return .differing([])
         case .write, .synchronizeVolumes: return .done
         case .readCursor: return .cursor(nil)
+        case .probe(let host, _): return .probed(refused: refusing.contains { NodeWorld.ids[$0] == host })
         }
     }
 

@@ -78,6 +78,20 @@ struct WaitingTests {
         #expect(!outcome.already && world.nodes[1].machine.isOpen, "\(outcome)")
     }
 
+    @Test("a takeover waits for silence, but not where nobody listens", arguments: [false, true])
+    func silence(refused: Bool) throws {
+        var world = try world()
+        if refused { world.refusing = [0] }
+        world.cut(0, 1)
+        world.cut(0, 2)
+        let token = world.ask(.takeover(force: false), on: 1)
+        world.pass(milliseconds: 100)
+        #expect(world.nodes[1].machine.isOpen == refused)
+        world.pass(milliseconds: world.nodes[1].machine.limits.primarySilenceMilliseconds)
+        #expect(world.nodes[1].machine.isOpen)
+        _ = try world.answers[token]?.get()
+    }
+
     @Test("a synchronization to a host whose device fails ends with that host named")
     func failedTarget() throws {
         var world = try NodeWorld()

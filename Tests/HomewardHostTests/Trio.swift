@@ -244,10 +244,15 @@ final class Trio: Sendable {
     func sameBytes(_ left: String, _ right: String, at place: SourceLocation = #_sourceLocation) async throws {
         for volume in ["dv01", "dv02"] {
             let request = Request.sumVolume(diskGroup: "hrdg", volume: volume)
-            guard case .sum(let one) = try await ask(left, request), case .sum(let two) = try await ask(right, request)
-            else { return }
-            #expect(one.sha256 == two.sha256, "\(volume): \(one) \(two)", sourceLocation: place)
-            #expect(one.position == two.position, "\(volume)", sourceLocation: place)
+            // What is logged everywhere is still being applied for a moment.
+            try await waitUntil("\(volume) is read at one position", at: place) { [self] in
+                guard case .sum(let one) = try await ask(left, request),
+                    case .sum(let two) = try await ask(right, request)
+                else { return false }
+                guard one.position == two.position else { return false }
+                #expect(one.sha256 == two.sha256, "\(volume): \(one) \(two)", sourceLocation: place)
+                return true
+            }
         }
     }
 

@@ -154,7 +154,7 @@ struct VerbTests {
                 .makeSecondary(rvg, newPrimary: "seattle", force: false),
                 .unsentUpdates
             )
-            #expect(lost.message.contains("1 updates"))
+            #expect(lost.message.contains("1 update of"))
             let outcome = try await trio.done("london", .makeSecondary(rvg, newPrimary: "seattle", force: true))
             #expect(outcome.discarded?.updates == 1 && outcome.discarded?.salvageFile != nil, "\(outcome)")
             #expect(try await trio.done("london", .makeSecondary(rvg, newPrimary: "seattle", force: false)).already)

@@ -25,6 +25,19 @@ struct PeerNetworkTests {
         return bytes
     }
 
+    @Test("a probe tells a host whose daemon is gone from one that listens, is blocked, or is unknown")
+    func probe() async throws {
+        let (atlanta, boston) = try await pair()
+        #expect(await onThread { atlanta.network.refusesConnections("boston") } == false)
+        #expect(await onThread { atlanta.network.refusesConnections("chicago") } == false)
+        #expect(await onThread { boston.network.refusesConnections("atlanta") }, "nobody listens at that address")
+        #expect(atlanta.recorder.session("boston") != nil, "a probe disturbs no session")
+        await boston.network.stop()
+        #expect(await onThread { atlanta.network.refusesConnections("boston") })
+        atlanta.network.setBlocked("boston", true)
+        #expect(await onThread { atlanta.network.refusesConnections("boston") } == false, "a partition says nothing")
+    }
+
     @Test("frames of each channel arrive whole and in order while all channels are under load in both directions")
     func order() async throws {
         let (atlanta, boston) = try await pair()

@@ -129,11 +129,10 @@ func eventually(
 func restBriefly() { usleep(2000) }
 
 /// Runs what blocks on a thread of its own: the pool that tests share has only as many as the machine has cores.
-func onThread(_ body: @escaping @Sendable () -> Void) async {
+func onThread<Value: Sendable>(_ body: @escaping @Sendable () -> Value) async -> Value {
     await withCheckedContinuation { continuation in
         Thread.detachNewThread {
-            body()
-            continuation.resume()
+            continuation.resume(returning: body())
         }
     }
 }

@@ -19,6 +19,8 @@ public struct NodeTask: Sendable {
         case synchronizeVolumes(cursor: HeaderFormat.Cursor?)
         /// Reads the cursor of an earlier life of the job.
         case readCursor(CheckpointID)
+        /// Tries to connect to a host that no session leads to.
+        case probe(HostID, name: String)
     }
 
     public var id: UInt64
@@ -46,6 +48,8 @@ public enum TaskResult: Sendable {
     case differing([UInt64])
     case done
     case cursor(HeaderFormat.Cursor?)
+    /// Whether the probed host's system said at once that nobody listens there. Silence and an accepted connection are false.
+    case probed(refused: Bool)
     case failed(Refusal)
 }
 

@@ -198,7 +198,7 @@ extension RVGNode {
             }
             offerAttach(state, now: now, into: &effects)
         case .failed(let refusal): abandonOperation(refusal, &effects)
-        case .salvaged, .block, .differing, .done, .cursor:
+        case .salvaged, .block, .differing, .done, .cursor, .probed:
             preconditionFailure("a sample ends with hashes or a failure")
         }
     }

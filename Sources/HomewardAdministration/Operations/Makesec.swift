@@ -220,7 +220,7 @@ extension RVGNode {
             announceMakesec(state, now: now, into: &effects)
         case .failed(let refusal):
             abandonOperation(refusal, &effects)
-        case .hashes, .block, .differing, .done, .cursor:
+        case .hashes, .block, .differing, .done, .cursor, .probed:
             preconditionFailure("a salvage ends with a file or a failure")
         }
     }

@@ -94,7 +94,8 @@ extension RVGNode {
         switch operation {
         case .makesec(let state): makesecTaskDone(state, result, now: now, into: &effects)
         case .attach(let state): attachTaskDone(state, result, now: now, into: &effects)
-        case .takeover, .migrate, nil: return
+        case .takeover(let state): takeoverTaskDone(state, result, now: now, into: &effects)
+        case .migrate, nil: return
         }
     }
 

@@ -75,7 +75,8 @@ extension RVGNode {
             guard let message = jobs[position].targets[target].source?.hashed(extent, hashes) else { return }
             machine.send(.sync(message), to: host, &effects.core)
         case .failed(let refusal): jobs[position].targets[target].phase = .failed(refusal)
-        case .salvaged, .block, .differing, .done, .cursor: preconditionFailure("hashing ends with hashes or a failure")
+        case .salvaged, .block, .differing, .done, .cursor, .probed:
+            preconditionFailure("hashing ends with hashes or a failure")
         }
     }
 
@@ -105,7 +106,7 @@ extension RVGNode {
                 &effects.core
             )
         case .failed(let refusal): jobs[position].targets[target].phase = .failed(refusal)
-        case .salvaged, .hashes, .differing, .done, .cursor:
+        case .salvaged, .hashes, .differing, .done, .cursor, .probed:
             preconditionFailure("a read ends with a block or a failure")
         }
     }

@@ -208,7 +208,7 @@ extension RVGNode {
             participants[position].cursor = cursor
             flush(participant, offer, &effects)
         case .done: participants[position].kind = .synchronize(offer, .ready)
-        case .hashes, .block, .differing, .failed:
+        case .hashes, .block, .differing, .probed, .failed:
             preconditionFailure("a synchronization begins with a salvage file, a cursor or durable volumes")
         }
     }
@@ -363,7 +363,7 @@ extension RVGNode {
             }
             machine.send(.sync(message), to: run.primary, &effects.core)
         case .failed(let refusal): failTarget(refusal, &effects)
-        case .salvaged, .hashes, .block, .done, .cursor:
+        case .salvaged, .hashes, .block, .done, .cursor, .probed:
             preconditionFailure("a comparison ends with indices or a failure")
         }
     }
@@ -379,7 +379,8 @@ extension RVGNode {
         switch result {
         case .done: target?.machine.blockWritten(volume: volume, offset: offset)
         case .failed(let refusal): failTarget(refusal, &effects)
-        case .salvaged, .hashes, .block, .differing, .cursor: preconditionFailure("a write ends as done or failed")
+        case .salvaged, .hashes, .block, .differing, .cursor, .probed:
+            preconditionFailure("a write ends as done or failed")
         }
     }
 

@@ -71,6 +71,25 @@ extension RVGNode {
         machine.decide(later: state.transaction.rawValue)
         machine.forgetStream()
         operation = .takeover(state)
+        if let primary, machine.peer(primary)?.session == nil {
+            _ = begin(.probe(primary, name: machine.label(of: primary)), for: .operation, &effects)
+        }
+    }
+
+    /// Where nobody listens any more there is no Primary whose silence would have to be waited for; one that starts again
+    /// stays shut until it has heard of this host.
+    package mutating func takeoverTaskDone(
+        _ state: TakeoverOperation,
+        _ result: TaskResult,
+        now: Instant,
+        into effects: inout NodeEffects
+    ) {
+        guard case .probed(refused: true) = result, case .silence = state.phase,
+            let primary = state.oldPrimary, machine.peer(primary)?.session == nil
+        else { return }
+        var state = state
+        state.phase = .silence(until: now)
+        operation = .takeover(state)
     }
 
     private func requireTakeoverPossible(force: Bool) throws(Refusal) {

@@ -3,6 +3,7 @@ import HomewardAdministration
 import HomewardCore
 import HomewardStorage
 import HomewardThreads
+import HomewardWire
 
 /// Work that operations and synchronizations ask for: on the pool's threads, without the lock.
 extension RVGRuntime {
@@ -75,6 +76,7 @@ extension RVGRuntime {
             let bytes = try log.bytes(at: format.cursorOffset, count: 64)
             let cursor = format.decodeCursor(bytes)
             return .cursor(cursor?.job == job ? cursor : nil)
+        case .probe(_, let name): return .probed(refused: network.refusesConnections(name))
         }
     }
 

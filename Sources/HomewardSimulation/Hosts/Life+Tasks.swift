@@ -56,6 +56,7 @@ extension Life {
         case .readCursor(let job):
             let cursor = host.format.decodeCursor(try host.log.bytes(at: host.format.cursorOffset, count: 64))
             return .cursor(cursor?.job == job ? cursor : nil)
+        case .probe(let peer, _): return .probed(refused: host.network.refusesConnections(of: peer, from: host.index))
         }
     }
 

@@ -39,6 +39,12 @@ final class SimulatedNetwork {
     func session(_ a: Int, _ b: Int) -> UInt64? { isConnected(a, b) ? link(a, b).session : nil }
     func isBlocked(_ a: Int, _ b: Int) -> Bool { link(a, b).blocks > 0 }
 
+    /// Whether the system of a host that can be reached says that nobody listens there.
+    func refusesConnections(of peer: HostID, from own: Int) -> Bool {
+        guard let other = hosts.firstIndex(where: { $0.id == peer }) else { return false }
+        return !isBlocked(own, other) && hosts[other].life == nil
+    }
+
     // MARK: Sessions
 
     /// Connects whoever can be.
