@@ -75,7 +75,7 @@ extension RVGNode {
         if machine.header.linkIndex(link.peer) != nil {
             return Outcome(already: true, summary: "\(link.peerName) is in the RDS already")
         }
-        guard machine.header.links.count < 32 else {
+        guard machine.header.links.count < LinkRecord.countLimit else {
             throw machine.refuse(
                 .limitReached,
                 "32 RLINKs exist, as many as are allowed",

@@ -165,7 +165,8 @@ public struct RVGNode: Sendable {
 
     /// A peer said something of this RVG.
     ///
-    /// Payloads of records are given to `keep`, which says where they are.
+    /// Payloads of records are given to `keep`, which says where they are. A message that cannot be one of this release is
+    /// noted and changes nothing (``HomewardCore/PeerMessage/checkBounds(volumes:)``).
     public mutating func received(
         _ message: PeerMessage,
         from host: HostID,
@@ -178,6 +179,13 @@ public struct RVGNode: Sendable {
         lastNow = now
         self.wallTime = wallTime
         guard machine.peer(host)?.session == session, machine.failure == nil else { return }
+        do {
+            try message.checkBounds(volumes: machine.volumes)
+        } catch {
+            return effects.core.note(
+                "\(machine.objectName): a message of \(machine.label(of: host)) is not taken: \(error.what)"
+            )
+        }
         switch message {
         case .contact(let contact):
             machine.contactReceived(contact, from: host, session: session, now: now, into: &effects.core)

@@ -237,7 +237,7 @@ extension RVGNode {
         let first = machine.end.next
         for peer in third {
             // With -f a host that holds more is overruled: it fetches this host's records instead.
-            let count = state.force ? UInt64.max : machine.dataCount
+            let count = state.force ? Prepare.overruling : machine.dataCount
             machine.send(
                 .prepare(
                     .takeover(
@@ -415,7 +415,7 @@ extension RVGNode {
                 hint: "ask \(machine.label(of: doubt.peer)) first"
             )
         }
-        if dataCount != .max,
+        if dataCount != Prepare.overruling,
             let doubt = machine.header.pending.first(where: { if case .migrate = $0 { $0.peer != host } else { false } }
             )
         {
@@ -427,7 +427,8 @@ extension RVGNode {
             )
         }
         let mine = machine.header.lineage.history
-        guard !machine.header.isPrimary, dataCount != .max, machine.isImageConsistent, machine.dataCount > dataCount,
+        guard !machine.header.isPrimary, dataCount != Prepare.overruling, machine.isImageConsistent,
+            machine.dataCount > dataCount,
             mine.fork(with: history).map({ $0.firstID >= firstID }) ?? false
         else { return }
         throw machine.refuse(

@@ -8,6 +8,9 @@ public struct LinkRecord: Hashable, Sendable {
         case attached(AttachID, cursor: UpdateID)
     }
 
+    /// Most RLINKs of one RVG, as VVR has it.
+    public static let countLimit = 32
+
     public var peer: HostID
     public var peerName: String
     public var peerDiskGroup: String

@@ -23,6 +23,9 @@ public enum Prepare: Hashable, Sendable, Codable {
     case migrate(TransactionID, epoch: Epoch, firstID: UpdateID)
     case synchronize(SyncOffer)
 
+    /// The data count of a takeover with `-f`: no host that holds more is heard.
+    public static let overruling = UInt64.max
+
     public var token: UInt64 {
         switch self {
         case .takeover(let transaction, _, _, _, _), .makesec(let transaction, _, _, _),

@@ -121,13 +121,17 @@ extension RVGMachine {
             return
         }
         var expected = (following.held.last?.record.id ?? end).next
+        var count = following.held.last?.record.dataCount ?? dataCount
         for item in records {
             if item.record.id < expected {
                 // Logged before the session began and not yet durable when its end was reported.
                 droppedPayloads.append(item.payload.buffer)
                 continue
             }
-            guard item.record.id == expected, header.lineage.history.epoch(of: expected)?.id == item.record.epoch else {
+            count += item.record.kind.isData ? 1 : 0
+            guard item.record.id == expected, header.lineage.history.epoch(of: expected)?.id == item.record.epoch,
+                item.record.dataCount == count
+            else {
                 effects.note(
                     "\(objectName): record \(item.record.id) from \(label(of: host)) where \(expected) was expected"
                 )

@@ -177,7 +177,8 @@ public struct RVGMachine: Sendable {
         durable = end
         replayed = before
         applied = before
-        damage = recovered.damage
+        let strange = RVGMachine.strange(recovered.records, volumes)
+        damage = recovered.damage ?? strange
         if let damage, header.fence == nil { header.fence = .damaged(damage) }
         // A cursor promises that no record up to it will be asked for again; what recovery cut must be sent anew.
         for position in header.links.indices {
@@ -185,9 +186,17 @@ public struct RVGMachine: Sendable {
                 header.links[position].attachment = .attached(attach, cursor: end)
             }
         }
-        if header.isPrimary {
+        if header.isPrimary, strange == nil {
             for record in index where record.kind.isData { pendingWrites.insert(record) }
         }
+    }
+
+    /// The first record that cannot be carried out on these volumes: log and volumes do not belong together.
+    private static func strange(_ records: [Record], _ volumes: [VolumeShape]) -> String? {
+        for record in records {
+            do { try record.checkBounds(volumes) } catch { return "the log is not one of these volumes: \(error.what)" }
+        }
+        return nil
     }
 
     /// Something durable in the log cannot be read: nothing of it is carried out or continued.

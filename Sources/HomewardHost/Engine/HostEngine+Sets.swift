@@ -215,6 +215,7 @@ extension HostEngine {
             guard state.withLock({ $0.runtimes[known.id] != nil }) else { throw unopened(known) }
             return known.diskGroup
         }
+        try requireSound(offer)
         let group = try resolveGroup(offer.diskGroup, catalog)
         if catalog.rvgs.contains(where: { $0.diskGroup == group && $0.name == offer.name }) {
             throw refusal(
@@ -255,6 +256,19 @@ extension HostEngine {
         )
         try make(record, header)
         return group
+    }
+
+    /// What the offer would put into names of files and into the header, which has room for so much and no more.
+    private func requireSound(_ offer: SecondaryOffer) throws(Refusal) {
+        try HostEngine.checkName(offer.name, "RVG", settings.name)
+        do throws(MalformedBytes) {
+            guard offer.members.count <= LinkRecord.countLimit else {
+                throw MalformedBytes("\(offer.members.count) hosts, at most \(LinkRecord.countLimit) are kept")
+            }
+            for member in offer.members { try member.checkBounds() }
+        } catch {
+            throw refusal(.badFormat, offer.name, error.what, hint: "compare the releases of both hosts")
+        }
     }
 
     // MARK: delsec, delpri
