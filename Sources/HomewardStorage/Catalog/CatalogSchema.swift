@@ -11,6 +11,7 @@ enum CatalogSchema {
     /// All tables, with the one that GRDB keeps.
     static let tables: Set<String> = [
         "grdb_migrations", "host", "disk_group", "volume", "rvg", "rvg_volume", "blocked_peer",
+        "checksum",
     ]
 
     static var migrator: DatabaseMigrator {
@@ -60,6 +61,18 @@ enum CatalogSchema {
                     ) STRICT, WITHOUT ROWID;
                     """
             )
+        }
+        migrator.registerMigration("2 checksum") { database in
+            try database.execute(
+                sql: """
+                    CREATE TABLE checksum (
+                        row INTEGER PRIMARY KEY CHECK (row = 1),
+                        crc INTEGER NOT NULL
+                    ) STRICT;
+                    """
+            )
+            guard let catalog = try CatalogRows.unchecked(from: database) else { return }
+            try CatalogRows.storeChecksum(of: catalog, in: database)
         }
         return migrator
     }

@@ -114,6 +114,16 @@ public final class SQLiteCatalog: CatalogStore {
         )
     }
 
+    private static func damaged(_ path: String, _ text: String) -> Refusal {
+        Refusal(
+            .badFormat,
+            path,
+            "\(path) is damaged: it holds \(text)",
+            hint: "keep it, and restore a copy; or move it away, make disk groups and volumes again over the same "
+                + "files, and add this host again with addsec and syncrvg"
+        )
+    }
+
     private static func failure(_ path: String, _ code: Int32) -> Refusal {
         Refusal(.ioError, path, "\(path): \(systemText(code))", hint: "see that the directory may be written")
     }
@@ -122,9 +132,13 @@ public final class SQLiteCatalog: CatalogStore {
         switch error {
         case let refusal as Refusal: return refusal
         case let malformed as CatalogRows.Malformed:
-            return Refusal(.badFormat, path, "\(path) holds \(malformed.text)", hint: "restore it from a copy")
+            return damaged(path, malformed.text)
+        case let error as RowDecodingError: return damaged(path, "a row that is none: \(error)")
         case let error as DatabaseError where [.SQLITE_NOTADB, .SQLITE_CORRUPT].contains(error.resultCode):
             return foreign(path, error.message ?? "it is damaged")
+        case let error as DatabaseError where error.resultCode == .SQLITE_ERROR:
+            // A statement of this release that SQLite cannot even prepare: the tables are not those that it made.
+            return damaged(path, "other tables than a catalog has: \(error.message ?? "")")
         case let error as DatabaseError where error.resultCode == .SQLITE_CONSTRAINT:
             let text = error.message ?? "a rule of the catalog is broken"
             return Refusal(
