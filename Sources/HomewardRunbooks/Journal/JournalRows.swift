@@ -52,12 +52,12 @@ enum JournalRows {
     }
 
     static func all(in database: Database) throws -> [RunRecord] {
-        try Row.fetchAll(database, sql: "SELECT * FROM run ORDER BY place DESC").map { record($0, steps: []) }
+        try Row.fetchAll(database, sql: "SELECT * FROM run ORDER BY place DESC").map { try record($0, steps: []) }
     }
 
     static func run(_ id: String, in database: Database) throws -> RunRecord? {
         try Row.fetchOne(database, sql: "SELECT * FROM run WHERE id = ?", arguments: [id]).map {
-            record($0, steps: try steps(of: id, database))
+            try record($0, steps: try steps(of: id, database))
         }
     }
 
@@ -66,7 +66,7 @@ enum JournalRows {
             database,
             sql: "SELECT * FROM run WHERE runbook = ? AND id IS NOT ? ORDER BY place DESC LIMIT 1",
             arguments: [runbook, before]
-        ).map { record($0, steps: try steps(of: $0["id"], database)) }
+        ).map { try record($0, steps: try steps(of: $0.decode(forColumn: "id"), database)) }
     }
 
     // MARK: Parts
@@ -91,30 +91,31 @@ enum JournalRows {
         try Row.fetchAll(database, sql: "SELECT * FROM step WHERE run = ? ORDER BY place", arguments: [run]).map {
             row in
             RunRecord.Step(
-                id: row["id"],
-                title: row["title"],
-                state: row["state"],
-                started: row["started"],
-                ended: row["ended"],
-                detail: row["detail"]
+                id: try row.decode(forColumn: "id"),
+                title: try row.decode(forColumn: "title"),
+                state: try row.decode(forColumn: "state"),
+                started: try row.decode(forColumn: "started"),
+                ended: try row.decode(forColumn: "ended"),
+                detail: try row.decode(forColumn: "detail")
             )
         }
     }
 
-    private static func record(_ row: Row, steps: [RunRecord.Step]) -> RunRecord {
-        var state: String = row["state"]
-        if state == "running", ProcessMark(row["process"])?.isAlive != true { state = "died" }
+    private static func record(_ row: Row, steps: [RunRecord.Step]) throws -> RunRecord {
+        var state: String = try row.decode(forColumn: "state")
+        let process: String = try row.decode(forColumn: "process")
+        if state == "running", ProcessMark(process)?.isAlive != true { state = "died" }
         return RunRecord(
-            id: row["id"],
-            runbook: row["runbook"],
-            source: row["source"],
-            revision: row["revision"],
-            site: row["site"],
-            parameters: row["parameters"],
+            id: try row.decode(forColumn: "id"),
+            runbook: try row.decode(forColumn: "runbook"),
+            source: try row.decode(forColumn: "source"),
+            revision: try row.decode(forColumn: "revision"),
+            site: try row.decode(forColumn: "site"),
+            parameters: try row.decode(forColumn: "parameters"),
             state: state,
-            started: row["started"],
-            ended: row["ended"],
-            detail: row["detail"],
+            started: try row.decode(forColumn: "started"),
+            ended: try row.decode(forColumn: "ended"),
+            detail: try row.decode(forColumn: "detail"),
             steps: steps
         )
     }
