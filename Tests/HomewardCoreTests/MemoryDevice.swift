@@ -9,12 +9,14 @@ final class MemoryDevice: BlockDevice, @unchecked Sendable {
     init(size: Int) { content = [UInt8](repeating: 0, count: size) }
 
     func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(Refusal) {
+        try check(offset, buffer.count)
         content.withUnsafeBytes { raw in
             buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: raw[Int(offset)..<Int(offset) + buffer.count]))
         }
     }
 
     func write(at offset: UInt64, _ pieces: [UnsafeRawBufferPointer]) throws(Refusal) {
+        try check(offset, pieces.reduce(0) { $0 + $1.count })
         var place = Int(offset)
         for piece in pieces {
             content.replaceSubrange(place..<place + piece.count, with: piece)
@@ -28,4 +30,11 @@ final class MemoryDevice: BlockDevice, @unchecked Sendable {
 
     func synchronize() throws(Refusal) {}
     func isHole(at offset: UInt64, length: UInt64) -> Bool { false }
+
+    /// As a file that is too short.
+    private func check(_ offset: UInt64, _ count: Int) throws(Refusal) {
+        guard offset <= size, UInt64(count) <= size - offset else {
+            throw Refusal(.ioError, name, "\(count) bytes at \(offset) of \(size)", hint: "none")
+        }
+    }
 }

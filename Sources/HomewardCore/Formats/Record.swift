@@ -85,7 +85,9 @@ public struct Record: Hashable, Sendable {
     }
 
     public static let magic: UInt32 = 0x4352_5748  // "HWRC"
-    public static let version: UInt16 = 2
+    /// The header's: a record of another version, which could only be taken for the end of the log, then never lies behind a
+    /// header that this release reads.
+    public static let version = HeaderFormat.version
     public static let headerBytes = 112
     /// A request above this is logged as several records.
     public static let payloadLimit = 1 << 20

@@ -13,6 +13,7 @@ public struct HeaderFormat: Hashable, Sendable {
     public init(copyBytes: UInt64 = 512 << 10) { self.copyBytes = copyBytes }
 
     public static let magic: UInt32 = 0x4844_5748  // "HWDH"
+    /// Of header and records: one number, which changes with either.
     public static let version: UInt16 = 2
     private static let frontBytes = 20
     public static let cursorBytes: UInt64 = 4096

@@ -42,10 +42,16 @@ public struct LogRecovery {
         try device.synchronize()
     }
 
-    /// Reads header and records.
-    /// - Throws: `bad-format` when neither copy of the header can be read, `io-error`.
-    public func recover() throws(Refusal) -> RecoveredLog {
+    /// Reads header and records; of a log that must be one of this RVG and host, where they are given.
+    /// - Throws: `bad-format`, with nothing changed, when neither copy of the header can be read, is one of another
+    ///   release, or the log belongs to somebody else; `io-error`.
+    public func recover(rvg: RVGID? = nil, host: HostID? = nil) throws(Refusal) -> RecoveredLog {
+        guard ring.capacity >= Record.syncAlignment else {
+            throw unreadable("byte \(ring.device.size): the file ends here, and headers alone take \(ring.origin)")
+        }
         var header = try chooseHeader()
+        if let rvg, header.rvg != rvg { throw strange("RVG", header.rvg, expected: rvg) }
+        if let host, header.host != host { throw strange("host", header.host, expected: host) }
         try ring.device.write(at: format.offset(generation: header.generation), bytes: format.encode(header))
         try ring.device.synchronize()
 
@@ -84,25 +90,39 @@ public struct LogRecovery {
     private func chooseHeader() throws(Refusal) -> RVGHeader {
         var found: [RVGHeader] = []
         for generation in UInt64(0)...1 {
-            let bytes = try ring.device.bytes(at: format.offset(generation: generation), count: Int(format.copyBytes))
+            let place = format.offset(generation: generation)
+            let bytes = try ring.device.bytes(at: place, count: Int(format.copyBytes))
             do {
-                if let header = try format.decode(bytes), header.generation % 2 == generation { found.append(header) }
+                guard let header = try format.decode(bytes) else { continue }
+                try header.checkBounds()
+                if header.generation % 2 == generation { found.append(header) }
             } catch {
-                throw unreadable(error.what)
+                throw unreadable("byte \(place): \(error.what)")
             }
         }
         guard let header = found.max(by: { $0.generation < $1.generation }) else {
-            throw unreadable("neither copy of the log header is whole")
+            throw unreadable("byte 0: neither copy of the log header is whole")
         }
         return header
+    }
+
+    /// A log of another RVG is whole, and not to be replayed over these volumes.
+    private func strange(_ what: String, _ found: Identity, expected: Identity) -> Refusal {
+        Refusal(
+            .badFormat,
+            ring.device.name,
+            "\(ring.device.name), byte \(ring.origin): the log is one of \(what) \(found), expected is \(expected)",
+            hint: "nothing was changed: put the file of this RVG in its place, or the catalog that belongs to the log"
+        )
     }
 
     private func unreadable(_ what: String) -> Refusal {
         Refusal(
             .badFormat,
             ring.device.name,
-            what,
-            hint: "keep the file; remove the RVG with vradmin -f delpri and add the host again with addsec and syncrvg"
+            "\(ring.device.name), \(what)",
+            hint: "nothing was changed; a log of another release is read by that release. Else keep the file, remove "
+                + "the RVG with vradmin -f delpri, and add the host again with addsec and syncrvg"
         )
     }
 

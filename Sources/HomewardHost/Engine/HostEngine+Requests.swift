@@ -220,14 +220,18 @@ extension HostEngine: RequestHandler {
         return runtime
     }
 
-    /// Why an RVG of the catalog is not there.
+    /// Why an RVG of the catalog is not there: with the code and the remedy of what kept it from being opened.
     func unopened(_ record: Catalog.ReplicatedVolumeGroup) -> Refusal {
         let reason = state.withLock { $0.unopened[record.id] }
+        let object = "\(record.diskGroup)/\(record.name)"
+        guard let reason else {
+            return refusal(.ioError, object, "the RVG is being opened", hint: "repeat the command")
+        }
         return refusal(
-            .ioError,
-            "\(record.diskGroup)/\(record.name)",
-            reason.map { "the RVG could not be opened: \($0.object): \($0.message)" } ?? "the RVG is being opened",
-            hint: "mend that and start the daemon again; or give it up: "
+            reason.code,
+            object,
+            "the RVG could not be opened: \(reason.object): \(reason.message)",
+            hint: "\(reason.hint); then start the daemon again. Or give the RVG up: "
                 + "vradmin -g \(record.diskGroup) -f delpri \(record.name)"
         )
     }

@@ -66,13 +66,8 @@ extension HostEngine: VolumeService {
         if let runtime = role.runtime {
             return try runtime.openSession(volume: role.index, readOnly: readOnly, holder: holder, id: number)
         }
-        guard role.rvg == nil else {
-            throw refusal(
-                .ioError,
-                export,
-                "the RVG \(role.rvg ?? "") could not be opened",
-                hint: "see the daemon's log for the reason"
-            )
+        if let record = catalog.rvgs.first(where: { $0.diskGroup == volume.diskGroup && $0.name == role.rvg }) {
+            throw unopened(record)
         }
         state.withLock { $0.plainSessions[number] = PlainHolder(volume: export, holder: holder) }
         return PlainSession(device: device, readOnly: readOnly) { [self] in

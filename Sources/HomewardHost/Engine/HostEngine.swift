@@ -47,6 +47,8 @@ public final class HostEngine: Sendable {
         var runtimes: [RVGID: RVGRuntime] = [:]
         /// RVGs of the catalog that could not be opened when the daemon started.
         var unopened: [RVGID: Refusal] = [:]
+        /// Volumes of the catalog that could not be opened then.
+        var unopenedVolumes: [String: Refusal] = [:]
         var plainSessions: [UInt64: PlainHolder] = [:]
         var nextSession: UInt64 = 1
         var peers: [String: KnownPeer] = [:]
@@ -111,9 +113,10 @@ public final class HostEngine: Sendable {
         let catalog = state.withLock { $0.catalog }
         for volume in catalog.volumes {
             do throws(Refusal) {
-                let device = try FileDevice.open(path: volume.path)
+                let device = try openVolume(volume)
                 state.withLock { $0.devices[HostEngine.key(volume.diskGroup, volume.name)] = device }
             } catch {
+                state.withLock { $0.unopenedVolumes[HostEngine.key(volume.diskGroup, volume.name)] = error }
                 logger.error("volume cannot be opened", metadata: ["reason": "\(error)"])
             }
         }
@@ -131,12 +134,31 @@ public final class HostEngine: Sendable {
         ticker.withLock { $0 = lane }
     }
 
+    /// Opens a volume that must still be what the catalog says.
+    ///
+    /// The length of a log says where in the file each record lies: one that was truncated or has grown would be read at
+    /// the wrong places, and what was durable taken for nothing.
+    private func openVolume(_ volume: Catalog.Volume) throws(Refusal) -> FileDevice {
+        let device = try FileDevice.open(path: volume.path)
+        guard device.size == volume.size, device.isBlockDevice == volume.isDevice else {
+            throw refusal(
+                .volumeMismatch,
+                HostEngine.key(volume.diskGroup, volume.name),
+                "\(volume.path) is a \(device.isBlockDevice ? "block device" : "file") of \(device.size) bytes, and the "
+                    + "volume was made as a \(volume.isDevice ? "block device" : "file") of \(volume.size)",
+                hint: "nothing of it was read or changed: put its \(volume.size) bytes back from a copy"
+            )
+        }
+        return device
+    }
+
     static func key(_ diskGroup: String, _ volume: String) -> String { "\(diskGroup)/\(volume)" }
 
     func open(_ record: Catalog.ReplicatedVolumeGroup) throws(Refusal) {
         let devices = try record.volumes.map { name throws(Refusal) in try device(record.diskGroup, name) }
         let runtime = try RVGRuntime(
             record: record,
+            host: id,
             hostName: settings.name,
             devices: devices,
             log: try device(record.diskGroup, record.log),
@@ -155,15 +177,11 @@ public final class HostEngine: Sendable {
     }
 
     func device(_ diskGroup: String, _ name: String) throws(Refusal) -> any BlockDevice {
-        guard let device = state.withLock({ $0.devices[HostEngine.key(diskGroup, name)] }) else {
-            throw refusal(
-                .unknownVolume,
-                HostEngine.key(diskGroup, name),
-                "there is no such volume, or it could not be opened",
-                hint: "homeward vol list; see the daemon's log for the reason"
-            )
-        }
-        return device
+        let key = HostEngine.key(diskGroup, name)
+        let (device, reason) = state.withLock { ($0.devices[key], $0.unopenedVolumes[key]) }
+        if let device { return device }
+        throw reason
+            ?? refusal(.unknownVolume, key, "there is no such volume", hint: "homeward vol list")
     }
 
     func refusal(_ code: RefusalCode, _ object: String, _ message: String, hint: String) -> Refusal {

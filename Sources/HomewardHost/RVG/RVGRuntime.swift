@@ -72,8 +72,10 @@ final class RVGRuntime: Sendable {
     }
 
     /// Recovers the log and makes the machine; nothing runs before ``start()``.
+    /// - Throws: `bad-format` for a log of another RVG or host, and as ``LogRecovery`` does.
     init(
         record: Catalog.ReplicatedVolumeGroup,
+        host: HostID,
         hostName: String,
         devices: [any BlockDevice],
         log: any BlockDevice,
@@ -96,7 +98,7 @@ final class RVGRuntime: Sendable {
         self.pool = pool
         self.logger = logger
         tag = record.id.low
-        let recovered = try LogRecovery(device: log, format: format).recover()
+        let recovered = try LogRecovery(device: log, format: format).recover(rvg: record.id, host: host)
         if let damage = recovered.damage { logger.error("log damaged", metadata: ["what": "\(damage)"]) }
         let shapes = zip(record.volumes, devices).map { VolumeShape(name: $0, size: $1.size) }
         let machine = RVGMachine(
