@@ -152,7 +152,13 @@ let package = Package(
         .executableTarget(name: "homeward-sim", dependencies: ["HomewardSimulation"], swiftSettings: strict),
 
         // MARK: Tests
-        .testTarget(name: "HomewardCoreTests", dependencies: ["HomewardCore"], swiftSettings: strict),
+        // Seeds, rounds and mutations that the fuzzers of all test targets share.
+        .target(name: "FuzzSupport", path: "Tests/FuzzSupport", swiftSettings: strict),
+        .testTarget(
+            name: "HomewardCoreTests",
+            dependencies: ["HomewardCore", "FuzzSupport"],
+            swiftSettings: strict
+        ),
         .testTarget(
             name: "SimulationTests",
             dependencies: ["HomewardSimulation", "homeward-sim"],
@@ -160,14 +166,15 @@ let package = Package(
         ),
         .testTarget(
             name: "HomewardAdministrationTests",
-            dependencies: ["HomewardAdministration", "HomewardCore"],
+            dependencies: ["HomewardAdministration", "HomewardCore", "FuzzSupport"],
             swiftSettings: strict
         ),
         .testTarget(
             name: "HomewardHostTests",
             dependencies: [
                 "HomewardHost", "HomewardAdministration", "HomewardCore", "HomewardCLI", "HomewardNBD",
-                "HomewardRunbooks", "HomewardStorage", "LuaHost", .product(name: "Logging", package: "swift-log"),
+                "HomewardRunbooks", "HomewardStorage", "HomewardWire", "LuaHost", "FuzzSupport",
+                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict
         ),
@@ -179,7 +186,8 @@ let package = Package(
         .testTarget(
             name: "HomewardNBDTests",
             dependencies: [
-                "HomewardNBD", "HomewardCore", "CPlatform", .product(name: "Logging", package: "swift-log"),
+                "HomewardNBD", "HomewardCore", "CPlatform", "FuzzSupport",
+                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict
         ),
@@ -205,7 +213,7 @@ let package = Package(
         .testTarget(
             name: "HomewardControlTests",
             dependencies: [
-                "HomewardControl", "HomewardCore", "HomewardAdministration",
+                "HomewardControl", "HomewardCore", "HomewardAdministration", "FuzzSupport",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict

@@ -57,6 +57,10 @@ struct NodeWorld {
     /// Hosts whose messages stay on the way from the moment in which they hold a receipt.
     var silentWithReceipt: Set<Int> = []
     private var mail: [(from: Int, to: Int, session: UInt64, message: PeerMessage)] = []
+    /// What hosts have said to each other, the newest last.
+    private(set) var heard: [(from: Int, to: Int, message: PeerMessage)] = []
+    /// Whether what hosts say is kept.
+    var listens = false
 
     init() throws {
         for position in NodeWorld.names.indices { nodes.append(try NodeWorld.makeNode(position)) }
@@ -258,6 +262,9 @@ struct NodeWorld {
             moved = true
         }
         while let batch = nodes[host].nextApplyBatch() {
+            for record in batch.records {
+                NodeWorld.demand(BlockRange(volume: record.volume, offset: record.offset, length: record.length))
+            }
             drive(host) { $0.replayedBatch(batch, now: now, into: &$1) }
             moved = true
         }
@@ -290,7 +297,18 @@ struct NodeWorld {
     private mutating func mail(_ from: Int, _ peer: HostID, _ session: UInt64, _ message: PeerMessage) {
         guard let to = NodeWorld.ids.firstIndex(of: peer), sessions[[from, to]] == session else { return }
         mail.append((from, to, session, message))
+        guard listens else { return }
+        heard.append((from, to, message))
+        if heard.count > 400 { heard.removeFirst(200) }
     }
+
+    /// A host says something that it would not say.
+    mutating func forge(_ message: PeerMessage, from: Int, to: Int) {
+        guard let session = sessions[[from, to]] else { return }
+        deliver((from, to, session, message))
+    }
+
+    func isConnected(_ left: Int, _ right: Int) -> Bool { sessions[[left, right]] != nil }
 
     private mutating func deliver(_ letter: (from: Int, to: Int, session: UInt64, message: PeerMessage)) {
         var effects = NodeEffects()
@@ -323,9 +341,22 @@ struct NodeWorld {
         }
     }
 
+    /// A driver indexes and reads without asking again.
+    private static func demand(_ ranges: BlockRange...) {
+        for range in ranges {
+            let isInside = range.length <= 1 << 20 && range.offset <= 1 << 20 - range.length
+            precondition(range.volume == 0 && isInside, "\(range)")
+        }
+    }
+
     /// All volumes hold zeroes.
     private func result(_ work: NodeTask.Work) -> TaskResult {
         let hash = BlockHash(high: 1, low: 1)
+        switch work {
+        case .hash(let ranges, _): for range in ranges { demand(range) }
+        case .read(let range, _, _), .compare(let range, _, _, _, _), .write(let range, _, _, _): demand(range)
+        case .salvage, .synchronizeVolumes, .readCursor: break
+        }
         switch work {
         case .salvage: return .salvaged(path: "/salvage")
         case .hash(let ranges, _): return .hashes(ranges.map { _ in hash })

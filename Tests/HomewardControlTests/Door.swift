@@ -88,10 +88,24 @@ func exchange(_ path: String, _ text: String) async -> String {
     }
 }
 
+/// Sends bytes as they stand, ends what it sends, and takes what comes back at once.
+func shout(_ path: String, _ bytes: [UInt8]) async {
+    await withCheckedContinuation { continuation in
+        Thread.detachNewThread {
+            _ = blockingExchange(path, bytes, seconds: 1, ends: true)
+            continuation.resume()
+        }
+    }
+}
+
 private func blockingExchange(_ path: String, _ text: String) -> String {
+    blockingExchange(path, Array(text.utf8), seconds: 5, ends: false)
+}
+
+private func blockingExchange(_ path: String, _ bytes: [UInt8], seconds: Int, ends: Bool) -> String {
     let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
     defer { close(descriptor) }
-    var limit = timeval(tv_sec: 5, tv_usec: 0)
+    var limit = timeval(tv_sec: seconds, tv_usec: 0)
     setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
     setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
     var address = sockaddr_un()
@@ -103,13 +117,13 @@ private func blockingExchange(_ path: String, _ text: String) -> String {
         }
     }
     guard connected == 0 else { return "not connected: \(errno)" }
-    let bytes = Array(text.utf8)
     var sent = 0
     while sent < bytes.count {
         let count = bytes[sent...].withUnsafeBytes { send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
         guard count > 0 else { break }
         sent += count
     }
+    if ends { shutdown(descriptor, Int32(SHUT_WR)) }
     var answer: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: 4096)
     while true {
