@@ -23,10 +23,12 @@ final class TestLab {
         _ body: (TestLab) throws -> Void
     ) throws {
         let lab = try TestLab()
-        defer { lab.erase() }
+        var passed = false
+        defer { lab.erase(keep: !passed && ProcessInfo.processInfo.environment["HOMEWARD_KEEP_LABS"] != nil) }
         do {
             try lab.succeed("homeward lab up --volume-size \(volume) --log-size \(log)\(bare ? " --bare" : "")")
             try body(lab)
+            passed = true
         } catch {
             lab.printLogs()
             throw error
@@ -45,12 +47,13 @@ final class TestLab {
         }
     }
 
-    private func erase() {
+    private func erase(keep: Bool) {
         // One that is halted could not end in order.
         for host in TestLab.hosts { if let process = process(host) { kill(process, SIGCONT) } }
-        if let output = try? run("homeward lab down --erase") {
+        if let output = try? run("homeward lab down\(keep ? "" : " --erase")") {
             #expect(output.status == 0, "\(output)")
         }
+        if keep { return print("the lab is kept: \(folder)") }
         try? FileManager.default.removeItem(atPath: folder)
     }
 
