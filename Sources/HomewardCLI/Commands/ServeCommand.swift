@@ -30,6 +30,7 @@ struct ServeCommand: AsyncParsableCommand {
             listen: configuration.listen,
             peers: configuration.peers
         )
+        try DescriptorLimit.raise(for: configuration.name)
         let engine = try HostEngine(settings: settings, logger: logger)
         try await engine.start()
         let data = NBDServer(socketPath: engine.directory.dataSocketPath, service: engine, logger: logger)
