@@ -42,6 +42,17 @@ extension RVGNode {
         now: Instant,
         into effects: inout NodeEffects
     ) {
+        // A token names one promise. The same from another host would be mistaken for the first, and never come to an end.
+        guard !participants.contains(where: { $0.token == prepare.token && $0.peer != host }),
+            machine.header.pending.count < Pending.countLimit
+        else {
+            let refusal = machine.refuse(
+                .operationInProgress,
+                "\(machine.hostName) is preparing, or has promised, what this would be mistaken for",
+                hint: "see what waits there: homeward status; then repeat the command"
+            )
+            return vote(.no(refusal), token: prepare.token, to: host, &effects)
+        }
         switch prepare {
         case .takeover(let transaction, let epoch, let firstID, let history, let dataCount):
             takeoverAnnounced(

@@ -11,6 +11,9 @@ public enum Pending: Hashable, Sendable {
     /// The Primary announced that it hands its role to this host, under `epoch`.
     case migrate(TransactionID, by: HostID, epoch: Epoch, firstID: UpdateID)
 
+    /// Most that the header has room for: each host of an RDS asks for one at a time.
+    public static let countLimit = 64
+
     public var peer: HostID {
         switch self {
         case .takeover(_, let peer, _, _), .makesec(_, let peer, _), .attach(_, let peer), .migrate(_, let peer, _, _):
