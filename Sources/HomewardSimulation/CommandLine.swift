@@ -5,30 +5,31 @@ public enum SimulationCommand {
     private struct Options {
         var seeds: UInt64 = 100
         var from: UInt64?
-        var seed: UInt64?
+        var single = false
         var jobs = max(1, ProcessInfo.processInfo.activeProcessorCount)
-        var verbose = false
-        var planted: PlantedBug?
-        var procedure: Procedure?
+        var scenario = Scenario(seed: 0)
+        var telling = Telling.nothing
         var trace = false
+        var coverage = true
         var worker = false
-
-        /// What workers are told of it.
-        var passedOn: [String] {
-            (planted.map { ["--plant", $0.rawValue] } ?? []) + (procedure.map { ["--procedure", $0.rawValue] } ?? [])
-        }
     }
 
     private static let usage = """
-        usage: homeward-sim [--seeds N] [--from BASE] [--jobs N] [--procedure P] [--plant BUG]
-               homeward-sim --seed S [--verbose | --trace] [--procedure P] [--plant BUG]
+        usage: homeward-sim [--seeds N] [--from BASE] [--jobs N] [OPTIONS]
+               homeward-sim --seed S [--story | --verbose | --trace] [OPTIONS]
 
-        Runs N simulated lives of three hosts (default 100), each decided by its seed. The last line counts those that
-        failed; the exit status is 1 if any did.
+        Runs N simulated lives of some hosts (default 100), each decided by its seed, and prints what they came through. The
+        last line counts those that failed; the exit status is 1 if any did.
           --from BASE  the first seed; else a fresh one, which is printed
-          --seed S     only this one; with --verbose everything that happens in it, with --trace its sum
+          --seed S     only this one; with --story the events that people speak of, with --verbose each message too, with
+                       --trace its sum
           --jobs N     processes (default: as many as there are cores)
+          --quiet      without what they came through
+        OPTIONS decide what a life may see:
+          --scope S    narrow: three hosts that die and are cut off; wide (default): everything
           --procedure P  how the Primary is brought home: typed or runbooks (default: as the seed has it)
+          --without F,G  kinds of faults that do not strike: \(Fault.allCases.filter(\.isWide).map(\.rawValue).joined(separator: ", "))
+          --faults N   only the first N faults of these kinds strike
           --plant BUG  puts a known mistake into the simulated host: \(PlantedBug.allCases.map(\.rawValue).joined(separator: ", "))
         """
 
@@ -38,7 +39,7 @@ public enum SimulationCommand {
             FileHandle.standardError.write(Data((usage + "\n").utf8))
             return 2
         }
-        if let seed = options.seed { return single(seed, options) }
+        if options.single { return single(options) }
         if options.worker { return work(options) }
         return many(options)
     }
@@ -48,42 +49,57 @@ public enum SimulationCommand {
         var rest = arguments.dropFirst()
         while let word = rest.popFirst() {
             switch word {
-            case "--verbose": options.verbose = true
+            case "--verbose": options.telling = .everything
+            case "--story": options.telling = .story
             case "--trace": options.trace = true
+            case "--quiet": options.coverage = false
             case "--worker": options.worker = true
-            case "--seeds", "--from", "--seed", "--jobs":
-                guard let number = rest.popFirst().flatMap({ UInt64($0) }) else { return nil }
-                switch word {
-                case "--seeds": options.seeds = number
-                case "--from": options.from = number
-                case "--seed": options.seed = number
-                default: options.jobs = max(1, Int(min(number, 256)))
+            default:
+                guard word.hasPrefix("--"), let value = rest.popFirst(), take(word, value, into: &options) else {
+                    return nil
                 }
-            case "--plant":
-                guard let bug = rest.popFirst().flatMap({ PlantedBug(rawValue: $0) }) else { return nil }
-                options.planted = bug
-            case "--procedure":
-                guard let procedure = rest.popFirst().flatMap({ Procedure(rawValue: $0) }) else { return nil }
-                options.procedure = procedure
-            default: return nil
             }
         }
         return options
     }
 
-    private static func describe(_ result: SeedResult) -> String {
-        result.finding.map { "seed \(result.seed): \($0)" } ?? "seed \(result.seed): nothing found"
+    /// One option with a value; false: it is none.
+    private static func take(_ word: String, _ value: String, into options: inout Options) -> Bool {
+        switch word {
+        case "--seeds", "--from", "--seed", "--jobs", "--faults":
+            guard let number = UInt64(value) else { return false }
+            switch word {
+            case "--seeds": options.seeds = number
+            case "--from": options.from = number
+            case "--faults": options.scenario.faultLimit = Int(min(number, 1 << 40))
+            case "--seed":
+                options.scenario.seed = number
+                options.single = true
+            default: options.jobs = max(1, Int(min(number, 256)))
+            }
+        case "--plant":
+            guard let bug = PlantedBug(rawValue: value) else { return false }
+            options.scenario.planted = bug
+        case "--procedure":
+            guard let procedure = Procedure(rawValue: value) else { return false }
+            options.scenario.procedure = procedure
+        case "--scope":
+            guard let scope = Scenario.Scope(rawValue: value) else { return false }
+            options.scenario.scope = scope
+        case "--without":
+            for name in value.split(separator: ",") {
+                guard let fault = Fault(rawValue: String(name)) else { return false }
+                options.scenario.without.insert(fault)
+            }
+        default: return false
+        }
+        return true
     }
 
-    private static func single(_ seed: UInt64, _ options: Options) -> Int32 {
-        let result = Simulation.run(
-            seed: seed,
-            planted: options.planted,
-            procedure: options.procedure,
-            verbose: options.verbose
-        )
-        print(describe(result))
-        if options.verbose || options.trace {
+    private static func single(_ options: Options) -> Int32 {
+        let result = Simulation.run(options.scenario, telling: options.telling)
+        print("seed \(result.seed): \(result.finding ?? "nothing found")")
+        if options.telling != .nothing || options.trace {
             print(
                 "trace \(String(result.trace, radix: 16)), \(result.events) events, \(result.writes) writes, "
                     + "\(result.verbs) verbs, \(result.checks) images compared"
@@ -98,120 +114,31 @@ public enum SimulationCommand {
     private static func work(_ options: Options) -> Int32 {
         guard let from = options.from else { return 2 }
         let output = FileHandle.standardOutput
+        var scenario = options.scenario
         for seed in from..<from + options.seeds {
+            scenario.seed = seed
             output.write(Data("begin \(seed)\n".utf8))
-            let result = Simulation.run(seed: seed, planted: options.planted, procedure: options.procedure)
-            output.write(Data("runs \(result.runs.coded)\nend \(result.oneLine)\n".utf8))
+            let result = Simulation.run(scenario)
+            let lines = "runs \(result.runs.coded)\ncame \(result.coverage.coded)\nend \(result.oneLine)\n"
+            output.write(Data(lines.utf8))
         }
         return 0
     }
 
     private static func many(_ options: Options) -> Int32 {
         let base = options.from ?? UInt64(Date().timeIntervalSince1970 * 1000) / 1000 * 1000
-        print("\(options.seeds) seeds from \(base) (repeat with --from \(base))")
-        let crew = Crew(next: base, end: base + options.seeds, options: options.passedOn)
+        let repetition = (["--from", "\(base)"] + options.scenario.options).joined(separator: " ")
+        print("\(options.seeds) seeds from \(base) (repeat with \(repetition))")
+        let crew = Crew(next: base, end: base + options.seeds, options: options.scenario.options)
         let jobs = min(options.jobs, Int(min(options.seeds, 256)))
         let group = DispatchGroup()
         for _ in 0..<jobs {
             DispatchQueue.global().async(group: group) { while crew.runBatch() {} }
         }
         group.wait()
+        if options.coverage { print(crew.coverage.text) }
         print(crew.runs.text)
-        print("\(options.seeds) seeds, \(crew.failed) failed")
-        return crew.failed == 0 ? 0 : 1
-    }
-}
-
-extension SeedResult {
-    /// The finding for a protocol of lines.
-    fileprivate var oneLine: String { (finding ?? "").split(separator: "\n").joined(separator: " / ") }
-}
-
-extension RunCounts {
-    private static var parts: [WritableKeyPath<RunCounts, Int>] {
-        [\.begun, \.done, \.failed, \.killed, \.interrupted, \.resumed]
-    }
-
-    /// For a protocol of lines.
-    fileprivate var coded: String { RunCounts.parts.map { "\(self[keyPath: $0])" }.joined(separator: " ") }
-
-    fileprivate init(coded text: Substring) {
-        self.init()
-        for (part, word) in zip(RunCounts.parts, text.split(separator: " ")) { self[keyPath: part] = Int(word) ?? 0 }
-    }
-}
-
-/// Hands batches of seeds to worker processes and prints what they find.
-private final class Crew: @unchecked Sendable {
-    private let lock = NSLock()
-    private var next: UInt64
-    private let end: UInt64
-    private let options: [String]
-    private var failures = 0
-    private var counts = RunCounts()
-
-    init(next: UInt64, end: UInt64, options: [String]) {
-        self.next = next
-        self.end = end
-        self.options = options
-    }
-
-    var failed: Int { lock.withLock { failures } }
-    var runs: RunCounts { lock.withLock { counts } }
-
-    private func report(_ seed: UInt64, _ finding: String) {
-        lock.withLock {
-            failures += 1
-            print("seed \(seed): \(finding)")
-        }
-    }
-
-    /// Runs one batch in a process; false when no seeds are left.
-    func runBatch() -> Bool {
-        let batch = lock.withLock { () -> Range<UInt64> in
-            let first = next
-            next = min(end, next + 25)
-            return first..<next
-        }
-        var first = batch.lowerBound
-        while first < batch.upperBound { first = runWorker(first..<batch.upperBound) }
-        return !batch.isEmpty
-    }
-
-    /// Runs seeds in one process; gives the first that it did not come to.
-    private func runWorker(_ seeds: Range<UInt64>) -> UInt64 {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
-        process.arguments = ["--worker", "--from", "\(seeds.lowerBound)", "--seeds", "\(seeds.count)"]
-        process.arguments?.append(contentsOf: options)
-        let output = Pipe()
-        let errors = Pipe()
-        process.standardOutput = output
-        process.standardError = errors
-        process.environment = ProcessInfo.processInfo.environment.merging(["SWIFT_BACKTRACE": "enable=no"]) { $1 }
-        do {
-            try process.run()
-        } catch {
-            report(seeds.lowerBound, "the worker could not be started: \(error)")
-            return seeds.upperBound
-        }
-        var current: UInt64?
-        var after = seeds.lowerBound
-        let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        let trap = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        process.waitUntilExit()
-        for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
-            if line.hasPrefix("runs ") { lock.withLock { counts += RunCounts(coded: line.dropFirst(5)) } }
-            if line.hasPrefix("begin ") { current = UInt64(line.dropFirst(6)) }
-            guard line.hasPrefix("end "), let seed = current else { continue }
-            if line.count > 4 { report(seed, String(line.dropFirst(4))) }
-            after = seed + 1
-            current = nil
-        }
-        if let seed = current {
-            report(seed, "trapped: \(trap.split(separator: "\n").first ?? "without a word")")
-            return seed + 1
-        }
-        return max(after, seeds.lowerBound + 1)
+        print("\(options.seeds) seeds, \(crew.failed.count) failed")
+        return crew.failed.isEmpty ? 0 : 1
     }
 }

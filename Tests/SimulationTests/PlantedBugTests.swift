@@ -9,7 +9,7 @@ struct PlantedBugTests {
     )
     func found(bug: PlantedBug) {
         let found = (UInt64(5_000)..<5_400).first { seed in
-            Simulation.run(seed: seed, planted: bug, procedure: .typed).finding != nil
+            Simulation.run(Scenario(seed: seed, planted: bug, procedure: .typed)).finding != nil
         }
         #expect(found != nil, "no seed found \(bug.rawValue)")
     }
@@ -20,7 +20,7 @@ struct PlantedBugTests {
     )
     func foundByRunbooks(bug: PlantedBug) {
         let found = (UInt64(5_000)..<5_100).first { seed in
-            Simulation.run(seed: seed, planted: bug, procedure: .runbooks).finding != nil
+            Simulation.run(Scenario(seed: seed, planted: bug, procedure: .runbooks)).finding != nil
         }
         #expect(found != nil, "no seed found \(bug.rawValue)")
     }

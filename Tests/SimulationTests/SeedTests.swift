@@ -6,7 +6,7 @@ import Testing
 struct SeedTests {
     @Test("forty seeds of the fixed base end in convergence and with nothing found", arguments: 20_260_801..<20_260_841)
     func fixedBase(seed: UInt64) {
-        #expect(Simulation.run(seed: seed).finding == nil)
+        #expect(Simulation.run(Scenario(seed: seed)).finding == nil)
     }
 
     /// Each showed a bug once, in the words of the commit that mended it.
@@ -26,7 +26,7 @@ struct SeedTests {
         ] as [UInt64]
     )
     func regression(seed: UInt64) {
-        #expect(Simulation.run(seed: seed, procedure: .typed).finding == nil)
+        #expect(Simulation.run(Scenario(seed: seed, procedure: .typed)).finding == nil)
     }
 
     /// Their lives depend on the text of the runbooks too.
@@ -41,14 +41,14 @@ struct SeedTests {
         ] as [UInt64]
     )
     func runbookRegression(seed: UInt64) {
-        #expect(Simulation.run(seed: seed, procedure: .runbooks).finding == nil)
+        #expect(Simulation.run(Scenario(seed: seed, procedure: .runbooks)).finding == nil)
     }
 
     @Test("one seed run twice in one process leaves the same trace")
     func repeatable() {
         for seed in UInt64(11)...14 {
-            let first = Simulation.run(seed: seed)
-            let second = Simulation.run(seed: seed)
+            let first = Simulation.run(Scenario(seed: seed))
+            let second = Simulation.run(Scenario(seed: seed))
             #expect(first.trace == second.trace)
             #expect(first.events == second.events)
         }
@@ -57,8 +57,8 @@ struct SeedTests {
     @Test("the same of runbooks")
     func repeatableRunbooks() {
         for seed in UInt64(11)...14 {
-            let first = Simulation.run(seed: seed, procedure: .runbooks)
-            let second = Simulation.run(seed: seed, procedure: .runbooks)
+            let first = Simulation.run(Scenario(seed: seed, procedure: .runbooks))
+            let second = Simulation.run(Scenario(seed: seed, procedure: .runbooks))
             #expect(first.trace == second.trace)
             #expect(first.events == second.events)
             #expect(first.runs == second.runs)
@@ -67,7 +67,7 @@ struct SeedTests {
 
     @Test("two seeds leave different traces")
     func different() {
-        #expect(Simulation.run(seed: 21).trace != Simulation.run(seed: 22).trace)
+        #expect(Simulation.run(Scenario(seed: 21)).trace != Simulation.run(Scenario(seed: 22)).trace)
     }
 
     @Test("two processes leave the same trace of one seed")
@@ -76,7 +76,7 @@ struct SeedTests {
             let first = try trace(seed: 31, procedure)
             let second = try trace(seed: 31, procedure)
             #expect(first == second)
-            let here = Simulation.run(seed: 31, procedure: procedure).trace
+            let here = Simulation.run(Scenario(seed: 31, procedure: procedure)).trace
             #expect(first.contains("trace \(String(here, radix: 16))"))
         }
     }

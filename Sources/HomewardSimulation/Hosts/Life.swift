@@ -21,6 +21,8 @@ final class Life {
     /// Where records lie that were written: id, and from where to where.
     var placed: [(id: UpdateID, start: UInt64, end: UInt64)] = []
 
+    private var watch = StateWatch()
+
     var world: World { host.world }
     var isCurrent: Bool { host.life === self && world.finding == nil }
 
@@ -56,7 +58,10 @@ final class Life {
         body(&node, &effects)
         for buffer in node.takeDroppedPayloads() { payloads[buffer] = nil }
         carryOut(effects)
-        if isCurrent { host.model.observe(self) }
+        if isCurrent {
+            watch.look(at: node, &world.coverage)
+            host.model.observe(self)
+        }
     }
 
     func drive(_ body: (inout RVGMachine, inout Effects) -> Void) {
@@ -264,9 +269,7 @@ final class Life {
     }
 
     private func send(_ departure: RVGMachine.RecordDeparture) {
-        if world.verbose {
-            world.trace("\(host.name) sends \(departure.records.first?.id ?? .zero)… under \(departure.attach)")
-        }
+        world.detail("\(host.name) sends \(departure.records.first?.id ?? .zero)… under \(departure.attach)")
         var sent: [SentRecord] = []
         for record in departure.records {
             do throws(Refusal) {
@@ -306,7 +309,7 @@ final class Life {
     }
 
     func received(_ message: PeerMessage, from peer: SimulatedHost, session: UInt64) {
-        if world.verbose { world.trace("\(host.name) ← \(peer.name): \(summary(message))") }
+        world.detail("\(host.name) ← \(peer.name): \(summary(message))")
         step { node, effects in
             var kept: [(UInt64, [UInt8])] = []
             var next = self.nextBuffer

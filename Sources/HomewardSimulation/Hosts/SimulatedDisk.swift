@@ -114,10 +114,12 @@ final class SimulatedDisk: BlockDevice, @unchecked Sendable {
             guard cache[range] != durable[range] else { continue }
             switch world.pick(0...99) {
             case 0..<35: durable.replaceSubrange(range, with: cache[range])
-            case 35..<70: break
+            case 35..<70: world.hit(.lostPage)
             case 70..<75 where garbles:
+                world.hit(.garbledPage)
                 for place in range { durable[place] = UInt8(truncatingIfNeeded: place &* 151 &+ 7) }
             default:
+                world.hit(.tornPage)
                 for start in stride(from: range.lowerBound, to: range.upperBound, by: SimulatedDisk.sector)
                 where world.chance(50) {
                     let sector = start..<min(start + SimulatedDisk.sector, range.upperBound)

@@ -89,6 +89,7 @@ final class SimulatedHost {
         } catch {
             guard fuse.blown else { return world.found("\(name): cannot start: \(error)") }
             world.trace("\(name): died while starting")
+            world.hit(.crashInRecovery)
             if fuseLosesPower { losePower() }
             onDeath?()
         }
@@ -97,6 +98,7 @@ final class SimulatedHost {
     /// A header is durable.
     func persist(_ header: RVGHeader) {
         if header.isPrimary, persisted?.isPrimary == false { promotions += 1 }
+        if !header.isPrimary, persisted?.isPrimary == true { world.coverage.count("gave the Primary role up") }
         persisted = header
     }
 
@@ -106,6 +108,7 @@ final class SimulatedHost {
         fuseIsDevice = false
         world.disasters += 1
         world.trace("\(name): \(power ? "loses power" : "is killed")")
+        world.hit(power ? .hostCrash : .processCrash)
         life = nil
         fuse.callsLeft = nil
         if power { losePower() }
@@ -126,6 +129,7 @@ final class SimulatedHost {
             guard life.node.machine.failure == nil else { return }
             world.disasters += 1
             world.trace("\(name): a device fails")
+            world.hit(.deadDevice)
             life.drive { $0.deviceFailed(refusal, into: &$1) }
             return world.after(world.milliseconds(100...6_000)) { [self] in
                 guard self.life === life else { return }
@@ -133,6 +137,7 @@ final class SimulatedHost {
                 onDeath?()
             }
         }
+        world.hit(.crashInCall)
         crash(power: fuseLosesPower)
         onDeath?()
     }

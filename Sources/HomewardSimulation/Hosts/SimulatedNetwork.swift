@@ -86,12 +86,14 @@ final class SimulatedNetwork {
         let link = link(a, b)
         guard let session = link.session else { return }
         world.trace("cut \(hosts[a].name) \(hosts[b].name)")
+        if hosts[a].life != nil, hosts[b].life != nil { world.hit(.cut) }
         link.session = nil
         link.told = [false, false]
         for (side, other) in [(a, b), (b, a)] {
             guard let life = hosts[side].life else { continue }
             let peer = hosts[other]
             let delay = world.chance(80) ? world.milliseconds(0...20) : world.milliseconds(20...world.pick(100...4_000))
+            if delay > 20_000_000 { world.hit(.halfOpen) }
             world.after(delay) { if life.isCurrent { life.ended(with: peer, session: session) } }
         }
     }

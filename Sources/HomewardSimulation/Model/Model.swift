@@ -15,6 +15,8 @@ final class Model {
     private var bothOpenSince: UInt64?
     /// Images compared.
     private(set) var checks = 0
+    /// A host took over: whatever ends at home from now on is a failback.
+    private(set) var wasTakenOver = false
 
     private struct Seen {
         var entries = 0
@@ -115,6 +117,8 @@ final class Model {
         line.checked = true
         let acknowledged = parent.promise(\.acknowledged)
         let promised = parent.promise(\.promised)
+        world.coverage.count("opened: \(entry.epoch.kind)")
+        if entry.epoch.kind == .takeover { wasTakenOver = true }
         switch entry.epoch.kind {
         case .creation: return
         case .uncleanStart:

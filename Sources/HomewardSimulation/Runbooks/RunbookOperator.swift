@@ -224,6 +224,7 @@ final class RunbookOperator {
         switch end {
         case .done:
             counts.done += 1
+            world.coverage.count("done: \(runner.command.runbook)")
             refusedInRow = 0
             unfinished = nil
         case .killed:

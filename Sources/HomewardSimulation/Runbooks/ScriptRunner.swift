@@ -95,6 +95,7 @@ final class ScriptRunner {
     func interrupt() {
         guard !isOver, !wasInterrupted else { return }
         world.trace("^C \(command.runbook)")
+        world.hit(.interrupted)
         wasInterrupted = true
         enter { $0.cancel(now: $1) }
     }
@@ -103,6 +104,7 @@ final class ScriptRunner {
     func kill() {
         guard !isOver else { return }
         world.trace("the runner of \(command.runbook) dies")
+        world.hit(.runnerKilled)
         isOver = true
         for id in requests.keys.sorted() {
             if case .host(let pending)? = requests[id] { pending.vanish(lost: world.chance(50)) }

@@ -99,6 +99,7 @@ final class Administrator {
             case .success: world.trace("\(verb): done")
             case .failure(let refusal):
                 world.trace("\(verb): \(refusal.code.rawValue): \(refusal.message)")
+                world.coverage.count("refused: \(refusal.code.rawValue)")
                 refusals += 1
                 expectUnchanged(before, verb)
             }

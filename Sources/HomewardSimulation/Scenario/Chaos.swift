@@ -42,6 +42,10 @@ final class Chaos {
         world.after(world.milliseconds(milliseconds)) { host.start() }
     }
 
+    private func other(than host: SimulatedHost) -> Int {
+        (host.index + world.pick(1...hosts.count - 1)) % hosts.count
+    }
+
     private var isOver: Bool { world.now >= ends }
 
     /// The host starts again some time after it died.
@@ -70,11 +74,11 @@ final class Chaos {
         case 3: world.after(world.pick(100_000...9_000_000)) { [self] in crash(host, power: world.chance(50)) }
         case 4:
             world.after(world.pick(100_000...9_000_000)) { [self] in
-                partition(host.index, (host.index + world.pick(1...2)) % 3)
+                partition(host.index, other(than: host))
             }
         default:
             world.after(world.pick(100_000...9_000_000)) { [self] in
-                network.cut(host.index, (host.index + world.pick(1...2)) % 3)
+                network.cut(host.index, other(than: host))
                 world.disasters += 1
             }
         }
@@ -89,7 +93,10 @@ final class Chaos {
         switch world.pick(0...99) {
         case 0..<16: crash(host, power: false)
         case 16..<35: crash(host, power: true)
-        case 35..<38: for host in hosts where world.chance(70) { crash(host, power: world.chance(60)) }
+        case 35..<38:
+            let living = hosts.count { $0.life != nil }
+            for host in hosts where world.chance(70) { crash(host, power: world.chance(60)) }
+            if living - hosts.count(where: { $0.life != nil }) > 1 { world.hit(.severalCrashes) }
         case 38..<62:
             // Within one of its next device calls.
             guard host.life != nil else { return }
@@ -98,13 +105,12 @@ final class Chaos {
             host.fuse.callsLeft = world.pick(0...40)
             world.trace("\(host.name): dies \(host.fuse.callsLeft ?? 0) device calls from now")
         case 62..<72:
-            network.cut(host.index, (host.index + world.pick(1...2)) % 3)
+            network.cut(host.index, other(than: host))
             world.disasters += 1
             world.after(world.milliseconds(0...200)) { [self] in network.connectAll() }
-        case 72..<90: partition(host.index, (host.index + world.pick(1...2)) % 3)
+        case 72..<90: partition(host.index, other(than: host))
         case 90..<95:
-            partition(host.index, (host.index + 1) % 3)
-            partition(host.index, (host.index + 2) % 3)
+            for other in 1..<hosts.count { partition(host.index, (host.index + other) % hosts.count) }
         default: stopInOrder(host)
         }
     }
@@ -119,6 +125,7 @@ final class Chaos {
         guard !network.isBlocked(a, b) else { return }
         world.disasters += 1
         world.trace("partition \(hosts[a].name) \(hosts[b].name)")
+        world.hit(.partition)
         network.block(a, b)
         world.after(world.chance(60) ? world.milliseconds(100...3_000) : world.milliseconds(3_000...9_000)) { [self] in
             network.unblock(a, b)
@@ -130,6 +137,7 @@ final class Chaos {
     private func stopInOrder(_ host: SimulatedHost) {
         guard let life = host.life else { return }
         world.trace("\(host.name): is asked to stop")
+        world.hit(.orderlyStop)
         life.request(.prepareShutdown) { [self] result in
             world.trace("\(host.name): \(result)")
             world.after(10_000) { [self] in
