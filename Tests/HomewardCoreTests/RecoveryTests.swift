@@ -217,4 +217,29 @@ struct RecoveryTests {
         #expect(first.records == second.records)
         #expect(second.header.logLife == first.header.logLife + 1)
     }
+
+    @Test("records behind a damage prove nothing once the log was begun anew")
+    func begunAnew() throws {
+        let log = try Log()
+        for number in 1...8 { try log.append(durable: number == 8 ? 6 : 1) }
+        log.damage(log.records[2])
+        var machine = RVGMachine(
+            recovered: try log.recover(),
+            capacity: log.ring.capacity,
+            volumes: [VolumeShape(name: "dv1", size: 1 << 20)],
+            hostName: "seattle",
+            diskGroup: "dg",
+            name: "rvg",
+            limits: Limits(),
+            seed: 1
+        )
+        #expect(machine.isLogDamaged)
+        machine.rebaseLog(after: machine.end, dataCount: 2, lastData: UpdateID(2), cumulative: 2000)
+        log.header = machine.header
+        try log.writeHeader()
+        let recovered = try log.recover()
+        #expect(recovered.damage == nil)
+        #expect(recovered.records.isEmpty)
+        #expect(recovered.header.tailID == UpdateID(3))
+    }
 }

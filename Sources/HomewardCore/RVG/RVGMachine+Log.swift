@@ -228,6 +228,9 @@ extension RVGMachine {
         cumulative: UInt64
     ) {
         precondition(!logWriteInFlight && logSyncInFlight == nil, "the log lane must be idle")
+        // Behind the damage lie whole records, which recovery would take as proof of what is given up here. A lap further on
+        // none of them is where its position says.
+        if isLogDamaged { appendPosition.value += capacity }
         index.removeAll()
         droppedPayloads.append(contentsOf: payloads.map(\.buffer))
         payloads.removeAll()
