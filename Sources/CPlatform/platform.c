@@ -80,6 +80,7 @@ int64_t homeward_pwritev(int fd, struct iovec *vectors, int count, int64_t offse
 }
 
 int homeward_fdatasync(int fd) { return code(fdatasync(fd)); }
+int homeward_drop_clean_pages(int fd) { return -posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED); }
 int homeward_fsync(int fd) { return code(fsync(fd)); }
 int homeward_ftruncate(int fd, int64_t size) { return code(ftruncate(fd, size)); }
 

@@ -17,6 +17,19 @@ struct FileDeviceTests {
         #expect(try device.bytes(at: (64 << 20) - 4096, count: 4096) == [UInt8](repeating: 0, count: 4096))
     }
 
+    @Test("a device that forgets its clean pages still reads what was written", .timeLimit(.minutes(1)))
+    func forgetting() throws {
+        let folder = try Folder()
+        let device = try FileDevice.create(path: folder.file("v"), size: 1 << 20)
+        let bytes = [UInt8](repeating: 7, count: 128 << 10)
+        try device.write(at: 0, bytes: bytes)
+        try device.synchronize()
+        try device.write(at: 512 << 10, bytes: bytes)
+        device.forgetCleanPages()
+        #expect(try device.bytes(at: 0, count: bytes.count) == bytes)
+        #expect(try device.bytes(at: 512 << 10, count: bytes.count) == bytes)
+    }
+
     @Test("what was written in pieces reads back, and zeroing gives its space back", .timeLimit(.minutes(1)))
     func writing() throws {
         let folder = try Folder()

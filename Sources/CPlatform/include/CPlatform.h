@@ -20,6 +20,8 @@ int homeward_memory_file(const char *name);
 /// Writes all of the vectors at `offset`; the array is changed meanwhile.
 int64_t homeward_pwritev(int fd, struct iovec *vectors, int count, int64_t offset);
 int homeward_fdatasync(int fd);
+/// Takes what is clean out of the page cache, so that it is read from the device again (POSIX_FADV_DONTNEED).
+int homeward_drop_clean_pages(int fd);
 int homeward_fsync(int fd);
 int homeward_ftruncate(int fd, int64_t size);
 /// Makes a range read as zeroes, and a hole where the file system or device can (FALLOC_FL_PUNCH_HOLE, else -errno).

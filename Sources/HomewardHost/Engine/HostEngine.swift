@@ -114,6 +114,8 @@ public final class HostEngine: Sendable {
         for volume in catalog.volumes {
             do throws(Refusal) {
                 let device = try openVolume(volume)
+                let isLog = catalog.rvgs.contains { $0.diskGroup == volume.diskGroup && $0.log == volume.name }
+                if !isLog { device.forgetCleanPages() }
                 state.withLock { $0.devices[HostEngine.key(volume.diskGroup, volume.name)] = device }
             } catch {
                 state.withLock { $0.unopenedVolumes[HostEngine.key(volume.diskGroup, volume.name)] = error }

@@ -9,7 +9,8 @@ import Synchronization
 /// advisory (`flock`): it keeps Homeward and everybody who asks away, not everybody. Calls may come from any thread.
 ///
 /// After a failed ``synchronize()`` every later one fails too: the kernel reports an error once, drops the pages, and a
-/// second `fdatasync` would then succeed without anything being durable. Open the device again after a recovery.
+/// second `fdatasync` would then succeed without anything being durable. Open the device again after a recovery, and
+/// ``forgetCleanPages()``.
 public final class FileDevice: BlockDevice {
     public let name: String
     public let size: UInt64
@@ -183,6 +184,17 @@ public final class FileDevice: BlockDevice {
         // One that ran beside this may have been given the error of pages that this one believes in.
         let meanwhile = syncFailure.withLock { $0 }
         guard meanwhile == 0 else { throw failure("making writes durable", nil, systemText(meanwhile)) }
+    }
+
+    /// Reads what is clean in the page cache from the device again; what is dirty stays.
+    ///
+    /// For a data volume, before anything of it is believed: an `fdatasync` that failed in an earlier life of the process has
+    /// left pages that look clean and were never written, and the mark of its failure ended with that process. Without this
+    /// a synchronization finds such a page equal, and the next loss of power brings the old bytes back. A log needs it not:
+    /// recovery writes what it keeps again.
+    public func forgetCleanPages() {
+        // It fails for what is no file only.
+        _ = homeward_drop_clean_pages(descriptor)
     }
 
     public func isHole(at offset: UInt64, length: UInt64) -> Bool {
