@@ -48,13 +48,19 @@ extension RVGNode {
     }
 
     private var state: String {
-        if machine.failure != nil { return "failed" }
+        if machine.failure != nil || isDamagedSecondary { return "failed" }
         if machine.header.stopped { return "stopped" }
         guard machine.header.isPrimary else { return "enabled" }
         return machine.header.fence != nil || machine.gate != nil ? "fenced" : "enabled"
     }
 
+    private var isDamagedSecondary: Bool { !machine.header.isPrimary && machine.isLogDamaged }
+
     private var reason: String? {
+        if isDamagedSecondary {
+            return "its log is damaged (\(machine.damage ?? "as found at an earlier start")); synchronize it: "
+                + machine.command("syncrvg", machine.hostName, options: "-c NAME")
+        }
         if machine.header.isPrimary || machine.failure != nil { return machine.closedBecause?.message }
         return nil
     }

@@ -14,10 +14,11 @@ extension RVGMachine {
         now: Instant,
         into effects: inout Effects
     ) {
-        guard peer(host)?.session == session, failure == nil, !isLogDamaged else { return }
+        guard peer(host)?.session == session, failure == nil else { return }
         // A takeover that is not decided changes nothing yet: the Primary begins again until it is.
         if isTakeoverUndecided { return }
-        guard isFollowing(host, under: attach), let sender = history.current,
+        // A log that cannot be read is never continued: the Primary is told, so that people hear of it and synchronize.
+        guard !isLogDamaged, isFollowing(host, under: attach), let sender = history.current,
             header.lineage.closing(of: sender, senderHistory: history) == nil
         else {
             send(.replication(.notAttached(attach)), to: host, &effects)
