@@ -157,6 +157,9 @@ extension RVGMachine {
             guard hasRoom(payloadBytes: UInt64(item.record.payloadBytes), control: true) else {
                 stalledForRoom = true
                 roomWanted = true
+                // What pinned the log while this host was Primary pins it no more, and nothing may be left to be applied
+                // that would move the tail.
+                advanceTail(&effects)
                 durableWanted = max(durableWanted, end)
                 effects.wake.insert([.logSync, .apply, .volumeSync, .header])
                 return
