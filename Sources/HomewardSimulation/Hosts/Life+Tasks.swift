@@ -9,13 +9,15 @@ extension Life {
             do throws(Refusal) {
                 result = try perform(task.work)
             } catch {
-                guard host.fuse.blown else { return world.found("\(host.name): a task failed: \(error)") }
-                guard host.fuseIsDevice else { return host.deviceFailed(error) }
+                guard host.fuse.blown || host.isAiling else {
+                    return world.found("\(host.name): a task failed: \(error)")
+                }
+                guard !host.fuse.blown || host.fuseIsDevice else { return host.deviceFailed(error) }
                 result = .failed(error)
             }
             later { [self] in
                 step { node, effects in
-                    node.taskDone(task.id, result, now: self.world.instant, wallTime: self.world.wall, into: &effects)
+                    node.taskDone(task.id, result, now: self.world.instant, wallTime: self.host.wall, into: &effects)
                 }
             }
         }
@@ -25,11 +27,7 @@ extension Life {
         switch work {
         case .salvage(let records, let label):
             for record in records {
-                let bytes = try payload(of: record)
-                guard bytes.isEmpty || checksum(bytes) == record.payloadCRC else {
-                    world.found("\(host.name): record \(record.id) to be salvaged is not in the log any more")
-                    break
-                }
+                guard try intactPayload(of: record, for: "salvaged") != nil else { break }
             }
             world.trace("\(host.name): salvaged \(records.count) records, \(label)")
             return .salvaged(path: "safe/\(label)")
@@ -41,13 +39,16 @@ extension Life {
         case .compare(let range, let blockBytes, let hashes, let seed, let all):
             return .differing(try compare(range, blockBytes, hashes, seed, all))
         case .write(let range, let bytes, _, _):
-            guard world.planted != .skipBlocks else { return .done }
             let volume = host.volumes[Int(range.volume)]
-            if bytes.isEmpty {
-                try volume.zero(at: range.offset, length: range.length)
-            } else {
-                try volume.write(at: range.offset, bytes: bytes)
+            let write = { () throws(Refusal) in
+                if bytes.isEmpty {
+                    try volume.zero(at: range.offset, length: range.length)
+                } else {
+                    try volume.write(at: range.offset, bytes: bytes)
+                }
             }
+            if alter(range, { try? write() }) { return .done }
+            try write()
             return .done
         case .synchronizeVolumes(let cursor):
             for volume in host.volumes { try volume.synchronize() }
@@ -61,7 +62,15 @@ extension Life {
     }
 
     private func load(_ range: BlockRange) throws(Refusal) -> [UInt8] {
-        try host.volumes[Int(range.volume)].bytes(at: range.offset, count: Int(range.length))
+        var bytes = try host.volumes[Int(range.volume)].bytes(at: range.offset, count: Int(range.length))
+        guard world.planted == .syncReadsPending, node.machine.header.isPrimary else { return bytes }
+        for piece in node.machine.overlay(volume: range.volume, offset: range.offset, length: range.length) {
+            guard let source = piece.source else { continue }
+            let start = Int(piece.offset - range.offset)
+            let newer = try host.ring.bytes(at: source, count: Int(piece.length))
+            bytes.replaceSubrange(start..<start + newer.count, with: newer)
+        }
+        return bytes
     }
 
     private func compare(

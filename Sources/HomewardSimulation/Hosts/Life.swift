@@ -22,6 +22,8 @@ final class Life {
     var placed: [(id: UpdateID, start: UInt64, end: UInt64)] = []
 
     private var watch = StateWatch()
+    /// Of a planted bug: records that wait although they were reported as carried out.
+    var laggards: [(record: Record, bytes: [UInt8])] = []
 
     var world: World { host.world }
     var isCurrent: Bool { host.life === self && world.finding == nil }
@@ -42,12 +44,12 @@ final class Life {
     private func tick() {
         guard isCurrent else { return }
         step { node, effects in
-            let (now, wall) = (self.world.instant, self.world.wall)
+            let (now, wall) = (self.world.instant, self.host.wall)
             node.step(now: now, wallTime: wall, into: &effects) { $0.tick(now: now, wallTime: wall, into: &$1) }
         }
         // The drivers of a real host look anyway a few times a second.
         wake([.peers, .header, .apply, .logSync])
-        world.after(world.milliseconds(50...100)) { [self] in tick() }
+        world.after(world.milliseconds(50...100)) { [self] in host.whenAwake { [self] in tick() } }
     }
 
     // MARK: Stepping
@@ -57,6 +59,7 @@ final class Life {
         var effects = NodeEffects()
         body(&node, &effects)
         for buffer in node.takeDroppedPayloads() { payloads[buffer] = nil }
+        if world.planted != nil { alterState() }
         carryOut(effects)
         if isCurrent {
             watch.look(at: node, &world.coverage)
@@ -66,7 +69,7 @@ final class Life {
 
     func drive(_ body: (inout RVGMachine, inout Effects) -> Void) {
         step { node, effects in
-            node.step(now: self.world.instant, wallTime: self.world.wall, into: &effects, body)
+            node.step(now: self.world.instant, wallTime: self.host.wall, into: &effects, body)
         }
     }
 
@@ -106,7 +109,10 @@ final class Life {
 
     /// A moment later, unless the process has died by then.
     func later(_ range: ClosedRange<UInt64> = 1_000...200_000, _ action: @escaping () -> Void) {
-        world.after(world.pick(range)) { [self] in if isCurrent { action() } }
+        world.after(world.pick(range)) { [self] in
+            guard isCurrent else { return }
+            host.whenAwake { [self] in if isCurrent { action() } }
+        }
     }
 
     private func pull(_ lane: Effects.Lanes) {
@@ -130,7 +136,7 @@ final class Life {
         _ io: @escaping () throws(Refusal) -> Void,
         then report: @escaping (inout RVGMachine, inout Effects) -> Void
     ) {
-        later(5_000...host.slowestWork) { [self] in
+        later(5_000...host.slowestWork * host.slowness) { [self] in
             do throws(Refusal) { try io() } catch {
                 host.deviceFailed(error)
                 guard isCurrent else { return }
@@ -157,6 +163,7 @@ final class Life {
     }
 
     private func write(_ batch: LogBatch) throws(Refusal) {
+        alter(before: batch)
         for item in batch.items {
             var bytes = item.record.encodeHeader(rvgTag: node.machine.header.rvg.low)
             if item.payload.count > 0 {
@@ -170,6 +177,7 @@ final class Life {
             }
             bytes += [UInt8](repeating: 0, count: Int(item.record.span) - bytes.count)
             host.model.willOverwrite(self, item.record)
+            host.willOverwrite(item.record)
             placed.append((item.record.id, item.record.position.value, item.record.end.value))
             var failure: Refusal?
             bytes.withUnsafeBytes { raw in
@@ -182,7 +190,9 @@ final class Life {
     private func pullLogSync() -> Bool {
         guard node.nextLogSync(now: world.instant) != nil else {
             if let pause = node.machine.millisecondsUntilLogSync(now: world.instant) {
-                world.after((pause + 1) * 1_000_000) { [self] in if isCurrent { wake(.logSync) } }
+                world.after((pause + 1) * 1_000_000) { [self] in
+                    host.whenAwake { [self] in if isCurrent { wake(.logSync) } }
+                }
             }
             return false
         }
@@ -234,10 +244,8 @@ final class Life {
             let volume = host.volumes[Int(record.volume)]
             switch record.kind {
             case .write:
-                let bytes = try payload(of: record)
-                guard checksum(bytes) == record.payloadCRC else {
-                    return world.found("\(host.name): record \(record.id) to be applied is not in the log any more")
-                }
+                guard let bytes = try intactPayload(of: record, for: "applied") else { return }
+                if alter(record, bytes) { continue }
                 try volume.write(at: record.offset, bytes: bytes)
             case .zeroes, .trim: try volume.zero(at: record.offset, length: record.length)
             case .mark, .role: continue
@@ -245,8 +253,29 @@ final class Life {
         }
     }
 
-    func payload(of record: Record) throws(Refusal) -> [UInt8] {
+    /// The payload of a record, as its checksum says that it is; nil where it should be and is not, which is a finding.
+    ///
+    /// Drivers of a real host check it wherever they read one.
+    func intactPayload(of record: Record, for what: String) throws(Refusal) -> [UInt8]? {
+        let lie = host.misread
+        let bytes = try payload(of: record)
+        guard !bytes.isEmpty, checksum(bytes) != record.payloadCRC else { return bytes }
+        guard host.flipped?.position == record.position || lie != nil else {
+            world.found("\(host.name): record \(record.id) to be \(what) is not in the log any more")
+            return nil
+        }
+        world.trace("\(host.name): record \(record.id) to be \(what) does not match its checksum")
+        host.ail(lie ?? .bitFlip)
+        throw Refusal(.logDamaged, host.log.name, "record \(record.id) does not match its checksum", hint: "dmesg")
+    }
+
+    private func payload(of record: Record) throws(Refusal) -> [UInt8] {
         guard record.payloadBytes > 0 else { return [] }
+        if let lie = host.misread {
+            host.misread = nil
+            let away = lie == .misdirectedRead ? UInt64(Sectors.bytes) : host.ring.capacity / 2
+            return try host.ring.bytes(at: LogPosition(record.position.value + away), count: Int(record.payloadBytes))
+        }
         return try host.ring.bytes(
             at: LogPosition(record.position.value + UInt64(Record.headerBytes)),
             count: Int(record.payloadBytes)
@@ -273,10 +302,7 @@ final class Life {
         var sent: [SentRecord] = []
         for record in departure.records {
             do throws(Refusal) {
-                let bytes = try payload(of: record)
-                guard bytes.isEmpty || checksum(bytes) == record.payloadCRC else {
-                    return world.found("\(host.name): record \(record.id) to be sent is not in the log any more")
-                }
+                guard let bytes = try intactPayload(of: record, for: "sent") else { return }
                 sent.append(SentRecord(record: record, payload: bytes))
             } catch {
                 return host.deviceFailed(error)
@@ -302,7 +328,7 @@ final class Life {
                 session: session,
                 reason: "lost",
                 now: self.world.instant,
-                wallTime: self.world.wall,
+                wallTime: self.host.wall,
                 into: &effects
             )
         }
@@ -310,6 +336,7 @@ final class Life {
 
     func received(_ message: PeerMessage, from peer: SimulatedHost, session: UInt64) {
         world.detail("\(host.name) ← \(peer.name): \(summary(message))")
+        let message = world.planted == nil ? message : alter(message, from: peer)
         step { node, effects in
             var kept: [(UInt64, [UInt8])] = []
             var next = self.nextBuffer
@@ -318,7 +345,7 @@ final class Life {
                 from: peer.id,
                 session: session,
                 now: self.world.instant,
-                wallTime: self.world.wall,
+                wallTime: self.host.wall,
                 into: &effects
             ) { bytes in
                 kept.append((next, bytes))
@@ -353,19 +380,28 @@ final class Life {
         let token = nextToken
         nextToken += 1
         answers[token] = answer
-        step { node, effects in
-            node.request(request, token: token, now: self.world.instant, wallTime: self.world.wall, into: &effects)
+        host.whenAwake { [self] in
+            let after = world.planted == nil ? nil : alter(before: request)
+            step { node, effects in
+                node.request(request, token: token, now: self.world.instant, wallTime: self.host.wall, into: &effects)
+            }
+            after?()
         }
         return token
     }
 
+    /// A step that comes from outside: it waits for a process that is stopped.
+    private func perform(_ body: @escaping (inout RVGNode, inout NodeEffects) -> Void) {
+        host.whenAwake { [self] in step(body) }
+    }
+
     /// Whoever asked takes it back.
     func cancel(token: UInt64) {
-        step { node, effects in
-            node.cancel(token: token, now: self.world.instant, wallTime: self.world.wall, into: &effects)
+        perform { node, effects in
+            node.cancel(token: token, now: self.world.instant, wallTime: self.host.wall, into: &effects)
         }
     }
 
     /// Whoever asked is gone.
-    func forget(token: UInt64) { step { node, effects in node.forget(token: token, into: &effects) } }
+    func forget(token: UInt64) { perform { node, effects in node.forget(token: token, into: &effects) } }
 }

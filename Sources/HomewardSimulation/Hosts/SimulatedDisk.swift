@@ -27,6 +27,14 @@ final class SimulatedDisk: BlockDevice, @unchecked Sendable {
     private let fuse: Fuse
     /// A planted bug: `synchronize` does nothing.
     var ignoresSynchronize = false
+    /// What the next call that it concerns meets, once.
+    var ailment: Fault?
+    /// Told when it did.
+    var onAilment: (Fault) -> Void = { _ in }
+    /// A `synchronize` of this life of the process failed: like a file that is open, it says so each time it is asked again.
+    private(set) var hasFailedToSynchronize = false
+    /// Pages that the failed one dropped: they look clean, and are not on the disk.
+    private var dropped: [Int] = []
 
     private static let page = 4096
     private static let sector = 512
@@ -42,8 +50,40 @@ final class SimulatedDisk: BlockDevice, @unchecked Sendable {
 
     private func died() -> Refusal { Refusal(.ioError, name, "the host died", hint: "start it") }
 
+    /// Meets an ailment that a call of this kind can meet.
+    private func meets(_ kinds: Fault...) -> Fault? {
+        guard let fault = ailment, kinds.contains(fault) else { return nil }
+        ailment = nil
+        onAilment(fault)
+        return fault
+    }
+
+    private func failed(_ what: String) -> Refusal {
+        Refusal(.ioError, name, what, hint: "see the kernel's log: dmesg")
+    }
+
+    /// Another process opens it: it has a new life, and believes in no page that it has not read from the disk.
+    ///
+    /// What was written and not synchronized yet stays in the page cache.
+    func reopen(dropsCleanPages: Bool) {
+        hasFailedToSynchronize = false
+        ailment = nil
+        guard dropsCleanPages else { return }
+        for page in dropped where !dirty[page] { cache.replaceSubrange(bounds(page), with: durable[bounds(page)]) }
+        dropped = []
+    }
+
+    /// Turns a bit over, on the disk and in the cache.
+    func flip(bit: Int, at offset: UInt64) {
+        cache[Int(offset)] ^= 1 << UInt8(bit)
+        durable[Int(offset)] ^= 1 << UInt8(bit)
+    }
+
     func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(Refusal) {
         if fuse.blown { throw died() }
+        if let fault = meets(.readError, .shortRead) {
+            throw failed(fault == .readError ? "reading failed: Input/output error" : "it ends early; it has shrunk")
+        }
         precondition(offset + UInt64(buffer.count) <= size, "\(name): read at \(offset), \(buffer.count) bytes")
         cache.withUnsafeBytes { raw in
             buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: raw[Int(offset)..<Int(offset) + buffer.count]))
@@ -56,7 +96,9 @@ final class SimulatedDisk: BlockDevice, @unchecked Sendable {
         // The host dies within the write: a part of it may have reached the cache.
         var left = pieces.reduce(0) { $0 + $1.count }
         precondition(offset + UInt64(left) <= size, "\(name): write at \(offset), \(left) bytes")
-        if dies { left = left / 1024 * 512 }
+        let fault = meets(.writeError, .noSpace)
+        if dies || fault == .noSpace { left = left / 1024 * 512 }
+        if fault == .writeError { left = 0 }
         var place = Int(offset)
         for piece in pieces where left > 0 {
             let count = min(left, piece.count)
@@ -66,6 +108,7 @@ final class SimulatedDisk: BlockDevice, @unchecked Sendable {
             left -= count
         }
         if dies { throw died() }
+        if let fault { throw failed(fault == .noSpace ? "No space left on device" : "Input/output error") }
     }
 
     func zero(at offset: UInt64, length: UInt64) throws(Refusal) {
@@ -81,10 +124,28 @@ final class SimulatedDisk: BlockDevice, @unchecked Sendable {
     func synchronize() throws(Refusal) {
         if fuse.blown { throw died() }
         let dies = fuse.burn()
+        if hasFailedToSynchronize { throw failed("it failed before, and is not tried again") }
+        if !dies, dirty.contains(true), meets(.failedSync) != nil {
+            dropPages()
+            throw failed("making writes durable failed: Input/output error")
+        }
         if !dies, !ignoresSynchronize {
             for page in dirty.indices where dirty[page] { keep(page) }
         }
         if dies { throw died() }
+    }
+
+    /// As Linux does: the error is told once, and the pages are clean from then on, whether they were written or not.
+    private func dropPages() {
+        hasFailedToSynchronize = true
+        for page in dirty.indices where dirty[page] {
+            if page % 2 == 0 {
+                keep(page)
+            } else {
+                dirty[page] = false
+                dropped.append(page)
+            }
+        }
     }
 
     func isHole(at offset: UInt64, length: UInt64) -> Bool { false }
@@ -128,5 +189,6 @@ final class SimulatedDisk: BlockDevice, @unchecked Sendable {
             }
         }
         cache = durable
+        dropped = []
     }
 }

@@ -8,6 +8,11 @@ final class SimulatedNetwork {
         var connecting = false
         /// Partitions that cover it now.
         var blocks = 0
+        /// Directions in which nothing arrives now, and what waits there to arrive.
+        var muted = [false, false]
+        var held: [() -> Void] = []
+        /// The session before, and until when each direction still brings what was under way on it.
+        var last: (session: UInt64, until: [UInt64]) = (0, [0, 0])
         /// Last arrivals, by direction and channel, so that a channel keeps its order.
         var arrivals = [UInt64](repeating: 0, count: 6)
         /// Which side was told of the session of now.
@@ -18,6 +23,9 @@ final class SimulatedNetwork {
     private var hosts: [SimulatedHost] = []
     private var links: [Link] = []
     private var nextSession: UInt64 = 1
+
+    /// Frames until something happens at one.
+    private var frameFuse: (left: Int, action: (Int, Int) -> Void)?
 
     /// Most messages take no longer.
     private let slowest: UInt64
@@ -54,24 +62,42 @@ final class SimulatedNetwork {
 
     private func connect(_ a: Int, _ b: Int) {
         let link = link(a, b)
-        guard link.session == nil, !link.connecting, link.blocks == 0, hosts[a].life != nil, hosts[b].life != nil else {
-            return
-        }
+        guard link.session == nil, !link.connecting, link.blocks == 0, link.muted == [false, false],
+            hosts[a].life != nil, hosts[b].life != nil, !hosts[a].isPaused, !hosts[b].isPaused
+        else { return }
         link.connecting = true
         world.after(world.milliseconds(1...150)) { [self] in
             link.connecting = false
             guard link.session == nil, link.blocks == 0, let first = hosts[a].life, let second = hosts[b].life else {
                 return
             }
-            let session = nextSession
-            nextSession += 1
-            link.session = session
-            link.told = [false, false]
-            for direction in 0...1 {
-                let delay = world.pick(UInt64(10_000)...5_000_000)
-                for channel in 0..<3 { link.arrivals[(1 - direction) * 3 + channel] = world.now + delay }
-                let (life, peer) = direction == 0 ? (first, hosts[b]) : (second, hosts[a])
-                world.after(delay) { [self] in
+            begin(link, first, second) { world.pick(10_000...5_000_000) }
+        }
+    }
+
+    /// A connection is over: what had left on it may still be read for a moment at the other end.
+    private func retire(_ link: Link) {
+        guard let session = link.session else { return }
+        let until = [0, 1].map { _ in
+            world.weather.strikes(.lateFrame, onceIn: 3) ? world.now + world.weather.dice.pick(0...80_000_000) : 0
+        }
+        link.last = (session, until)
+        link.session = nil
+        link.told = [false, false]
+        link.held = []
+    }
+
+    private func begin(_ link: Link, _ first: Life, _ second: Life, delay: () -> UInt64) {
+        let session = nextSession
+        nextSession += 1
+        link.session = session
+        link.told = [false, false]
+        for direction in 0...1 {
+            let delay = delay()
+            for channel in 0..<3 { link.arrivals[(1 - direction) * 3 + channel] = world.now + delay }
+            let (life, peer) = direction == 0 ? (first, second.host) : (second, first.host)
+            world.after(delay) { [self] in
+                life.host.whenAwake { [self] in
                     guard link.session == session, life.isCurrent else { return }
                     world.trace("\(life.host.name): session \(session) with \(peer.name)")
                     link.told[direction] = true
@@ -81,20 +107,33 @@ final class SimulatedNetwork {
         }
     }
 
+    /// A second connection comes up while the first still does; what was under way on that one may still arrive.
+    func duplicate(_ a: Int, _ b: Int) {
+        let link = link(a, b)
+        guard isConnected(a, b), link.muted == [false, false], let first = hosts[min(a, b)].life,
+            let second = hosts[max(a, b)].life, !first.host.isPaused, !second.host.isPaused
+        else { return }
+        world.hit(.duplicateConnection)
+        world.trace("another connection of \(hosts[a].name) and \(hosts[b].name)")
+        retire(link)
+        begin(link, first, second) { world.weather.dice.pick(10_000...5_000_000) }
+    }
+
     /// Ends the session of two hosts; what was under way is lost, and each side learns of it sooner or later.
     func cut(_ a: Int, _ b: Int) {
         let link = link(a, b)
         guard let session = link.session else { return }
         world.trace("cut \(hosts[a].name) \(hosts[b].name)")
         if hosts[a].life != nil, hosts[b].life != nil { world.hit(.cut) }
-        link.session = nil
-        link.told = [false, false]
+        retire(link)
         for (side, other) in [(a, b), (b, a)] {
             guard let life = hosts[side].life else { continue }
             let peer = hosts[other]
             let delay = world.chance(80) ? world.milliseconds(0...20) : world.milliseconds(20...world.pick(100...4_000))
             if delay > 20_000_000 { world.hit(.halfOpen) }
-            world.after(delay) { if life.isCurrent { life.ended(with: peer, session: session) } }
+            world.after(delay) {
+                life.host.whenAwake { if life.isCurrent { life.ended(with: peer, session: session) } }
+            }
         }
     }
 
@@ -107,7 +146,47 @@ final class SimulatedNetwork {
 
     func unblock(_ a: Int, _ b: Int) { link(a, b).blocks = max(0, link(a, b).blocks - 1) }
 
-    func unblockAll() { for link in links { link.blocks = 0 } }
+    func unblockAll() {
+        for link in links { link.blocks = 0 }
+        for a in hosts.indices { for b in hosts.indices where a < b { for way in 0...1 { unmute(a, b, way) } } }
+    }
+
+    /// From now on nothing arrives in one direction, 0: from the first of two hosts, until it does again.
+    ///
+    /// The connection ends when its keepalive has not been answered for long enough.
+    func mute(_ a: Int, _ b: Int, _ direction: Int) {
+        let link = link(a, b)
+        guard a < b, isConnected(a, b), link.muted == [false, false] else { return }
+        let session = link.session
+        link.muted[direction] = true
+        world.hit(.oneWayPartition)
+        let (from, to) = direction == 0 ? (a, b) : (b, a)
+        world.trace("nothing of \(hosts[from].name) arrives at \(hosts[to].name) any more")
+        world.disasters += 1
+        world.after(world.weather.dice.milliseconds(1_200...2_500)) { [self] in
+            if link.muted[direction], link.session == session { cut(a, b) }
+        }
+    }
+
+    func unmute(_ a: Int, _ b: Int, _ direction: Int) {
+        let link = link(a, b)
+        guard link.muted[direction] else { return }
+        link.muted[direction] = false
+        world.trace("\(hosts[a].name) and \(hosts[b].name) hear each other again")
+        let held = link.held
+        link.held = []
+        for deliver in held { deliver() }
+    }
+
+    /// Something happens at a frame that is sent soon, to its sender and its receiver.
+    func light(frames: Int, _ action: @escaping (Int, Int) -> Void) { frameFuse = (frames, action) }
+
+    private func burn(_ source: Int, _ target: Int) {
+        guard let fuse = frameFuse else { return }
+        frameFuse = fuse.left > 0 ? (fuse.left - 1, fuse.action) : nil
+        // A moment later: whatever sends it is in the middle of a step.
+        if fuse.left == 0 { world.after(1) { fuse.action(source, target) } }
+    }
 
     // MARK: Messages
 
@@ -127,60 +206,29 @@ final class SimulatedNetwork {
         let arrival = max(world.now + latency, link.arrivals[slot] + 1)
         link.arrivals[slot] = arrival
         let packed = Packet(message, planted: world.planted)
+        let life = hosts[target].life
         world.after(arrival - world.now) { [self] in
-            guard link.session == session, let life = hosts[target].life else { return }
-            do {
-                life.received(try packed.unpack(), from: hosts[source], session: session)
-            } catch {
-                world.found("\(hosts[target].name): a message could not be decoded: \(error)")
+            let direction = source < target ? 0 : 1
+            let deliver = { [self] in
+                guard let life, life.isCurrent else { return }
+                let isLate = link.last.session == session && world.now <= link.last.until[direction]
+                guard link.session == session || isLate else { return }
+                hand(packed, to: life, from: source, session: session, late: isLate)
             }
+            if link.muted[direction], link.session == session { link.held.append(deliver) } else { deliver() }
         }
-    }
-}
-
-/// A message on its way: as bytes where it has a format of bytes.
-private enum Packet {
-    case plain(PeerMessage)
-    case replication([UInt8])
-    case sync([UInt8])
-
-    init(_ message: PeerMessage, planted: PlantedBug?) {
-        switch message {
-        case .contact, .prepare, .vote: self = .plain(message)
-        case .replication(var message):
-            if planted == .applyUnproven { message = Packet.lie(message) }
-            var writer = ByteWriter()
-            writer.put(message)
-            self = .replication(writer.bytes)
-        case .sync(let message):
-            var writer = ByteWriter()
-            writer.put(message)
-            self = .sync(writer.bytes)
-        }
+        burn(source, target)
     }
 
-    private static let allDurable = DurabilityMarks(durable: .never, wanted: .zero)
-
-    private static func lie(_ message: ReplicationMessage) -> ReplicationMessage {
-        switch message {
-        case .start(let attach, let number, let history, _):
-            .start(attach, number: number, history: history, durable: .never)
-        case .records(let attach, let epoch, _, let records): .records(attach, epoch: epoch, marks: allDurable, records)
-        case .heartbeat(let attach, _, let end, let time):
-            .heartbeat(attach, marks: allDurable, end: end, wallTime: time)
-        case .report, .acknowledge, .notAttached: message
-        }
-    }
-
-    func unpack() throws(MalformedBytes) -> PeerMessage {
-        switch self {
-        case .plain(let message): return message
-        case .replication(let bytes):
-            var reader = ByteReader(bytes)
-            return .replication(try reader.takeValue())
-        case .sync(let bytes):
-            var reader = ByteReader(bytes)
-            return .sync(try reader.takeValue())
+    private func hand(_ packet: Packet, to life: Life, from source: Int, session: UInt64, late: Bool) {
+        if late { world.hit(.lateFrame) }
+        do {
+            let message = try packet.unpack()
+            life.host.whenAwake { [self] in
+                if life.isCurrent { life.received(message, from: hosts[source], session: session) }
+            }
+        } catch {
+            world.found("\(life.host.name): a message could not be decoded: \(error)")
         }
     }
 }

@@ -23,10 +23,14 @@ final class Model {
         var newest: UInt64 = 0
         var open = false
         var life = 0
+        var failedIn = 0
     }
 
-    init(world: World, volumeBytes: UInt64) {
+    let volumeCount: Int
+
+    init(world: World, volumeBytes: UInt64, volumeCount: Int) {
         self.world = world
+        self.volumeCount = volumeCount
         sectorsPerVolume = Int(volumeBytes) / Sectors.bytes
     }
 
@@ -58,7 +62,9 @@ final class Model {
         // A detach by the log is a change from outside to whoever watches configurations.
         if text.contains("overflowed") || text.contains("detached") { world.disasters += 1 }
         for alarm in Model.alarms where text.contains(alarm) { world.found("\(host.name): \(text)") }
-        if text.contains("failed and stays shut"), !host.fuse.blown { world.found("\(host.name): \(text)") }
+        if text.contains("failed and stays shut"), !host.fuse.blown, !host.isAiling {
+            world.found("\(host.name): \(text)")
+        }
     }
 
     /// After every step of a host.
@@ -75,6 +81,11 @@ final class Model {
             seen[host].life = life.number
             seen[host].open = open
             if open { opened(life) }
+        }
+        if life.node.machine.failure != nil {
+            seen[host].failedIn = life.number
+        } else if seen[host].failedIn == life.number {
+            world.found("\(life.host.name) failed, and goes on without having been started again")
         }
         checkPins(life)
         checkOpen()
@@ -164,8 +175,12 @@ final class Model {
         let open = hosts.filter { host in
             seen[host.index].open && host.life?.number == seen[host.index].life
         }
+        for host in open where hasHeardOfItsEnd(host) {
+            found(8, "\(host.name) is open, and has heard of an epoch that ended its reign")
+        }
         // Rivals stay open until one of them is given up by its people.
-        guard open.count > 1, open[0].network.isConnected(open[0].index, open[1].index),
+        guard open.count > 1, !open[0].isPaused, !open[1].isPaused,
+            open[0].network.isConnected(open[0].index, open[1].index),
             isOver(open[0], by: open[1]) || isOver(open[1], by: open[0])
         else {
             bothOpenSince = nil
@@ -176,6 +191,14 @@ final class Model {
         if world.now - since > 2_000_000_000 {
             found(8, "\(open[0].name) and \(open[1].name) are connected and both open for 2 s")
         }
+    }
+
+    /// An epoch that ended the reign `host` is Primary in, and was not given up, stands in its own header.
+    private func hasHeardOfItsEnd(_ host: SimulatedHost) -> Bool {
+        guard let lineage = host.life?.node.machine.header.lineage,
+            let reign = lineage.history.entries.last?.epoch.reign
+        else { return false }
+        return lineage.heard.contains { $0.closes.contains(reign) && !lineage.abandoned.contains($0.id) }
     }
 
     /// An epoch that `other`'s data went through ended the reign that `host` is Primary in.
@@ -218,8 +241,8 @@ final class Model {
 
     /// The numbers of the writes that the disks of a host show, its log carried out: nil when the log cannot be read.
     func image(of life: Life) -> (numbers: [UInt32], count: Int)? {
-        var numbers = [UInt32](repeating: 0, count: 2 * sectorsPerVolume)
-        for volume in 0..<2 {
+        var numbers = [UInt32](repeating: 0, count: volumeCount * sectorsPerVolume)
+        for volume in 0..<volumeCount {
             life.host.volumes[volume].cache.withUnsafeBytes { raw in
                 for sector in 0..<sectorsPerVolume {
                     let place = UnsafeRawBufferPointer(
@@ -286,7 +309,7 @@ final class Model {
 
     /// What the volumes hold after the first `count` writes of a line.
     func expected(_ line: Line, _ count: Int) -> [UInt32] {
-        var numbers = [UInt32](repeating: 0, count: 2 * sectorsPerVolume)
+        var numbers = [UInt32](repeating: 0, count: volumeCount * sectorsPerVolume)
         line.visit(upTo: count) { write in
             for index in 0..<write.count {
                 numbers[write.volume * sectorsPerVolume + write.sector + index] = write.number
@@ -311,7 +334,8 @@ final class Model {
     @discardableResult
     func checkImage(_ life: Life, _ when: String) -> [UInt32]? {
         let machine = life.node.machine
-        guard life.isCurrent, machine.failure == nil, machine.isImageConsistent, !life.host.fuse.blown,
+        guard life.isCurrent, machine.failure == nil, machine.isImageConsistent, life.host.flipped == nil,
+            !life.host.fuse.blown,
             machine.header.lineage.history.current != nil, let line = line(of: life)
         else { return nil }
         checks += 1

@@ -56,6 +56,8 @@ final class RunbookOperator {
     private var byHandUntil: UInt64 = 0
     /// Nothing goes wrong any more: what is refused now is refused for no reason that would pass.
     var isCalm = false
+    /// Nothing that anybody could type would help.
+    var isHopeless: () -> Bool = { false }
     /// The end is judged: nothing is begun any more.
     var isOver = false
     /// Of each request per thousand runners die at.
@@ -101,9 +103,18 @@ final class RunbookOperator {
         }
         nothingOpenSince = nil
         guard world.now >= byHandUntil else { return false }
-        if let unfinished, unfinished.runbook != "takeover" || world.chance(50),
+        // What a Secondary holds back is released by hand.
+        let held = hosts.contains { host in
+            host.life?.node.machine.header.links.contains { $0.peer == primary.id && $0.paused } ?? false
+        }
+        guard !held else { return false }
+        if var unfinished, unfinished.runbook != "takeover" || world.chance(50),
             primary.index != RunbookOperator.home || world.chance(60)
         {
+            // Another host may have taken over meanwhile: what was inferred then would not be inferred now.
+            if unfinished.runbook.hasPrefix("failback"), !isTakenOver(primary, from: hosts[RunbookOperator.home]) {
+                unfinished["home"] = hosts[RunbookOperator.home].name
+            }
             begin(unfinished)
             return true
         }
@@ -251,6 +262,7 @@ final class RunbookOperator {
             return world.found("\(command.text): \(error)\n\(error.traceback ?? "")")
         }
         refusedInRow = isCalm ? refusedInRow + 1 : 0
+        if refusedInRow > 25, isHopeless() { return world.stop() }
         if refusedInRow > 25 {
             return world.found("invariant 11: \(command.text) is refused again and again: \(error)")
         }

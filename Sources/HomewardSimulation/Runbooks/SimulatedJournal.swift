@@ -19,6 +19,9 @@ final class SimulatedJournal {
     func perform(_ call: JournalCall) -> Result<LuaValue, LuaError> {
         clock.set(nanoseconds: world.wall)
         do {
+            let isForgotten =
+                if case .endStep(_, _, "done", _) = call { world.planted == .repeatStep } else { false }
+            if isForgotten { return .success(.none) }
             let answer = try journal.perform(call)
             onCall(call, answer)
             if world.planted == .skipStep, case .beginStep(let run, let id, _) = call {

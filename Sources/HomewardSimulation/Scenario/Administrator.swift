@@ -212,9 +212,14 @@ final class Administrator {
                 network.isConnected(host.index, primary.host.index),
                 life.node.machine.header.fence != nil || life.node.machine.isOpen || world.chance(3)
             else { continue }
-            if application.host === host { application.close() }
+            // Now and then it is forgotten that the application still has the volumes open.
+            let isForgotten = world.weather.isWide && world.weather.dice.chance(25)
+            if application.host === host, !isForgotten { application.close() }
             let force = world.chance(60)
-            ask(life, "makesec\(force ? " -f" : "")", .makeSecondary(primary.host.id, force: force))
+            ask(life, "makesec\(force ? " -f" : "")", .makeSecondary(primary.host.id, force: force)) { [self] result in
+                guard case .success = result, isForgotten, application.host === host else { return }
+                world.found("makesec on \(host.name) was carried out while the application had the volumes open")
+            }
             return true
         }
         return false
@@ -223,6 +228,7 @@ final class Administrator {
     // MARK: Secondaries
 
     private func joinSecondaries(_ primary: Life) -> Bool {
+        if world.weather.isWide, mishaps, world.weather.dice.chance(15), takeWrongCopy(primary) { return true }
         for host in hosts where host !== primary.host {
             let machine = primary.node.machine
             guard let life = host.life, !life.node.machine.header.isPrimary,
@@ -230,11 +236,39 @@ final class Administrator {
                 let link = machine.header.links.first(where: { $0.peer == host.id })
             else { continue }
             if link.attachID != nil {
-                guard link.paused else { continue }
-                ask(primary, "resumerep", .setPaused(host.id, false))
+                if link.paused {
+                    ask(primary, "resumerep", .setPaused(host.id, false))
+                } else if life.node.machine.header.links.contains(where: { $0.peer == primary.host.id && $0.paused }) {
+                    ask(life, "resumerep on \(host.name)", .setPaused(primary.host.id, false))
+                } else {
+                    continue
+                }
                 return true
             }
             if join(host, primary) { return true }
+        }
+        return false
+    }
+
+    /// `startrep -c` with a copy that another host received, or whose log was overwritten: to be refused.
+    private func takeWrongCopy(_ primary: Life) -> Bool {
+        let machine = primary.node.machine
+        for host in hosts where host !== primary.host {
+            guard machine.header.links.contains(where: { $0.peer == host.id && $0.attachID == nil }) else { continue }
+            let foreign = machine.header.checkpoints.first { made in
+                made.isComplete && !made.madeByHand && !made.targets.contains { $0.host == host.id }
+            }
+            let dead = machine.overflowed.last { dead in
+                dead.checkpoint.targets.contains { $0.host == host.id }
+                    && !machine.header.checkpoints.contains { $0.name == dead.checkpoint.name }
+            }
+            guard let name = foreign?.name ?? dead?.checkpoint.name else { continue }
+            let request = RVGRequest.startReplication(host.id, how: .checkpoint(name), consent: true)
+            ask(primary, "startrep -c \(name) \(host.name), a copy that is none", request) { [self] result in
+                guard case .success(.done(let outcome)) = result, !outcome.already else { return }
+                world.found("invariant 6: \(name) was attached to \(host.name): it overflowed, or is another host's")
+            }
+            return true
         }
         return false
     }

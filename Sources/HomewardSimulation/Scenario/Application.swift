@@ -11,6 +11,8 @@ final class Application {
     var isManaged = false
     /// Stopped for good: the end is judged.
     var isOver = false
+    /// Sectors of the largest request.
+    var largest = 24
     /// Mean time between requests.
     var pace: UInt64
     private var session: (life: Life, number: UInt64)?
@@ -45,7 +47,7 @@ final class Application {
     @discardableResult
     func open(on host: SimulatedHost?) -> Bool {
         if self.host != nil { close() }
-        guard let life = host?.life else { return false }
+        guard let life = host?.life, host?.isPaused == false else { return false }
         let number = nextSession
         nextSession += 1
         var opened = false
@@ -68,11 +70,11 @@ final class Application {
         session = nil
         outstanding = 0
         guard open.life.isCurrent else { return }
-        open.life.step { node, _ in node.closeSession(id: open.number) }
+        open.life.host.whenAwake { open.life.step { node, _ in node.closeSession(id: open.number) } }
     }
 
     private func act() {
-        guard let life = session?.life, life.isCurrent else { return }
+        guard let life = session?.life, life.isCurrent, !life.host.isPaused else { return }
         switch world.pick(0...99) {
         case 0..<64: write(life, durably: world.chance(12), zero: nil)
         case 64..<72: write(life, durably: false, zero: .zeroes)
@@ -83,9 +85,10 @@ final class Application {
     }
 
     private func write(_ life: Life, durably: Bool, zero: RecordKind?) {
-        let count = world.chance(80) ? world.pick(1...8) : world.pick(8...24)
-        let volume = world.pick(0...1)
-        let sector = world.pick(0...volumeSectors - count)
+        var count = world.chance(80) ? world.pick(1...8) : world.pick(8...24)
+        let volume = world.pick(0...model.volumeCount - 1)
+        var sector = world.pick(0...volumeSectors - count)
+        if world.weather.isWide { (count, sector) = widen(count, sector) }
         let number = zero == nil ? model.freshNumber() : 0
         let token = life.nextToken
         var bytes: [UInt8] = []
@@ -99,26 +102,26 @@ final class Application {
             offset: UInt64(sector * Sectors.bytes),
             length: UInt64(count * Sectors.bytes),
             durably: durably,
-            pieces: zero == nil
-                ? [(PayloadReference(buffer: Life.buffer(of: token), offset: 0, count: bytes.count), checksum(bytes))]
-                : [],
+            pieces: zero == nil ? pieces(bytes, Life.buffer(of: token)) : [],
             token: token
         )
         var admission = Admission.wait
         guard let line = model.line(of: life) else { return }
         life.step { [world] node, effects in
-            admission = node.admit(request, wallTime: world.wall, now: world.instant, into: &effects)
+            admission = node.admit(request, wallTime: life.host.wall, now: world.instant, into: &effects)
             guard admission == .accepted else { return }
             life.nextToken += 1
             life.payloads[Life.buffer(of: token)] = bytes
-            let write = ModelWrite(
-                number: number,
-                volume: volume,
-                sector: sector,
-                count: count,
-                id: node.machine.end.value
-            )
-            line.writes.append(write)
+            // Each piece of a request is a record of its own.
+            let parts = max(request.pieces.count, 1)
+            let last = node.machine.end.value
+            var first = sector
+            for part in 0..<parts {
+                let sectors = request.pieces.isEmpty ? count : request.pieces[part].payload.count / Sectors.bytes
+                let id = last - UInt64(parts - 1 - part)
+                line.writes.append(ModelWrite(number: number, volume: volume, sector: first, count: sectors, id: id))
+                first += sectors
+            }
             let count = line.count
             life.replies[token] = { [weak self] failure in
                 self?.outstanding -= 1
@@ -129,6 +132,25 @@ final class Application {
         }
         requests += 1
         if admission == .accepted { outstanding += 1 }
+    }
+
+    /// Hot spots that are written over again and again, and large requests.
+    private func widen(_ count: Int, _ sector: Int) -> (count: Int, sector: Int) {
+        let large = world.weather.dice.chance(4) ? min(largest, world.weather.dice.pick(24...64)) : count
+        let count = min(max(large, 1), volumeSectors)
+        let place = world.weather.dice.chance(25) ? world.weather.dice.pick(0...8) : sector
+        return (count, min(place, volumeSectors - count))
+    }
+
+    /// A request longer than a record's limit goes in pieces; here the limit is a matter of chance.
+    private func pieces(_ bytes: [UInt8], _ buffer: UInt64) -> [(payload: PayloadReference, crc: UInt32)] {
+        var cuts = [0, bytes.count]
+        if world.weather.isWide, bytes.count > Sectors.bytes, world.weather.dice.chance(10) {
+            cuts.insert(world.weather.dice.pick(1...bytes.count / Sectors.bytes - 1) * Sectors.bytes, at: 1)
+        }
+        return zip(cuts, cuts.dropFirst()).map { start, end in
+            (PayloadReference(buffer: buffer, offset: start, count: end - start), checksum(Array(bytes[start..<end])))
+        }
     }
 
     private func flush(_ life: Life) {
@@ -153,7 +175,7 @@ final class Application {
     private func read(_ life: Life) {
         guard let line = model.line(of: life), !life.host.fuse.blown else { return }
         let count = world.pick(1...16)
-        let volume = world.pick(0...1)
+        let volume = world.pick(0...model.volumeCount - 1)
         let sector = world.pick(0...volumeSectors - count)
         let offset = UInt64(sector * Sectors.bytes)
         let machine = life.node.machine
@@ -187,7 +209,8 @@ final class Application {
                 }
             }
         } catch {
-            life.host.deviceFailed(error)
+            // An error of a read is the application's to bear.
+            if !life.host.isAiling { life.host.deviceFailed(error) }
         }
     }
 }

@@ -115,7 +115,8 @@ final class Chaos {
         }
     }
 
-    private func crash(_ host: SimulatedHost, power: Bool) {
+    /// A host dies, and comes back some time later.
+    func crash(_ host: SimulatedHost, power: Bool) {
         guard host.life != nil else { return }
         host.crash(power: power)
         comeBack(host)

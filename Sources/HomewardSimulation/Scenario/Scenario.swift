@@ -23,7 +23,7 @@ public struct Scenario: Sendable, Equatable {
         seed: UInt64,
         planted: PlantedBug? = nil,
         procedure: Procedure? = nil,
-        scope: Scope = .narrow,
+        scope: Scope = .wide,
         without: Set<Fault> = [],
         faultLimit: Int? = nil
     ) {

@@ -12,6 +12,10 @@ final class Stage {
     private let procedure: Procedure
     private var chaosEnds: UInt64
     private let chaos: Chaos
+    private let squalls: Squalls
+    private let meddler: Meddler
+    private let status: StatusJudge
+    private var topology: Topology
     private var runbooks: RunbookOperator?
     private static let second: UInt64 = 1_000_000_000
 
@@ -19,14 +23,15 @@ final class Stage {
         let world = World(scenario, telling: telling)
         self.world = world
         procedure = scenario.procedure ?? Procedure.of(seed: scenario.seed)
-        let volumeBytes: UInt64 = world.chance(70) ? 64 << 10 : 128 << 10
-        let logBytes: UInt64 = [96 << 10, 160 << 10, 320 << 10][world.pick(0...2)]
-        let model = Model(world: world, volumeBytes: volumeBytes)
+        var topology = Topology(world)
+        topology.widen(world)
+        let model = Model(world: world, volumeBytes: topology.volumeBytes, volumeCount: topology.volumeCount)
         let network = SimulatedNetwork(world: world)
-        let limits = Stage.limits(world)
+        topology.drawLimits(world)
+        self.topology = topology
         self.model = model
         self.network = network
-        hosts = ["seattle", "london", "tokyo"].enumerated().map { index, name in
+        hosts = topology.hostNames.enumerated().map { [topology] index, name in
             SimulatedHost(
                 world: world,
                 network: network,
@@ -34,14 +39,16 @@ final class Stage {
                 index: index,
                 id: HostID(high: world.word(), low: world.word()),
                 name: name,
-                limits: limits,
-                logBytes: logBytes,
-                volumeBytes: volumeBytes
+                limits: topology.limits,
+                logBytes: topology.logBytes,
+                volumeBytes: topology.volumeBytes,
+                volumeCount: topology.volumeCount
             )
         }
         network.attach(hosts)
         model.attach(hosts)
         application = Application(world: world, model: model, pace: world.milliseconds(2...25))
+        application.largest = Int(topology.logBytes) / Sectors.bytes / 6
         administrator = Administrator(
             world: world,
             model: model,
@@ -57,27 +64,9 @@ final class Stage {
             ends: chaosEnds,
             interval: world.chance(50) ? 300...2_500 : 1_000...8_000
         )
-    }
-
-    private static func limits(_ world: World) -> Limits {
-        var limits = Limits()
-        limits.headerCopyBytes = 48 << 10
-        limits.controlReserve = 8 << 10
-        limits.syncBytes = [16 << 10, 32 << 10, 128 << 10][world.pick(0...2)]
-        limits.syncMilliseconds = world.chance(60) ? world.pick(5...60) : world.pick(60...600)
-        limits.applyBatchBytes = 24 << 10
-        limits.pendingBytes = 48 << 10
-        limits.sendWindow = 32 << 10
-        limits.sendBatchBytes = 16 << 10
-        limits.heartbeatMilliseconds = 100
-        limits.primarySilenceMilliseconds = 400
-        limits.returnGraceMilliseconds = 300
-        limits.operationMilliseconds = 2_000
-        limits.extentBytes = 16 << 10
-        limits.blockBytes = 4 << 10
-        limits.extentWindow = 3
-        limits.blockWindow = 8
-        return limits
+        squalls = Squalls(world: world, network: network, hosts: hosts, chaos: chaos)
+        status = StatusJudge(world: world, model: model, hosts: hosts)
+        meddler = Meddler(world: world, hosts: hosts, application: application)
     }
 
     func play() -> SeedResult {
@@ -86,6 +75,9 @@ final class Stage {
         application.run()
         administrator.run()
         chaos.run()
+        squalls.run()
+        meddler.run()
+        administrator.changesByOthers = { [meddler] in meddler.verbs }
         administrator.onVerb = { [chaos] in chaos.verbTyped($0) }
         keepConnected()
         inspect()
@@ -94,7 +86,9 @@ final class Stage {
         if procedure == .runbooks { takeRunbooks() }
         heal()
         world.run(until: chaosEnds + 240 * Stage.second, eventLimit: 3_000_000)
-        if world.finding == nil, !finished {
+        if world.finding == nil, !finished, isLostToItsMedium {
+            world.coverage.count("lives lost to a damaged medium")
+        } else if world.finding == nil, !finished {
             let runs = runbooks.map { "; \($0.situation)" } ?? ""
             world.found("invariant 11: not converged: \(situation)\(runs)")
         }
@@ -119,6 +113,7 @@ final class Stage {
         world.trace("by runbooks")
         administrator.home = RunbookOperator.home
         administrator.mishaps = false
+        meddler.isOver = true
         application.isManaged = true
         let doors = ControlDoors(world: world, network: network, hosts: hosts)
         doors.onChange = { [chaos] in chaos.verbTyped($0) }
@@ -130,8 +125,9 @@ final class Stage {
             doors: doors
         )
         self.runbooks = runbooks
+        runbooks.isHopeless = { [unowned self] in isLostToItsMedium }
         administrator.pilot = { runbooks.act() }
-        administrator.changesByOthers = { doors.changes }
+        administrator.changesByOthers = { [meddler] in doors.changes + meddler.verbs }
         if world.chance(75), let primary = hosts.first(where: { $0.life?.node.machine.isOpen == true }) {
             chaos.lose(primary, milliseconds: 2_000...9_000)
         }
@@ -141,6 +137,17 @@ final class Stage {
         runbooks.isCalm = true
     }
 
+    /// The Primary's log is damaged and no other host has a copy that could take over: nothing brings that home.
+    private var isLostToItsMedium: Bool {
+        guard let damaged = hosts.first(where: { $0.flipped != nil })?.life?.node.machine, damaged.isLogDamaged,
+            damaged.header.isPrimary
+        else { return false }
+        return !hosts.contains { host in
+            guard let machine = host.life?.node.machine else { return false }
+            return machine.isOpen || !machine.header.isPrimary && machine.isImageConsistent
+        }
+    }
+
     private var isDone: Bool { administrator.isDone && runbooks?.isDone ?? true }
 
     // MARK: The RDS
@@ -148,9 +155,8 @@ final class Stage {
     private func create() {
         let rvg = RVGID(high: world.word(), low: world.word())
         var generator = SeededGenerator(seed: world.word())
-        var settings = LinkSettings()
-        if world.chance(40) { settings.synchronous = .override }
-        if world.chance(15) { settings.srlprot = .off }
+        topology.drawSettings(world)
+        let settings = topology.settings
         for host in hosts {
             let links = hosts.filter { $0 !== host }.map {
                 LinkRecord(peer: $0.id, peerName: $0.name, peerDiskGroup: "dg", peerRVG: "rvg", settings: settings)
@@ -160,11 +166,28 @@ final class Stage {
                 ? RVGHeader.newPrimary(rvg: rvg, host: host.id, hostName: host.name, generator: &generator)
                 : RVGHeader.newSecondary(rvg: rvg, host: host.id, of: hosts[0].id, members: links)
             header.links = links
-            do throws(Refusal) {
-                try LogRecovery.format(device: host.log, format: host.format, header: header)
-            } catch {
-                world.found("cannot format: \(error)")
-            }
+            make(host, header)
+        }
+    }
+
+    /// Makes the RVG on a host: first its log, then the catalog that names it; in a wide scenario the host may die within.
+    private func make(_ host: SimulatedHost, _ header: RVGHeader) {
+        host.isNamed = world.planted == .catalogFirst
+        if world.weather.isWide, world.weather.dice.chance(15), world.weather.allows(.crashInCall) {
+            host.fuse.callsLeft = world.weather.dice.pick(0...4)
+        }
+        do throws(Refusal) {
+            try LogRecovery.format(device: host.log, format: host.format, header: header)
+            host.isNamed = true
+            host.fuse.callsLeft = nil
+        } catch {
+            world.trace("\(host.name): dies while the RVG is made")
+            world.hit(.crashInCall)
+            host.log.losePower(garbles: true, world)
+            host.fuse.blown = false
+            // An RVG that no catalog names was never made: it is made again. One that is named has a header.
+            guard !host.isNamed else { return }
+            make(host, header)
         }
     }
 
@@ -175,6 +198,7 @@ final class Stage {
         world.after(world.milliseconds(80...1_000)) { [self] in
             for host in hosts { if let life = host.life { model.checkImage(life, "at a look") } }
             model.checkFollowers()
+            status.look()
             inspect()
         }
     }
@@ -183,7 +207,7 @@ final class Stage {
     private func wander() {
         world.after(world.milliseconds(3_000...15_000)) { [self] in
             guard world.now < chaosEnds else { return }
-            administrator.home = world.pick(0...2)
+            administrator.home = world.pick(0...hosts.count - 1)
             wander()
         }
     }
@@ -191,6 +215,7 @@ final class Stage {
     // MARK: The end
 
     private var finished = false
+    private var hadBlackout = false
     private var situation: String {
         hosts.map { host in
             guard let life = host.life else { return "\(host.name) down" }
@@ -206,11 +231,15 @@ final class Stage {
         world.trace("heal")
         administrator.home = 0
         administrator.mishaps = false
+        meddler.isOver = true
+        world.weather.isOver = true
         network.unblockAll()
         // With srlprot=off a log this small is overrun by a busy application for ever.
         application.pace = max(application.pace, 30_000_000)
         for host in hosts {
             host.fuse.callsLeft = nil
+            host.slowness = 1
+            host.wake()
             if host.life == nil { world.after(world.milliseconds(1...1_000)) { host.start() } }
         }
         awaitEnd()
@@ -232,6 +261,19 @@ final class Stage {
         }
     }
 
+    /// Everything is at rest and every host loses its power: what was believed to be durable has to be.
+    private func blackOut() {
+        hadBlackout = true
+        world.trace("the lights go out")
+        for host in hosts {
+            host.crash(power: true)
+            world.after(world.weather.dice.milliseconds(10...800)) { host.start() }
+        }
+        application.isOver = false
+        runbooks?.isOver = false
+        awaitEnd()
+    }
+
     /// Everything is at rest: the three images are one.
     private func judge() {
         guard isDone, let primary = hosts[0].life, let line = model.line(of: primary) else {
@@ -239,7 +281,8 @@ final class Stage {
             runbooks?.isOver = false
             return awaitEnd()
         }
-        finished = true
+        // What was turned over and not read yet is found when the logs are read again.
+        if hosts.contains(where: { $0.flipped != nil }), !hadBlackout { return blackOut() }
         for host in hosts {
             guard let life = host.life else { return world.found("\(host.name) is down at the end") }
             guard let numbers = model.checkImage(life, "at the end") else {
@@ -247,7 +290,12 @@ final class Stage {
             }
             if numbers != model.expected(line, line.count) {
                 let counts = "\(life.node.machine.dataCount), the Primary took \(line.count)"
-                return world.found("\(host.name) ends with another image: it holds \(counts) writes")
+                let machine = life.node.machine
+                return world.found(
+                    "\(host.name) ends with another image: it holds \(counts) writes; end \(machine.end), durable "
+                        + "\(machine.durable), applied \(machine.applied), \(machine.following.held.count) records held, "
+                        + "\(machine.freeLogBytes) bytes of log free"
+                )
             }
             let machine = life.node.machine
             if machine.imagePosition != machine.end {
@@ -257,6 +305,8 @@ final class Stage {
                 )
             }
         }
+        if world.weather.isWide, !hadBlackout { return blackOut() }
+        finished = true
         if model.wasTakenOver { world.coverage.count("failbacks completed") }
         world.coverage.count("lives that ended at home")
         world.stop()

@@ -14,7 +14,7 @@ public enum Telling: Sendable {
         }
     }
 
-    /// `12.034 s  seattle  loses power`
+    /// Columns: the time in seconds, who, what.
     private static func column(_ text: String, at now: UInt64) -> String {
         let milliseconds = now / 1_000_000
         let fraction = String(milliseconds % 1_000 + 1_000).dropFirst()

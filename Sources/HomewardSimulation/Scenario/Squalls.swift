@@ -1,0 +1,133 @@
+import HomewardAdministration
+import HomewardCore
+
+/// The faults of wide scenarios: each a moment's weather, drawn from a generator of its own.
+final class Squalls {
+    private let world: World
+    private let network: SimulatedNetwork
+    private let hosts: [SimulatedHost]
+    private let chaos: Chaos
+    private var weather: Weather { world.weather }
+    private let interval: ClosedRange<UInt64>
+
+    /// What strikes here, each as often as it stands here.
+    private static let kinds: [Fault] = [
+        .failedSync, .failedSync, .readError, .shortRead, .writeError, .noSpace, .bitFlip, .bitFlip, .misdirectedRead,
+        .staleRead, .slowDisk, .pause, .pause, .clockJump, .oneWayPartition, .oneWayPartition, .duplicateConnection,
+        .duplicateConnection, .cutAtFrame, .cutAtFrame, .crashAtMessage, .crashAtMessage,
+    ]
+
+    init(world: World, network: SimulatedNetwork, hosts: [SimulatedHost], chaos: Chaos) {
+        self.world = world
+        self.network = network
+        self.hosts = hosts
+        self.chaos = chaos
+        interval = [400...3_000, 1_000...6_000, 3_000...20_000][world.weather.dice.pick(0...2)]
+    }
+
+    func run() {
+        guard weather.isWide else { return }
+        world.after(weather.dice.milliseconds(interval)) { [self] in
+            if !weather.isOver { strike() }
+            run()
+        }
+    }
+
+    private func strike() {
+        let fault = Squalls.kinds[weather.dice.pick(0...Squalls.kinds.count - 1)]
+        let host = hosts[weather.dice.pick(0...hosts.count - 1)]
+        let word = weather.dice.word()
+        guard host.life != nil, weather.allows(fault) else { return }
+        switch fault {
+        case .failedSync, .readError, .shortRead, .writeError, .noSpace:
+            let disks = [host.log] + host.volumes
+            disks[Int(word % UInt64(disks.count))].ailment = fault
+        case .misdirectedRead, .staleRead: host.misread = fault
+        case .bitFlip: flip(host, word)
+        case .slowDisk: slow(host)
+        case .pause: pause(host)
+        case .clockJump:
+            host.wallOffset = Int64(word % 7_200_000_000_000) - 3_600_000_000_000
+            world.trace("\(host.name): its wall clock jumps to \(host.wallOffset / 1_000_000_000) s")
+            world.hit(.clockJump)
+        case .oneWayPartition: mute(host, word)
+        case .duplicateConnection: network.duplicate(host.index, other(than: host, word))
+        case .cutAtFrame:
+            network.light(frames: Int(word % 60)) { [self] source, target in
+                world.hit(.cutAtFrame)
+                world.disasters += 1
+                network.cut(source, target)
+            }
+        case .crashAtMessage:
+            network.light(frames: Int(word % 60)) { [self] source, target in
+                world.hit(.crashAtMessage)
+                chaos.crash(hosts[word % 2 == 0 ? source : target], power: word % 3 == 0)
+            }
+        default: return
+        }
+    }
+
+    private func other(than host: SimulatedHost, _ word: UInt64) -> Int {
+        (host.index + 1 + Int(word % UInt64(hosts.count - 1))) % hosts.count
+    }
+
+    private func mute(_ host: SimulatedHost, _ word: UInt64) {
+        let other = other(than: host, word)
+        let (a, b, way) = (min(host.index, other), max(host.index, other), Int(word >> 32 & 1))
+        network.mute(a, b, way)
+        world.after(weather.dice.milliseconds(200...6_000)) { [self] in
+            network.unmute(a, b, way)
+            network.connectAll()
+        }
+    }
+
+    private func slow(_ host: SimulatedHost) {
+        world.hit(.slowDisk)
+        world.trace("\(host.name): its disks are slow")
+        host.slowness = 20
+        world.after(weather.dice.milliseconds(500...4_000)) { host.slowness = 1 }
+    }
+
+    private func pause(_ host: SimulatedHost) {
+        guard !host.isPaused else { return }
+        world.hit(.pause)
+        world.disasters += 1
+        host.pause()
+        let life = host.life
+        world.after(weather.dice.milliseconds(1_000...2_000)) { [self] in
+            if host.isPaused, host.life === life { network.cutAll(host.index) }
+        }
+        let pause = weather.dice.chance(50) ? 50...900 : 900...9_000 as ClosedRange<UInt64>
+        world.after(weather.dice.milliseconds(pause)) {
+            if host.life === life { host.wake() }
+        }
+    }
+
+    /// Turns a bit over in a record that a later durable record proves to have been durable: what no reader could judge is
+    /// left alone, and so is a Primary whose data nobody else has.
+    private func flip(_ host: SimulatedHost, _ word: UInt64) {
+        guard let machine = host.life?.node.machine, machine.failure == nil,
+            !hosts.contains(where: { $0.flipped != nil }), !machine.isLogDamaged
+        else { return }
+        if machine.header.isPrimary {
+            let copies = hosts.filter { other in
+                guard other !== host, let theirs = other.life?.node.machine else { return false }
+                return theirs.isImageConsistent && theirs.following.attach != nil
+            }
+            guard !copies.isEmpty else { return }
+        }
+        let ids = machine.header.tailID.value..<max(machine.durable.next.value, machine.header.tailID.value)
+        let durable = ids.compactMap { machine.record(UpdateID($0)) }
+        let proven = durable.last.map { min($0.durableID, machine.replayed) } ?? .zero
+        let candidates = durable.filter { $0.id <= proven && $0.payloadBytes > 0 }
+        guard !candidates.isEmpty else { return }
+        let record = candidates[Int(word % UInt64(candidates.count))]
+        let byte = word >> 16 % UInt64(record.payloadBytes) + UInt64(Record.headerBytes)
+        host.log.flip(bit: Int(word >> 40 & 7), at: host.ring.place(of: LogPosition(record.position.value + byte)))
+        host.whitewash(record)
+        host.flipped = record
+        world.hit(.bitFlip)
+        world.disasters += 1
+        world.trace("\(host.name): a bit of record \(record.id) turns over in its log")
+    }
+}
