@@ -154,7 +154,8 @@ public final class ControlClient: RequestHandler {
             .daemonUnreachable,
             socketPath,
             reason,
-            hint: "start the daemon: homeward serve --config host.lua (in a lab: homeward lab status)"
+            hint: "start the daemon: homeward serve --config host.lua (in a lab: homeward lab status); "
+                + "HOMEWARD_SOCKET=DIRECTORY/control.sock names one whose directory is another"
         )
     }
 }

@@ -53,6 +53,12 @@ struct Application {
     func start() throws { try command("start") }
     func stop() throws { try command("stop") }
 
+    /// A host is lost, and the application with it: its process takes a moment to see that.
+    func lose(_ host: String) throws {
+        try lab.succeed("homeward lab crash \(host)")
+        try lab.wait(for: "the application to end", seconds: 20) { process == nil }
+    }
+
     private func command(_ word: String) throws {
         let output = try lab.start(["application", word], seconds: 20).wait()
         guard output.status == 0 else { throw Unmet(description: "\(output)") }

@@ -36,9 +36,7 @@ extension EndToEnd {
                 try complete("setup-replication primary=seattle rvg=hr_rvg", within: 500_000)
                 try application.start()
                 try lab.succeed("homeward lab wait london tokyo")
-                try lab.succeed("homeward lab crash seattle")
-                // With its host the application is gone; here its process takes a moment to see that.
-                try lab.wait(for: "the application to end", seconds: 20) { application.process == nil }
+                try application.lose("seattle")
                 try complete("takeover to=london", within: 400_000)
                 try application.proveRuns(on: "london")
                 try lab.succeed("homeward lab restart seattle")

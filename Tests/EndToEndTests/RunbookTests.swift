@@ -28,7 +28,7 @@ extension EndToEnd {
                 let application = try Application(lab)
                 defer { try? application.stop() }
                 try application.start()
-                try lab.succeed("homeward lab crash seattle")
+                try application.lose("seattle")
                 try lab.succeed("homeward run takeover to=london --site \(application.site) --yes")
                 try application.proveRuns(on: "london")
                 try lab.succeed("homeward lab restart seattle")

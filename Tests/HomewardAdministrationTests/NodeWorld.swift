@@ -354,7 +354,8 @@ struct NodeWorld {
         let hash = BlockHash(high: 1, low: 1)
         switch work {
         case .hash(let ranges, _): for range in ranges { NodeWorld.demand(range) }
-        case .read(let range, _, _), .compare(let range, _, _, _, _), .write(let range, _, _, _): NodeWorld.demand(range)
+        case .read(let range, _, _), .compare(let range, _, _, _, _), .write(let range, _, _, _):
+            NodeWorld.demand(range)
         case .salvage, .synchronizeVolumes, .readCursor, .probe: break
         }
         switch work {

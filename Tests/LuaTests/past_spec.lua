@@ -123,7 +123,9 @@ describe("the run before", function()
     sandbox.run(model, "failback-difference-multi")
     model:revive()
     local result = sandbox.run(model, "failback-difference-multi")
-    for _, step in ipairs(result.steps) do t.equal(step.state, "skipped", step.id) end
+    for _, step in ipairs(result.steps) do
+      t.equal(step.state, step.id == "start-application" and "done" or "skipped", step.id)
+    end
   end)
 end)
 

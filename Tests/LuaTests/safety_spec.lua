@@ -154,6 +154,24 @@ describe("the application", function()
   end)
 end)
 
+describe("a second run", function()
+  it("of the same RVG is refused while the first lives, and is not when that has died", function()
+    local model = scenes.after_takeover()
+    sandbox.kill(model, 40, "failback-difference")
+    model:revive()
+    model.runner_lives = true
+    for _, name in ipairs{ "failback-difference", "failback-difference-multi" } do
+      local raised = t.raises("preflight-failed", function() sandbox.run(model, name) end)
+      t.contains(raised.message, "run run-1 (failback-difference) is at work on hrdg/hr_rvg, at the step ")
+      t.contains(raised.message, "[run-in-progress]")
+    end
+    t.equal(#model.runs, 1)
+    model.runner_lives = nil
+    sandbox.run(model, "failback-difference")
+    scenes.ends(model, "seattle", { "london" })
+  end)
+end)
+
 describe("updates that never left", function()
   local name = "failback-difference"
 

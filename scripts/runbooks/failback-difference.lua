@@ -60,6 +60,7 @@ function M.run(ctx)
   end
   step("await-up-to-date", ("Wait until %s has everything"):format(home), replication.await(ctx, home))
   step("migrate", ("Move the role Primary from %s to %s"):format(away, home), roles.migrate(ctx, home))
+  replication.tell_left_out(ctx, home)
   step("start-application", ("Start the application on %s"):format(home), application.start(ctx, home))
 end
 

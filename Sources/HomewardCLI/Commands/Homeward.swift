@@ -19,6 +19,12 @@ struct Homeward: AsyncParsableCommand {
               --json        a machine-readable result on stdout
               --yes         answer questions with yes
 
+            Variables of the environment:
+              HOMEWARD_HOST, HOMEWARD_LAB   as --host and --lab
+              HOMEWARD_SOCKET   a daemon's control socket (else /var/lib/homeward/control.sock)
+              HOMEWARD_CONFIG   the folder of your runbooks and site.lua (else ~/.config/homeward)
+              HOMEWARD_SITE     the site file of runbooks
+
             Exit code: 0 done, 1 refused or failed, 2 wrong usage, 130 interrupted.
             """,
         subcommands: [

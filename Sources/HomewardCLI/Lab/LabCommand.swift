@@ -108,4 +108,7 @@ package struct LabSize: ExpressibleByArgument, Hashable, Sendable {
         guard !overflow, bytes % 4096 == 0 else { return nil }
         self.bytes = bytes
     }
+
+    /// As it is typed; help shows a default so.
+    package var defaultValueDescription: String { bytes % (1 << 20) == 0 ? "\(bytes >> 20)M" : "\(bytes)" }
 }

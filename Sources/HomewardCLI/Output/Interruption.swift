@@ -4,7 +4,7 @@ import Synchronization
 
 /// Ctrl-C: the first cancels the work and lets it end in order, the second ends the process.
 ///
-/// SIGTERM counts like the first.
+/// SIGTERM counts like the first, and so does SIGHUP, which a terminal sends that goes away, unless it is ignored (`nohup`).
 enum Interruption {
     private static let immediate = Atomic(false)
 
@@ -13,7 +13,7 @@ enum Interruption {
         immediate.store(value, ordering: .relaxed)
     }
 
-    /// Runs the work in a task that the first SIGINT or SIGTERM cancels.
+    /// Runs the work in a task that the first signal cancels.
     static func cancelling<Value: Sendable>(_ work: @escaping @Sendable () async -> Value) async -> Value {
         let task = Task { await work() }
         let asked = Atomic(false)
@@ -25,13 +25,14 @@ enum Interruption {
         }
     }
 
-    /// Calls `signalled` at each SIGINT and SIGTERM, on a thread of its own, for as long as the work lasts.
+    /// Calls `signalled` at each SIGINT, SIGTERM and SIGHUP, on a thread of its own, for as long as the work lasts.
     static func watching<Value: Sendable>(
         _ signalled: @escaping @Sendable (_ signal: Int32) -> Void,
         during work: () async -> Value
     ) async -> Value {
         let queue = DispatchQueue(label: "interrupt")
-        let sources = [SIGINT, SIGTERM].map { number in
+        let numbers = [SIGINT, SIGTERM] + (isIgnored(SIGHUP) ? [] : [SIGHUP])
+        let sources = numbers.map { number in
             signal(number, SIG_IGN)
             let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
             source.setEventHandler { signalled(number) }
@@ -40,7 +41,14 @@ enum Interruption {
         }
         let value = await work()
         for source in sources { source.cancel() }
-        for number in [SIGINT, SIGTERM] { signal(number, SIG_DFL) }
+        for number in numbers { signal(number, SIG_DFL) }
         return value
+    }
+
+    private static func isIgnored(_ number: Int32) -> Bool {
+        var action = sigaction()
+        guard sigaction(number, nil, &action) == 0 else { return false }
+        return unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self)
+            == unsafeBitCast(SIG_IGN, to: Int.self)
     }
 }

@@ -101,6 +101,7 @@ public enum RefusalCode: String, Hashable, Sendable, Codable, CaseIterable {
     case badRunbook = "bad-runbook"
     case badSiteFile = "bad-site-file"
     case preflightFailed = "preflight-failed"
+    case runInProgress = "run-in-progress"
 
     // The lab
     case labRunning = "lab-running"
@@ -197,6 +198,7 @@ public enum RefusalCode: String, Hashable, Sendable, Codable, CaseIterable {
         case .badRunbook:
             "a file is no runbook: it returns no table with parameters and a function run, or declares a step wrongly"
         case .badSiteFile: "a site file has a key that is unknown or a value of the wrong type"
+        case .runInProgress: "another run of a runbook is at work on the same RVG"
         case .preflightFailed: "the conditions of a runbook do not hold, and nothing was begun"
         case .labRunning: "the lab runs already"
         case .labNotRunning: "the lab does not run"

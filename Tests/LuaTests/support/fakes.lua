@@ -153,6 +153,18 @@ function M.homeward(model)
     end)
   end
   function hw.status() return { hw.rds("hrdg", "hr_rvg"):status() } end
+  -- The runner of what the journal has as running is dead, unless the model says that it lives.
+  function hw.runs()
+    return model:request("runs", function()
+      local list = {}
+      for i = #model.runs, 1, -1 do
+        local run = models.copy(model.runs[i])
+        if run.state == "running" and not model.runner_lives then run.state = "died" end
+        list[#list + 1] = { id = run.id, runbook = run.runbook, state = run.state, info = function() return run end }
+      end
+      return list
+    end)
+  end
   function hw.runbook(declaration) return declaration end
   function hw.fail(given) error(models.copy(given), 0) end
   function hw.version() return model.version end

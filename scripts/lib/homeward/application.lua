@@ -54,12 +54,12 @@ function M.stop(ctx, from, to)
   }
 end
 
--- The step that starts it on `on`.
+-- The step that starts it on `on`. Never skipped for what the journal says: somebody may have stopped it since, and the
+-- hook may be called again.
 function M.start(ctx, on)
   local run = running.of(ctx)
   local app = run.application
   return {
-    done = function() return runs_on(app, scenes.of(ctx), on) and ("it runs on %s already"):format(on) end,
     run = function()
       ctx.host = hw.host(on)
       if not run:has_own("start-application") then

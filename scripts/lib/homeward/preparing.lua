@@ -40,6 +40,22 @@ local function resolve(run, options)
   run.rds = dg and rvg and hw.rds(dg, rvg) or nil
 end
 
+-- Another run of the same RDS that has not ended: two would stop and start the application under each other.
+local function refuse_second(run)
+  if not run.set then return end
+  for _, other in ipairs(hw.runs()) do
+    local info = other.state == "running" and other:info()
+    local values = info and info.state == "running" and info.parameters or {}
+    if values.dg == run.set.dg and values.rvg == run.set.rvg then
+      local step = info.steps[#info.steps]
+      run.problems[#run.problems + 1] = { code = "run-in-progress", object = run.book.name,
+        message = ("run %s (%s) is at work on %s/%s%s"):format(info.id, info.runbook, run.set.dg, run.set.rvg,
+          step and ", at the step " .. step.id or ""),
+        hint = ("wait for it (homeward runs show %s), or end it with Ctrl-C where it runs"):format(info.id) }
+    end
+  end
+end
+
 -- Fills a run in. Raises what is wrong with the files and with what was given; what does not hold is in `run.problems`.
 function M.prepare(run, options)
   run.book = outline.load(options, run)
@@ -47,6 +63,7 @@ function M.prepare(run, options)
   run.site = site.load(options.site, ids)
   resolve(run, options)
   run.problems, run.questions = run.resolver.problems, {}
+  refuse_second(run)
   running.begin(run)
   if run.set and run.set.open then run.ctx.host = hw.host(run.set.open) end
   -- Conditions are looked at when it is known of what.

@@ -183,6 +183,20 @@ function M.check_further(ctx, check, host, checkpoint, home)
   check:checkpoint(checkpoint, is_own(ctx, "synchronize-" .. host))
 end
 
+-- Says which hosts nothing replicates to.
+function M.tell_left_out(ctx, home)
+  local run = running.of(ctx)
+  if run.is_plan then return end
+  local ok, set = pcall(scenes.of, ctx)
+  for _, name in ipairs(ok and set.names or {}) do
+    local link = set.open == home and scenes.link(set.members[home], name)
+    if link and link.kstate == "DETACHED" then
+      ctx.step.note(("note: nothing replicates to %s; it is brought along by: "
+        .. "homeward run failback-difference-multi home=%s"):format(name, home))
+    end
+  end
+end
+
 -- Preflight of a synchronization of `host`: the checkpoint's name, room in the log, and what would be asked.
 function M.check_synchronization(ctx, check, host, checkpoint)
   local set = check.set
