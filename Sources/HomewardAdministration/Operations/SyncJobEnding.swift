@@ -128,7 +128,23 @@ extension RVGNode {
     ) {
         if contact.failed { failTargets(on: host) }
         for position in jobs.indices { confirm(position, host, contact, &effects) }
+        repeatCancel(to: host, contact, &effects)
         targetContact(contact, from: host, into: &effects)
+    }
+
+    /// A host goes on with a synchronization that ended without it, and whose checkpoint others still have: what it was told
+    /// was lost, and it would refuse every other for ever.
+    private mutating func repeatCancel(to host: HostID, _ contact: Contact, _ effects: inout NodeEffects) {
+        guard machine.isOpen, contact.follows == machine.header.host, let job = contact.targetJob,
+            let checkpoint = machine.header.checkpoints.first(where: { $0.id == job }),
+            !checkpoint.targets.contains(where: { $0.host == host })
+        else { return }
+        let reason = machine.refuse(
+            .syncCancelled,
+            "synchronization \(checkpoint.name) ended without \(machine.label(of: host))",
+            hint: machine.command("syncrvg", machine.label(of: host), options: "-c NAME")
+        )
+        machine.send(.sync(.cancelled(job, reason: reason)), to: host, &effects.core)
     }
 
     /// A target whose receipt is awaited says in its contact whether it has it.
