@@ -12,23 +12,27 @@ public enum SimulationCommand {
         var trace = false
         var coverage = true
         var worker = false
+        var shrinks = false
     }
+
+    /// Failing seeds that a run of many makes smaller by itself.
+    private static let shrunk = 3
 
     private static let usage = """
         usage: homeward-sim [--seeds N] [--from BASE] [--jobs N] [OPTIONS]
-               homeward-sim --seed S [--story | --verbose | --trace] [OPTIONS]
+               homeward-sim --seed S [--story | --verbose | --trace | --shrink] [OPTIONS]
 
         Runs N simulated lives of some hosts (default 100), each decided by its seed, and prints what they came through. The
         last line counts those that failed; the exit status is 1 if any did.
           --from BASE  the first seed; else a fresh one, which is printed
           --seed S     only this one; with --story the events that people speak of, with --verbose each message too, with
-                       --trace its sum
+                       --trace its sum; with --shrink a failing one is made smaller, as the first failing ones of a run are
           --jobs N     processes (default: as many as there are cores)
           --quiet      without what they came through
         OPTIONS decide what a life may see:
           --scope S    narrow: three hosts that die and are cut off; wide (default): everything
           --procedure P  how the Primary is brought home: typed or runbooks (default: as the seed has it)
-          --without F,G  kinds of faults that do not strike: \(Fault.allCases.filter(\.isWide).map(\.rawValue).joined(separator: ", "))
+          --without F,G  kinds of faults that do not strike: \(Fault.allCases.filter(\.isChosen).map(\.rawValue).joined(separator: ", "))
           --faults N   only the first N faults of these kinds strike
           --plant BUG  puts a known mistake into the simulated host: \(PlantedBug.allCases.map(\.rawValue).joined(separator: ", "))
         """
@@ -52,6 +56,7 @@ public enum SimulationCommand {
             case "--verbose": options.telling = .everything
             case "--story": options.telling = .story
             case "--trace": options.trace = true
+            case "--shrink": options.shrinks = true
             case "--quiet": options.coverage = false
             case "--worker": options.worker = true
             default:
@@ -97,6 +102,7 @@ public enum SimulationCommand {
     }
 
     private static func single(_ options: Options) -> Int32 {
+        if options.shrinks { return shrink(options.scenario) ? 1 : 0 }
         let result = Simulation.run(options.scenario, telling: options.telling)
         print("seed \(result.seed): \(result.finding ?? "nothing found")")
         if options.telling != .nothing || options.trace {
@@ -110,6 +116,17 @@ public enum SimulationCommand {
         return result.finding == nil ? 0 : 1
     }
 
+    /// Prints a failing life made smaller; false: it does not fail.
+    private static func shrink(_ scenario: Scenario) -> Bool {
+        guard var shrinker = Shrinker(scenario) else {
+            print("seed \(scenario.seed): nothing found")
+            return false
+        }
+        shrinker.shrink()
+        print(shrinker.text)
+        return true
+    }
+
     /// A worker tells of each seed before and after it, so that the one in which it dies is known.
     private static func work(_ options: Options) -> Int32 {
         guard let from = options.from else { return 2 }
@@ -119,7 +136,8 @@ public enum SimulationCommand {
             scenario.seed = seed
             output.write(Data("begin \(seed)\n".utf8))
             let result = Simulation.run(scenario)
-            let lines = "runs \(result.runs.coded)\ncame \(result.coverage.coded)\nend \(result.oneLine)\n"
+            let lines =
+                "runs \(result.runs.coded)\nstruck \(result.faults)\ncame \(result.coverage.coded)\nend \(result.oneLine)\n"
             output.write(Data(lines.utf8))
         }
         return 0
@@ -138,6 +156,11 @@ public enum SimulationCommand {
         group.wait()
         if options.coverage { print(crew.coverage.text) }
         print(crew.runs.text)
+        for (seed, _) in crew.failed.prefix(shrunk) {
+            var scenario = options.scenario
+            scenario.seed = seed
+            _ = shrink(scenario)
+        }
         print("\(options.seeds) seeds, \(crew.failed.count) failed")
         return crew.failed.isEmpty ? 0 : 1
     }

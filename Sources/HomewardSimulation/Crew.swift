@@ -44,40 +44,13 @@ final class Crew: @unchecked Sendable {
 
     /// Runs seeds in one process; gives the first that it did not come to.
     private func runWorker(_ seeds: Range<UInt64>) -> UInt64 {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
-        process.arguments = ["--worker", "--from", "\(seeds.lowerBound)", "--seeds", "\(seeds.count)"]
-        process.arguments?.append(contentsOf: options)
-        let output = Pipe()
-        let errors = Pipe()
-        process.standardOutput = output
-        process.standardError = errors
-        process.environment = ProcessInfo.processInfo.environment.merging(["SWIFT_BACKTRACE": "enable=no"]) { $1 }
-        do {
-            try process.run()
-        } catch {
-            report(seeds.lowerBound, "the worker could not be started: \(error)")
-            return seeds.upperBound
+        let work = Worker.run(seeds, options: options)
+        lock.withLock {
+            counts += work.runs
+            sum += work.coverage
         }
-        var current: UInt64?
-        var after = seeds.lowerBound
-        let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        let trap = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        process.waitUntilExit()
-        for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
-            if line.hasPrefix("runs ") { lock.withLock { counts += RunCounts(coded: line.dropFirst(5)) } }
-            if line.hasPrefix("came ") { lock.withLock { sum += Coverage(coded: line.dropFirst(5)) } }
-            if line.hasPrefix("begin ") { current = UInt64(line.dropFirst(6)) }
-            guard line.hasPrefix("end "), let seed = current else { continue }
-            if line.count > 4 { report(seed, String(line.dropFirst(4))) }
-            after = seed + 1
-            current = nil
-        }
-        if let seed = current {
-            report(seed, "trapped: \(trap.split(separator: "\n").first ?? "without a word")")
-            return seed + 1
-        }
-        return max(after, seeds.lowerBound + 1)
+        for (seed, finding) in work.findings { report(seed, finding) }
+        return work.next
     }
 }
 
@@ -94,7 +67,7 @@ extension RunCounts {
     /// For a protocol of lines.
     var coded: String { RunCounts.parts.map { "\(self[keyPath: $0])" }.joined(separator: " ") }
 
-    fileprivate init(coded text: Substring) {
+    init(coded text: Substring) {
         self.init()
         for (part, word) in zip(RunCounts.parts, text.split(separator: " ")) { self[keyPath: part] = Int(word) ?? 0 }
     }

@@ -162,6 +162,12 @@ final class SimulatedHost {
         }
     }
 
+    /// What has not hit yet never will.
+    func heal() {
+        misread = nil
+        for disk in [log] + volumes { disk.ailment = nil }
+    }
+
     // MARK: Pauses
 
     /// Does it, or as soon as the process runs again.

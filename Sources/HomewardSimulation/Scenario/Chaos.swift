@@ -52,7 +52,7 @@ final class Chaos {
     func comeBack(_ host: SimulatedHost) {
         let pause = isOver || world.chance(70) ? world.milliseconds(50...2_000) : world.milliseconds(2_000...9_000)
         world.after(pause) { [self] in
-            if !isOver, world.chance(10) {
+            if !isOver, world.chance(10), world.weather.allows(.crashInRecovery) {
                 // It dies again while it recovers.
                 host.fuseLosesPower = world.chance(60)
                 host.fuse.callsLeft = world.pick(0...6)
@@ -67,7 +67,7 @@ final class Chaos {
         let host = world.chance(60) ? life.host : hosts[world.pick(0...hosts.count - 1)]
         switch world.pick(0...5) {
         case 0...2:
-            guard host.life != nil else { return }
+            guard host.life != nil, world.weather.allows(.crashInCall) else { return }
             host.fuseLosesPower = world.chance(60)
             host.fuseIsDevice = world.chance(25)
             host.fuse.callsLeft = world.pick(0...14)
@@ -77,6 +77,7 @@ final class Chaos {
                 partition(host.index, other(than: host))
             }
         default:
+            guard world.weather.allows(.cut) else { return }
             world.after(world.pick(100_000...9_000_000)) { [self] in
                 network.cut(host.index, other(than: host))
                 world.disasters += 1
@@ -99,12 +100,13 @@ final class Chaos {
             if living - hosts.count(where: { $0.life != nil }) > 1 { world.hit(.severalCrashes) }
         case 38..<62:
             // Within one of its next device calls.
-            guard host.life != nil else { return }
+            guard host.life != nil, world.weather.allows(.crashInCall) else { return }
             host.fuseLosesPower = world.chance(60)
             host.fuseIsDevice = world.chance(25)
             host.fuse.callsLeft = world.pick(0...40)
             world.trace("\(host.name): dies \(host.fuse.callsLeft ?? 0) device calls from now")
         case 62..<72:
+            guard world.weather.allows(.cut) else { return }
             network.cut(host.index, other(than: host))
             world.disasters += 1
             world.after(world.milliseconds(0...200)) { [self] in network.connectAll() }
@@ -117,13 +119,13 @@ final class Chaos {
 
     /// A host dies, and comes back some time later.
     func crash(_ host: SimulatedHost, power: Bool) {
-        guard host.life != nil else { return }
+        guard host.life != nil, world.weather.allows(power ? .hostCrash : .processCrash) else { return }
         host.crash(power: power)
         comeBack(host)
     }
 
     private func partition(_ a: Int, _ b: Int) {
-        guard !network.isBlocked(a, b) else { return }
+        guard !network.isBlocked(a, b), world.weather.allows(.partition) else { return }
         world.disasters += 1
         world.trace("partition \(hosts[a].name) \(hosts[b].name)")
         world.hit(.partition)
@@ -136,7 +138,7 @@ final class Chaos {
     }
 
     private func stopInOrder(_ host: SimulatedHost) {
-        guard let life = host.life else { return }
+        guard let life = host.life, world.weather.allows(.orderlyStop) else { return }
         world.trace("\(host.name): is asked to stop")
         world.hit(.orderlyStop)
         life.request(.prepareShutdown) { [self] result in

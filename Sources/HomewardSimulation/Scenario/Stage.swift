@@ -101,7 +101,8 @@ final class Stage {
             verbs: administrator.verbs,
             checks: model.checks,
             runs: runbooks?.counts ?? RunCounts(),
-            coverage: world.coverage
+            coverage: world.coverage,
+            faults: world.weather.struck
         )
     }
 
@@ -148,7 +149,10 @@ final class Stage {
         }
     }
 
-    private var isDone: Bool { administrator.isDone && runbooks?.isDone ?? true }
+    /// Also nobody is about to restart a daemon.
+    private var isDone: Bool {
+        administrator.isDone && runbooks?.isDone ?? true && hosts.allSatisfy { !$0.isAiling }
+    }
 
     // MARK: The RDS
 
@@ -239,6 +243,7 @@ final class Stage {
         for host in hosts {
             host.fuse.callsLeft = nil
             host.slowness = 1
+            host.heal()
             host.wake()
             if host.life == nil { world.after(world.milliseconds(1...1_000)) { host.start() } }
         }

@@ -63,15 +63,12 @@ public enum Fault: String, CaseIterable, Sendable {
     /// The daemon is stopped in order.
     case orderlyStop
 
-    /// Only in wide scenarios.
-    var isWide: Bool {
+    /// Struck by a choice that can be left out, and not a consequence of another one.
+    var isChosen: Bool {
         switch self {
-        case .processCrash, .hostCrash, .crashInCall, .crashInRecovery, .severalCrashes, .lostPage, .tornPage,
-            .garbledPage, .deadDevice, .cut, .partition, .halfOpen, .runnerKilled, .interrupted, .orderlyStop:
+        case .lostPage, .tornPage, .garbledPage, .deadDevice, .halfOpen, .severalCrashes, .runnerKilled, .interrupted:
             false
-        case .crashAtMessage, .pause, .clockJump, .failedSync, .readError, .shortRead, .writeError, .noSpace, .bitFlip,
-            .misdirectedRead, .staleRead, .slowDisk, .cutAtFrame, .oneWayPartition, .duplicateConnection, .lateFrame:
-            true
+        default: true
         }
     }
 }
