@@ -20,13 +20,18 @@ local function take(list, prefix)
   return #noted
 end
 
--- Calls a hook of the site for the commands that it would run. What depends on their answers cannot be known.
+-- Calls a hook of the site for the commands that it would run. What depends on their answers cannot be known; where the
+-- hook ended by an error, that is told, because it may be a mistake that would end the run too.
 function Plan:hook(name, hook, list)
   take(list)
-  local ok = pcall(hw.timeout, 2, function() hook(self.ctx) end)
+  local ok, raised = pcall(hw.timeout, 2, function() hook(self.ctx) end)
   local count = take(list, name)
   if count == 0 then list[#list + 1] = ("[%s] a function of %s"):format(name, self.site.chunk) end
-  if not ok then list[#list + 1] = ("[%s] and what depends on the answers"):format(name) end
+  if not ok then
+    local failure = failures.from(raised)
+    list[#list + 1] = ("[%s] and what depends on the answers, or is wrong: %s%s"):format(name,
+      failure.where ~= "" and failure.where .. ": " or "", failures.line(failure))
+  end
 end
 
 function Plan:call_own(name)
