@@ -84,14 +84,17 @@ local function infer(look)
       .. table.concat(lines(result), "; ") or ""), hint = "start the daemon of one; homeward status" }
   end
   if second and second.consistent and second.held == best.held then
-    return nil, { message = table.concat(lines(result), "; "), hint = ("choose: to=%s"):format(best.name) }
+    local text = ("%s and %s hold the same, so which is to take over is yours to say: %s")
+    return nil, { message = text:format(best.name, second.name, table.concat(lines(result), "; ")),
+      hint = ("choose: to=%s"):format(best.name) }
   end
   return best.name
 end
 
 -- The parameter `to`: the one Secondary that holds most.
 function M.parameter()
-  return { type = "host", help = "the Secondary that becomes Primary: the one that holds most", infer = infer }
+  return { type = "host", infer = infer,
+    help = "the Secondary that becomes Primary: the one that holds most; where two hold the same it has to be given" }
 end
 
 function M.check(ctx, check, to, worse)
