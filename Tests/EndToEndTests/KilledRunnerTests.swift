@@ -33,31 +33,31 @@ extension EndToEnd {
                         (0..<2).map { _ in UInt32.random(in: 0..<within, using: &random) }
                     )
                 }
-                try complete("setup-replication primary=seattle rvg=hr_rvg", within: 500_000)
+                try complete("setup-replication primary=seattle rvg=hr_rvg", within: 300_000)
                 try application.start()
                 try lab.succeed("homeward lab wait london tokyo")
                 try application.lose("seattle")
-                try complete("takeover to=london", within: 400_000)
+                try complete("takeover to=london", within: 300_000)
                 try application.proveRuns(on: "london")
                 try lab.succeed("homeward lab restart seattle")
 
                 // Both failbacks, by turns of the seed; then the role away from home once more.
                 if seed.isMultiple(of: 2) {
-                    try complete("failback-difference discard_unsent=yes", within: 2_500_000)
+                    try complete("failback-difference discard_unsent=yes", within: 700_000)
                     try application.proveRuns(on: "seattle")
                     try lab.repeating("vradmin -g hrdg -c checkpt syncrvg hr_rvg tokyo", on: "seattle")
                     try lab.repeating("vradmin -g hrdg -c checkpt startrep hr_rvg tokyo", on: "seattle")
                 } else {
-                    try complete("failback-difference-multi discard_unsent=yes", within: 3_000_000)
+                    try complete("failback-difference-multi discard_unsent=yes", within: 700_000)
                     try application.proveRuns(on: "seattle")
                 }
-                try complete("migrate to=london", within: 2_500_000)
+                try complete("migrate to=london", within: 700_000)
                 try application.proveRuns(on: "london")
                 try application.stop()
                 try lab.proveWhole()
                 #expect(try lab.rds("tokyo")["primary"].string == "london")
 
-                #expect(struck >= 2, "only \(struck) of 8 blows fell: they come too late")
+                #expect(struck >= 1, "none of 8 blows fell: they come too late")
                 let runs = try lab.succeed("homeward runs list --json").json.items
                 #expect(
                     runs.allSatisfy { ["done", "died", "failed"].contains($0["state"].string ?? "") },
