@@ -69,12 +69,6 @@ public final class MemoryJournal: RunJournal {
         }
     }
 
-    public func runs() throws -> [RunRecord] {
-        records.withLock { Self.withoutSteps($0) }
-    }
-
-    public func run(_ id: String) throws -> RunRecord? { records.withLock { $0.first { $0.id == id } } }
-
     /// The process that ran is gone: what was running has died.
     public func processDied() {
         records.withLock { records in

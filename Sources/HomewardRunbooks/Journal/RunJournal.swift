@@ -8,10 +8,22 @@ public protocol RunJournal: Sendable {
     /// - Throws: `Refusal`: `io-error` when the journal cannot be read or written, `bad-format` when the file is something else,
     ///   `unknown-run`, `unknown-step`.
     func perform(_ call: JournalCall) throws -> JournalAnswer
+}
+
+extension RunJournal {
     /// All runs, newest first, without their steps.
-    func runs() throws -> [RunRecord]
+    /// - Throws: As ``perform(_:)``.
+    public func runs() throws -> [RunRecord] {
+        guard case .runs(let runs) = try perform(.runs) else { return [] }
+        return runs
+    }
+
     /// One run with its steps; nil when there is none of that id.
-    func run(_ id: String) throws -> RunRecord?
+    /// - Throws: As ``perform(_:)``.
+    public func run(_ id: String) throws -> RunRecord? {
+        guard case .run(let run) = try perform(.run(id)) else { return nil }
+        return run
+    }
 }
 
 public enum JournalCall: Sendable, Hashable {

@@ -37,16 +37,6 @@ public final class SQLiteJournal: RunJournal {
         }
     }
 
-    public func runs() throws -> [RunRecord] {
-        guard exists else { return [] }
-        return try with { queue in try queue.read { try JournalRows.all(in: $0) } }
-    }
-
-    public func run(_ id: String) throws -> RunRecord? {
-        guard exists else { return nil }
-        return try with { queue in try queue.read { try JournalRows.run(id, in: $0) } }
-    }
-
     // MARK: The file
 
     /// Looking at what is not there makes nothing.
