@@ -30,8 +30,8 @@ struct DecisionTests {
         #expect(world.nodes[0].machine.header.links == links)
     }
 
-    @Test("rivals: the copy of one is not written over by the other without force")
-    func rivals() throws {
+    /// Seattle and dublin have both taken over, apart from each other; london has given way to seattle, and dublin is cut off.
+    private func rivalWorld() throws -> NodeWorld {
         var world = try NodeWorld()
         for host in [seattle, dublin] {
             _ = try world.perform(.startReplication(host, how: .identical, consent: true), on: 0)?.get()
@@ -39,12 +39,17 @@ struct DecisionTests {
         world.write(on: 0)
         world.pass(milliseconds: 500)
         for (left, right) in [(0, 1), (0, 2), (1, 2)] { world.cut(left, right) }
-        // Both take over, apart from each other.
         _ = try world.perform(.takeover(force: false), on: 1)?.get()
         _ = try world.perform(.takeover(force: false), on: 2)?.get()
         world.connect(0, 1)
         world.pass(milliseconds: 500)
         _ = try world.perform(.makeSecondary(seattle, force: true), on: 0)?.get()
+        return world
+    }
+
+    @Test("rivals: the copy of one is not written over by the other without force")
+    func rivals() throws {
+        var world = try rivalWorld()
         let synchronize = RVGRequest.synchronize([london], checkpoint: "cp", full: false, force: false, consent: true)
         _ = try world.perform(synchronize, on: 1)?.get()
         _ = try world.perform(.startReplication(london, how: .checkpoint("cp"), consent: true), on: 1)?.get()
@@ -58,18 +63,7 @@ struct DecisionTests {
 
     @Test("a Primary does not hand its role over while a rival that answers has not given way")
     func migrateBesideRival() throws {
-        var world = try NodeWorld()
-        for host in [seattle, dublin] {
-            _ = try world.perform(.startReplication(host, how: .identical, consent: true), on: 0)?.get()
-        }
-        world.write(on: 0)
-        world.pass(milliseconds: 500)
-        for (left, right) in [(0, 1), (0, 2), (1, 2)] { world.cut(left, right) }
-        _ = try world.perform(.takeover(force: false), on: 1)?.get()
-        _ = try world.perform(.takeover(force: false), on: 2)?.get()
-        world.connect(0, 1)
-        world.pass(milliseconds: 500)
-        _ = try world.perform(.makeSecondary(seattle, force: true), on: 0)?.get()
+        var world = try rivalWorld()
         _ = try world.perform(.startReplication(london, how: .identical, consent: true), on: 1)?.get()
         world.pass(milliseconds: 500)
         world.connect(1, 2)
