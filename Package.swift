@@ -153,7 +153,12 @@ let package = Package(
 
         // MARK: Tests
         // Seeds, rounds and mutations that the fuzzers of all test targets share.
-        .target(name: "FuzzSupport", path: "Tests/FuzzSupport", swiftSettings: strict),
+        .target(
+            name: "FuzzSupport",
+            dependencies: ["HomewardCore"],
+            path: "Tests/FuzzSupport",
+            swiftSettings: strict
+        ),
         .testTarget(
             name: "HomewardCoreTests",
             dependencies: ["HomewardCore", "FuzzSupport"],

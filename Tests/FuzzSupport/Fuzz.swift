@@ -1,4 +1,5 @@
 import Foundation
+import HomewardCore
 
 /// Rounds of a structured random fuzzer, each repeated by its seed.
 ///
@@ -50,20 +51,14 @@ public enum Fuzz {
 /// A generator that gives the same numbers for the same seed, and knows what breaks decoders.
 public struct FuzzGenerator: RandomNumberGenerator, Sendable {
     public let seed: UInt64
-    private var state: UInt64
+    private var words: SeededGenerator
 
     public init(seed: UInt64) {
         self.seed = seed
-        state = seed
+        words = SeededGenerator(seed: seed)
     }
 
-    public mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var word = state
-        word = (word ^ (word >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        word = (word ^ (word >> 27)) &* 0x94D0_49BB_1331_11EB
-        return word ^ (word >> 31)
-    }
+    public mutating func next() -> UInt64 { words.next() }
 
     public mutating func below(_ bound: Int) -> Int { Int.random(in: 0..<max(bound, 1), using: &self) }
 
