@@ -66,6 +66,49 @@ extension EndToEnd {
             }
         }
 
+        @Test(
+            "a hook's command that outlives its killed runner is over before the next run begins",
+            .timeLimit(.minutes(2))
+        )
+        func outlived() throws {
+            try TestLab.run(bare: true) { lab in
+                let application = try Application(lab)
+                defer { try? application.stop() }
+                try lab.succeed("homeward run setup-replication primary=seattle rvg=hr_rvg --yes")
+                try application.start()
+                // A run that does not wait for it would have started the application again before this stops it.
+                _ = try lab.write(
+                    "slow",
+                    """
+                    #!/bin/sh
+                    folder=$(dirname "$0")
+                    sleep 1
+                    touch "$folder/slow.began"
+                    sleep 5
+                    "$folder/application" stop
+                    touch "$folder/slow.ended"
+
+                    """,
+                    mode: 0o700
+                )
+                let hooks = try String(contentsOfFile: application.site, encoding: .utf8)
+                let site = try lab.write(
+                    "slow-site.lua",
+                    hooks.replacingOccurrences(of: #"/application", "stop""#, with: #"/slow""#)
+                )
+                let runner = try lab.start("homeward run migrate to=london --site \(site) --yes")
+                try lab.wait(for: "the stop hook", seconds: 20) {
+                    FileManager.default.fileExists(atPath: "\(lab.folder)/slow.began")
+                }
+                runner.signal(SIGKILL)
+                #expect(runner.wait().status == 9)
+                let again = try lab.succeed("homeward run migrate to=london --site \(application.site) --yes")
+                #expect(again.out.contains("waits for"), "\(again)")
+                #expect(FileManager.default.fileExists(atPath: "\(lab.folder)/slow.ended"))
+                try application.proveRuns(on: "london")
+            }
+        }
+
         /// Kills the runner after so many microseconds each time, then lets it come to its end.
         ///
         /// - Returns: how many times it had not ended by itself before.

@@ -26,6 +26,47 @@ struct JournalTests {
         return id
     }
 
+    @Test("commands at work are told once their run is dead, and no longer than they are at work")
+    func leftCommands() async throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let sleeper = Process()
+        sleeper.executableURL = URL(fileURLWithPath: "/bin/sleep")
+        sleeper.arguments = ["600"]
+        try sleeper.run()
+        let mark = try #require(ProcessMark.of(sleeper.processIdentifier))
+        let runner = SQLiteJournal(path: path)
+        let call = JournalCall.beginCommand(process: mark, text: "app stop", seconds: 60)
+        #expect(try runner.perform(call) == .command(nil))
+        #expect(!FileManager.default.fileExists(atPath: path), "a script that is no runbook made a journal")
+        // A runner that is dead, which its mark in the file says.
+        let dead = ProcessMark(pid: mark.pid, start: mark.start + 1, boot: mark.boot)
+        let killed = SQLiteJournal(path: path, now: { 100 }, process: dead)
+        let run = try id(try killed.perform(Self.begin("takeover")))
+        guard case .command(let entry?) = try killed.perform(call) else { throw Unmet.noEntry }
+        _ = try runner.perform(Self.begin("takeover"))
+        _ = try runner.perform(call)
+
+        let expected = LeftCommand(entry: entry, run: run, text: "app stop", process: mark, deadline: 160)
+        #expect(try runner.perform(.leftCommands) == .commands([expected]))
+        kill(mark.pid, SIGKILL)
+        while mark.isAlive { try await Task.sleep(for: .milliseconds(5)) }
+        #expect(try runner.perform(.leftCommands) == .commands([]))
+    }
+
+    private enum Unmet: Error { case noEntry }
+
+    @Test("a journal of the first version is taken over as it is")
+    func firstVersion() throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let run = try id(try SQLiteJournal(path: path).perform(Self.begin("takeover")))
+        try DatabaseQueue(path: path).write {
+            try $0.execute(sql: "DROP TABLE command; PRAGMA user_version = 1")
+        }
+        let journal = SQLiteJournal(path: path)
+        #expect(try journal.runs().map(\.id) == [run])
+        #expect(try journal.perform(.leftCommands) == .commands([]))
+    }
+
     @Test("a journal tells what it was told, in a file and in memory alike", arguments: [true, false])
     func roundTrip(inMemory: Bool) throws {
         let journal: any RunJournal = inMemory ? MemoryJournal() : SQLiteJournal(path: path)

@@ -37,6 +37,24 @@ struct ShellRunnerTests {
         #expect(try await run(ShellCommand(["cat"])).output.isEmpty)
     }
 
+    @Test("a command that somebody else left is waited for, and ended with its group when its time is over")
+    func left() async throws {
+        func start(_ script: String) async throws -> ProcessMark {
+            let (marks, sender) = AsyncStream.makeStream(of: ProcessMark.self)
+            Task { try await ShellRunner().run(shell(script)) { sender.yield($0) } }
+            for await mark in marks { return mark }
+            throw CancellationError()
+        }
+        let short = try await start("sleep 0.3")
+        try await ShellRunner().finish(short, within: 60)
+        #expect(!short.isAlive)
+        var runner = ShellRunner()
+        runner.grace = 0.2
+        let endless = try await start("trap '' TERM; sleep 600 & sleep 600")
+        try await runner.finish(endless, within: 0.1)
+        #expect(!ProcessGroup.isAlive(endless.pid))
+    }
+
     @Test("a signal that ended it is 128 and its number")
     func signal() async throws {
         #expect(try await run(shell("kill -9 $$")).code == 137)

@@ -44,6 +44,16 @@ enum JournalRows {
                 arguments: [state, now, detail, run]
             )
             try expectChange(database, unknown(run))
+        case .beginCommand(let command, let text, let seconds):
+            guard let run = try current(of: process, database) else { return .command(nil) }
+            try database.execute(
+                sql: "INSERT INTO command (run, text, process, deadline) VALUES (?, ?, ?, ?)",
+                arguments: [run, text, command.description, now + seconds]
+            )
+            return .command(database.lastInsertedRowID)
+        case .endCommand(let entry):
+            try database.execute(sql: "DELETE FROM command WHERE place = ?", arguments: [entry])
+        case .leftCommands: return .commands(try left(in: database))
         case .lastRun(let runbook, let before): return .run(try last(runbook, before: before, in: database))
         case .run(let id): return .run(try run(id, in: database))
         case .runs: return .runs(try all(in: database))
@@ -69,7 +79,39 @@ enum JournalRows {
         ).map { try record($0, steps: try steps(of: $0.decode(forColumn: "id"), database)) }
     }
 
+    /// Those of runs whose process is gone, as far as they are still at work.
+    static func left(in database: Database) throws -> [LeftCommand] {
+        try Row.fetchAll(
+            database,
+            sql: """
+                SELECT command.*, run.process AS runner FROM command JOIN run ON run.id = command.run
+                ORDER BY command.place
+                """
+        ).compactMap { row in
+            let runner: String = try row.decode(forColumn: "runner")
+            let process: String = try row.decode(forColumn: "process")
+            guard ProcessMark(runner)?.isAlive != true else { return nil }
+            guard let mark = ProcessMark(process), mark.isAlive else { return nil }
+            return LeftCommand(
+                entry: try row.decode(forColumn: "place"),
+                run: try row.decode(forColumn: "run"),
+                text: try row.decode(forColumn: "text"),
+                process: mark,
+                deadline: try row.decode(forColumn: "deadline")
+            )
+        }
+    }
+
     // MARK: Parts
+
+    /// The run that a process is in.
+    private static func current(of process: ProcessMark, _ database: Database) throws -> String? {
+        try String.fetchOne(
+            database,
+            sql: "SELECT id FROM run WHERE process = ? AND state = 'running' ORDER BY place DESC LIMIT 1",
+            arguments: [process.description]
+        )
+    }
 
     private static func freshID(_ now: Double, _ database: Database) throws -> String {
         var id = RunID.make(at: now, chance: .random(in: 0...0xFFFF))

@@ -5,7 +5,7 @@ import HomewardCore
 ///
 /// `PRAGMA user_version` is the version. A table of a released version is never changed; a newer version adds to it.
 enum JournalSchema {
-    static let version = 1
+    static let version = 2
     /// "HmRn": marks the file as ours, so that no other database is taken for a journal.
     static let applicationID: Int64 = 0x486D_526E
 
@@ -26,8 +26,9 @@ enum JournalSchema {
                 hint: "run the release that wrote it, or a later one"
             )
         }
-        guard found < 1 else { return }
-        try database.execute(sql: firstVersion)
+        guard found < version else { return }
+        if found < 1 { try database.execute(sql: firstVersion) }
+        if found < 2 { try database.execute(sql: secondVersion) }
         try database.execute(sql: "PRAGMA application_id = \(applicationID); PRAGMA user_version = \(version)")
     }
 
@@ -66,6 +67,17 @@ enum JournalSchema {
             ended REAL,
             detail TEXT NOT NULL,
             UNIQUE (run, id)
+        ) STRICT;
+        """
+
+    /// Commands of a site that are at work: a row is there from the start of one to its end.
+    private static let secondVersion = """
+        CREATE TABLE command (
+            place INTEGER PRIMARY KEY AUTOINCREMENT,
+            run TEXT NOT NULL REFERENCES run (id),
+            text TEXT NOT NULL,
+            process TEXT NOT NULL,
+            deadline REAL NOT NULL
         ) STRICT;
         """
 }

@@ -60,6 +60,10 @@ public final class MemoryJournal: RunJournal {
                 records[place].state = state
                 records[place].ended = now
                 records[place].detail = detail
+            // Who runs in memory has no processes that could outlive it.
+            case .beginCommand: return .command(nil)
+            case .endCommand: return .done
+            case .leftCommands: return .commands([])
             case .lastRun(let runbook, let before):
                 return .run(records.last { $0.runbook == runbook && $0.id != before })
             case .run(let id): return .run(records.first { $0.id == id })

@@ -4,11 +4,11 @@ import Glibc
 /// Names one process of this machine for good: its pid, when it started, and in which boot.
 ///
 /// A pid alone is given to another process some day.
-package struct ProcessMark: Hashable, Sendable, CustomStringConvertible {
-    package var pid: Int32
+public struct ProcessMark: Hashable, Sendable, CustomStringConvertible {
+    public var pid: Int32
     /// Clock ticks from boot to the start of the process.
-    package var start: UInt64
-    package var boot: String
+    public var start: UInt64
+    public var boot: String
 
     /// This process.
     package static let current = ProcessMark.of(getpid()) ?? ProcessMark(pid: getpid(), start: 0, boot: "")
@@ -26,7 +26,7 @@ package struct ProcessMark: Hashable, Sendable, CustomStringConvertible {
 
     package var isAlive: Bool { Self.of(pid) == self }
 
-    package var description: String { "\(pid) \(start) \(boot)" }
+    public var description: String { "\(pid) \(start) \(boot)" }
 
     package init(pid: Int32, start: UInt64, boot: String) {
         self.pid = pid

@@ -34,6 +34,14 @@ public enum JournalCall: Sendable, Hashable {
     case endStep(run: String, id: String, state: String, detail: String)
     /// `state`: `done`, `failed`, `interrupted`.
     case endRun(run: String, state: String, detail: String)
+    /// A command of the run that this process is in has been started; without a run nothing is entered.
+    ///
+    /// `seconds`: how long it may take from now on. Answers with ``JournalAnswer/command(_:)``.
+    case beginCommand(process: ProcessMark, text: String, seconds: Double)
+    /// A command of that entry is over; one that is not there is no error.
+    case endCommand(Int64)
+    /// Commands still at work whose run died. Answers with ``JournalAnswer/commands(_:)``.
+    case leftCommands
     /// The newest run of a runbook but the one named.
     case lastRun(runbook: String, before: String?)
     /// One run with its steps.
@@ -44,8 +52,8 @@ public enum JournalCall: Sendable, Hashable {
     /// Whether the journal is left as it is.
     var isReading: Bool {
         switch self {
-        case .lastRun, .run, .runs: true
-        case .beginRun, .beginStep, .endStep, .endRun: false
+        case .leftCommands, .lastRun, .run, .runs: true
+        case .beginRun, .beginStep, .endStep, .endRun, .beginCommand, .endCommand: false
         }
     }
 }
@@ -55,6 +63,31 @@ public enum JournalAnswer: Sendable, Hashable {
     case done
     case run(RunRecord?)
     case runs([RunRecord])
+    /// Its entry; nil where no run is under way.
+    case command(Int64?)
+    case commands([LeftCommand])
+}
+
+/// A command of a site that outlived the run which started it.
+public struct LeftCommand: Sendable, Hashable {
+    /// Its place in the journal.
+    public var entry: Int64
+    /// The run that started it, and is dead.
+    public var run: String
+    /// As it is shown.
+    public var text: String
+    /// The first process of its group.
+    public var process: ProcessMark
+    /// Seconds since 1970 when its time is over.
+    public var deadline: Double
+
+    public init(entry: Int64, run: String, text: String, process: ProcessMark, deadline: Double) {
+        self.entry = entry
+        self.run = run
+        self.text = text
+        self.process = process
+        self.deadline = deadline
+    }
 }
 
 /// One run as the journal has it.

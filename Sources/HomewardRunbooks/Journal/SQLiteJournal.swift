@@ -27,13 +27,23 @@ public final class SQLiteJournal: RunJournal {
 
     public func perform(_ call: JournalCall) throws -> JournalAnswer {
         guard call.isReading else {
+            // A script that is no runbook leaves nothing in the journal, and makes none.
+            if case .beginCommand = call, !exists { return .command(nil) }
             return try with { queue in
                 try queue.write { try JournalRows.perform(call, now: now(), process: process, in: $0) }
             }
         }
-        guard exists else { return call == .runs ? .runs([]) : .run(nil) }
+        guard exists else { return Self.nothing(call) }
         return try with { queue in
             try queue.read { try JournalRows.perform(call, now: now(), process: process, in: $0) }
+        }
+    }
+
+    private static func nothing(_ call: JournalCall) -> JournalAnswer {
+        switch call {
+        case .runs: .runs([])
+        case .leftCommands: .commands([])
+        default: .run(nil)
         }
     }
 

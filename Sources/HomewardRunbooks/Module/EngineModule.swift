@@ -12,7 +12,7 @@ public enum EngineModule {
         LuaModule(
             "homeward.engine",
             "What the runbook engine needs. It may change in every release.",
-            functions: JournalFunctions.make() + planning(state) + people(state) + clocks(state)
+            functions: JournalFunctions.make() + LeftCommands.make() + planning(state) + people(state) + clocks(state)
         )
     }
 

@@ -1,6 +1,7 @@
 import HomewardAdministration
 import HomewardCore
 import LuaHost
+import Synchronization
 
 /// Carries out what scripts wait for, and turns the answers into their values.
 ///
@@ -39,6 +40,7 @@ public struct ScriptPerformer: Sendable {
                 return try AnswerTables.value(answer, to: request)
             case .volume(let call): return ScriptResults.value(try await volumes.perform(call), to: call)
             case .shell(let command): return try await run(command)
+            case .finish(let command): return try await finish(command)
             case .question(let question): return await asker.ask(question).map { .text($0) } ?? .none
             case .journal(let call): return ScriptResults.value(try journal.perform(call))
             }
@@ -49,7 +51,21 @@ public struct ScriptPerformer: Sendable {
 
     private func run(_ command: ShellCommand) async throws -> LuaValue {
         if let host = command.host, await !hosts.isHere(host) { throw ScriptResults.notHere(host, command) }
-        return try ScriptResults.value(try await shell.run(command), of: command)
+        let text = CommandLine.text(of: command)
+        let entry = Mutex<Int64?>(nil)
+        // A journal that cannot be written now ends the run at the end of its step.
+        let result = try await shell.run(command) { process in
+            let call = JournalCall.beginCommand(process: process, text: text, seconds: command.timeout + shell.grace)
+            guard case .command(let begun) = try? journal.perform(call) else { return }
+            entry.withLock { $0 = begun }
+        }
+        if let entry = entry.withLock({ $0 }) { _ = try? journal.perform(.endCommand(entry)) }
+        return try ScriptResults.value(result, of: command)
+    }
+
+    private func finish(_ command: LeftCommand) async throws -> LuaValue {
+        try await shell.finish(command.process, within: max(0, command.deadline - ScriptState.wallClock()))
+        return ScriptResults.value(try journal.perform(.endCommand(command.entry)))
     }
 }
 
@@ -81,6 +97,8 @@ public enum ScriptResults {
         case .done: .none
         case .run(let run): run.map { AnswerTables.value($0) } ?? .none
         case .runs(let runs): .list(runs.map { .object(RunClass.object($0)) })
+        case .command(let entry): entry.map { .integer($0) } ?? .none
+        case .commands(let commands): .list(commands.map { LeftCommands.value($0) })
         }
     }
 

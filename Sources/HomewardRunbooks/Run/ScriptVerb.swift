@@ -8,6 +8,8 @@ public enum ScriptVerb: Sendable, Hashable {
     case volume(VolumeCall)
     /// A command of the site.
     case shell(ShellCommand)
+    /// Waits until a command is over that a dead run left behind.
+    case finish(LeftCommand)
     /// A question to whoever started the script.
     case question(ScriptQuestion)
     /// The journal of runs.

@@ -21,22 +21,28 @@ public struct ShellRunner: Sendable {
     /// Runs one command to its end.
     ///
     /// Cancelling the task ends the command as its timeout does, and throws once it has ended.
+    /// - Parameters:
+    ///   - command: what is run.
+    ///   - onStart: hears which process it is, as soon as it is one.
     /// - Returns: Whatever its exit code; ``ShellResult/timedOut`` tells when its time was over.
     /// - Throws: ``LuaError`` `command-failed` when it cannot be started, `interrupted`.
-    public func run(_ command: ShellCommand) async throws(LuaError) -> ShellResult {
-        let stop = Flag()
+    public func run(
+        _ command: ShellCommand,
+        onStart: @escaping @Sendable (ProcessMark) -> Void = { _ in }
+    ) async throws(LuaError) -> ShellResult {
+        let job = Job(command: command, onStart: onStart)
         let started = ScriptState.monotonicClock()
         // Its own task: a cancelled one would kill the command at once, without its five seconds to clean up.
-        let task = Task { try await execute(command, stop) }
+        let task = Task { try await execute(job) }
         let outcome = await withTaskCancellationHandler {
             await task.result
         } onCancel: {
-            stop.isSet.store(true, ordering: .releasing)
+            job.stop.isSet.store(true, ordering: .releasing)
         }
         do {
             var result = try outcome.get()
             result.seconds = ScriptState.monotonicClock() - started
-            if stop.isSet.load(ordering: .acquiring) {
+            if job.stop.isSet.load(ordering: .acquiring) {
                 throw LuaError(
                     .interrupted,
                     "\(CommandLine.text(of: command)) was ended before its time",
@@ -55,7 +61,16 @@ public struct ShellRunner: Sendable {
         let isSet = Atomic(false)
     }
 
-    private func execute(_ command: ShellCommand, _ stop: Flag) async throws -> ShellResult {
+    /// One command on its way.
+    private struct Job: Sendable {
+        let command: ShellCommand
+        let onStart: @Sendable (ProcessMark) -> Void
+        /// Whoever waits for it wants it no longer.
+        let stop = Flag()
+    }
+
+    private func execute(_ job: Job) async throws -> ShellResult {
+        let command = job.command
         let program = command.words.first ?? ""
         var options = PlatformOptions()
         options.createSession = true
@@ -66,7 +81,7 @@ public struct ShellRunner: Sendable {
             environment: .inherit.updating(Dictionary(uniqueKeysWithValues: updates)),
             platformOptions: options
         )
-        let ended = try await start(configuration, command, stop)
+        let ended = try await start(configuration, job)
         let code: Int =
             switch ended.terminationStatus {
             case .exited(let code): Int(code)
@@ -87,30 +102,30 @@ public struct ShellRunner: Sendable {
 
     /// Input comes from a file in memory: writing into the pipe of a command that does not read it would end this process
     /// with SIGPIPE.
-    private func start(_ configuration: Configuration, _ command: ShellCommand, _ stop: Flag) async throws -> Ended {
-        guard !command.input.isEmpty else {
+    private func start(_ configuration: Configuration, _ job: Job) async throws -> Ended {
+        guard !job.command.input.isEmpty else {
             return try await Subprocess.run(configuration, input: .none, output: .sequence, error: .sequence) {
-                try await follow($0, command, stop)
+                try await follow($0, job)
             }
         }
-        let input = try Self.file(of: command.input)
+        let input = try Self.file(of: job.command.input)
         return try await Subprocess.run(
             configuration,
             input: .fileDescriptor(input, closeAfterSpawningProcess: true),
             output: .sequence,
             error: .sequence
-        ) { try await follow($0, command, stop) }
+        ) { try await follow($0, job) }
     }
 
     private func follow<Input>(
         _ execution: Execution<Input, SequenceOutput, SequenceOutput>,
-        _ command: ShellCommand,
-        _ stop: Flag
+        _ job: Job
     ) async throws -> Collected {
         let limit = limit
+        if let mark = ProcessMark.of(execution.processIdentifier.value) { job.onStart(mark) }
         async let output = Self.collect(execution.standardOutput, limit)
         async let errors = Self.collect(execution.standardError, limit)
-        let timedOut = await watch(execution.processIdentifier.value, command.timeout, stop)
+        let timedOut = await watch(execution.processIdentifier.value, job.command.timeout, job.stop)
         return Collected(output: await output, errors: await errors, timedOut: timedOut)
     }
 
@@ -159,6 +174,20 @@ public struct ShellRunner: Sendable {
 
     // MARK: The end
 
+    /// Waits for a command that another process started and left behind, and ends it when its time is over.
+    ///
+    /// - Parameters:
+    ///   - process: the first of its group.
+    ///   - seconds: how long it may still take.
+    /// - Throws: `CancellationError`; the command then goes on.
+    package func finish(_ process: ProcessMark, within seconds: Double) async throws {
+        let deadline = ScriptState.monotonicClock() + seconds
+        while process.isAlive {
+            guard ScriptState.monotonicClock() < deadline else { return await end(process.pid) }
+            try await Task.sleep(for: .milliseconds(50))
+        }
+    }
+
     /// Waits for the command to end, and ends it when its time is over or the caller is gone.
     /// - Returns: Whether its time was over.
     private func watch(_ pid: Int32, _ timeout: Double, _ stop: Flag) async -> Bool {
@@ -178,7 +207,7 @@ public struct ShellRunner: Sendable {
 
     /// TERM to the group, and KILL to those that are left after the grace.
     ///
-    /// Nobody has collected the command's end yet, so its number still means this group.
+    /// The command lives, or nobody has collected its end yet, so its number still means this group.
     private func end(_ pid: Int32) async {
         kill(-pid, SIGTERM)
         let deadline = ScriptState.monotonicClock() + grace

@@ -189,6 +189,8 @@ final class ScriptRunner {
                 judge.stopsApplication(on: host)
             }
             site.run(command) { [self] result in finish(id, ScriptRunner.value(result, command)) }
+        // Commands of the simulated site end with whoever started them.
+        case .finish: finishSoon(id, .success(.none))
         case .question(let question):
             let answer = question.assumed ?? world.pick(from: question.choices)
             world.trace("? \(question.text) \(answer ?? "-")")

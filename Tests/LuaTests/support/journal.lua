@@ -52,6 +52,18 @@ function M.new(model)
       return nil
     end)
   end
+  function engine.left_commands() return models.copy(model.left or {}) end
+  function engine.finish_command(command)
+    return model:request("finish_command", function()
+      for i, left in ipairs(model.left) do
+        if left.entry == command.entry then
+          table.remove(model.left, i)
+          if left.does then left.does() end
+          return
+        end
+      end
+    end)
+  end
   function engine.ask(text, options)
     return model:request("ask", function()
       model.questions[#model.questions + 1] = text

@@ -1,6 +1,7 @@
 -- What comes before the first step, of a run as of a plan: the site file, the hosts, the parameters, the preflight.
 
 local checks = require("homeward.checks")
+local engine = require("homeward.engine")
 local hw = require("homeward")
 local outline = require("homeward.outline")
 local parameters = require("homeward.parameters")
@@ -8,8 +9,30 @@ local pasts = require("homeward.past")
 local running = require("homeward.running")
 local scenes = require("homeward.scene")
 local site = require("homeward.site")
+local words = require("homeward.words")
 
 local M = {}
+
+-- Commands of hooks outlive a runner that was killed. What one of them still does to the application would otherwise
+-- come after what this run does.
+-- Returns whether there was one.
+local function finish_left(set)
+  local left = engine.left_commands()
+  local found = false
+  for _, run in ipairs(#left > 0 and hw.runs() or {}) do
+    local values = run:info().parameters or {}
+    for _, command in ipairs(values.dg == set.dg and values.rvg == set.rvg and left or {}) do
+      if command.run == run.id then
+        found = true
+        local seconds = math.max(0, command.deadline - engine.now())
+        engine.say(("  waits for %s (process %d), which run %s started before it died; in %s it is ended"):format(
+          command.text, command.pid, command.run, words.seconds(seconds)))
+        engine.finish_command(command)
+      end
+    end
+  end
+  return found
+end
 
 -- Parameters, in the order in which they need each other: the RDS first, then the run before this one, then the rest.
 local function resolve(run, options)
@@ -22,6 +45,10 @@ local function resolve(run, options)
   local dg, rvg = look.value("dg"), look.value("rvg")
   if dg and rvg then
     look.set = scenes.set(scene, dg, rvg)
+    if not run.is_plan and finish_left(look.set) then
+      scene = scenes.look()
+      look.scene, look.set = scene, scenes.set(scene, dg, rvg)
+    end
     -- A run that died may have moved the role a moment ago.
     for _ = 1, 20 do
       if look.set.open or not scenes.is_moving(look.set) then break end
