@@ -1,7 +1,7 @@
 /// Names that were probably meant.
-enum LuaNames {
+package enum LuaNames {
     /// The candidate that differs least from `name`, if it is near enough to be a slip; of equals the first by name.
-    static func nearest(to name: String, in candidates: [String]) -> String? {
+    package static func nearest(to name: String, in candidates: [String]) -> String? {
         let limit = max(1, min(3, name.count / 3))
         let best = candidates.filter { $0 != name }.map { (distance(name, $0), $0) }.min { $0 < $1 }
         guard let best, best.0 <= limit else { return nil }

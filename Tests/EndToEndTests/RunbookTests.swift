@@ -118,6 +118,13 @@ extension EndToEnd {
                 )
                 let key = try lab.run("homeward runbooks check \(site)")
                 #expect(key.status == 1 && key.out.contains("stop_application"), "\(key)")
+                let option = try lab.write(
+                    "wrong-option.lua",
+                    "return { before = { migrate = function(ctx)\n  hw.sh{ \"true\", timout = 7 }\nend } }\n"
+                )
+                let slip = try lab.run("homeward runbooks check \(option)")
+                #expect(slip.status == 1 && slip.out.contains("wrong-option.lua:2: "), "\(slip)")
+                #expect(slip.out.contains("timeout"), "\(slip)")
             }
         }
     }

@@ -243,6 +243,34 @@ describe("hooks", function()
   end)
 end)
 
+describe("commands of a run that died", function()
+  it("are over before anything is begun", function()
+    local model = scenes.after_takeover()
+    t.truthy(sandbox.kill(model, 40, name, {}))
+    local dead = model.runs[#model.runs]
+    local stopped = 0
+    model.left = {
+      { entry = 1, run = dead.id, text = "app stop", pid = 7, deadline = model.clock + 75,
+        does = function() stopped = model.running.london and 1 or 2; model.running.london = nil end },
+    }
+    sandbox.run(model, name, {}, { site = sandbox.site })
+    t.truthy(stopped > 0)
+    t.equal(model.left, {})
+    t.contains(table.concat(model.said, "\n"), "waits for app stop (process 7), which run " .. dead.id)
+    scenes.ends(model, "seattle", { "london" })
+  end)
+
+  it("of another RVG are left alone", function()
+    local model = scenes.after_takeover()
+    t.truthy(sandbox.kill(model, 40, name, {}))
+    local dead = model.runs[#model.runs]
+    dead.parameters.rvg = "other"
+    model.left = { { entry = 1, run = dead.id, text = "app stop", pid = 7, deadline = model.clock + 75 } }
+    sandbox.run(model, name, {})
+    t.equal(#model.left, 1)
+  end)
+end)
+
 describe("site files", function()
   local function wrong(site, ...)
     local model = scenes.after_takeover()
@@ -258,6 +286,7 @@ describe("site files", function()
     wrong("return { before = { migrate = 7 } }", "before.migrate is a number")
     wrong("return { after = 7 }", "after is a number")
     wrong("return { instead = { stop_application = function() end } }", "instead.stop_application")
+    wrong("return { stop_application = function() end }", "stays down")
     wrong("return 7", "no table")
     wrong("return { x = 1, before = 2 }", "no key x", "before is a number")
   end)
@@ -271,6 +300,22 @@ describe("site files", function()
       after = { takeover = function() end, synchronize_tokyo = function() end, drain_traffic = function() end },
     }]] })
     scenes.ends(model, "seattle", { "london" })
+  end)
+
+  it("end the run where a hook reads a field that a context does not have", function()
+    local function misspelt(body)
+      local model = scenes.after_takeover()
+      local site = "return { before = { synchronize = function(ctx)\n  " .. body .. "\nend } }"
+      local raised = t.raises("bad-argument", function() sandbox.run(model, name, {}, { site = site }) end, body)
+      t.equal(raised.where, "site.lua:2", body)
+      return raised.message
+    end
+    t.contains(misspelt('hw.sh{ "app", "stop", on = ctx.hots }'), "there is no hots: did you mean host?")
+    t.contains(misspelt("return ctx.params.hme"), "there is no hme: did you mean home?")
+    local model = scenes.after_takeover()
+    model.running = {}
+    sandbox.run(model, name, {}, { site = "return { before = { synchronize = function(ctx) ctx.mine = 7; "
+      .. "return ctx.mine + #ctx.params.home end } }" })
   end)
 
   it("that are no Lua are told as such", function()

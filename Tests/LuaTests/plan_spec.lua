@@ -111,6 +111,7 @@ describe("a plan", function()
       stop_application = function(ctx)
         if hw.sh{ "pgrep", "app", on = ctx.host }.out:match("%d") then hw.sh{ "app", "stop", on = ctx.host } end
       end,
+      start_application = function() end,
       before = { migrate = function() return 7 end },
     }]]
     local plan = sandbox.plan(scenes.after_takeover(), "failback-difference", {}, { site = site })
@@ -119,6 +120,17 @@ describe("a plan", function()
     t.contains(list, "[stop_application] london # pgrep app\n[stop_application] and what depends on the answers")
     t.contains(list, "or is wrong: site.lua:3: attempt to index a nil value (field 'out')")
     t.contains(list, "[before.migrate] a function of site.lua")
+  end)
+end)
+
+describe("a wrong home", function()
+  it("is refused while another host is the old Primary", function()
+    local model = scenes.after_takeover{ hosts = { "seattle", "london", "tokyo" } }
+    local plan = sandbox.plan(model, "failback-difference-multi", { home = "tokyo" })
+    t.equal(plan.ok, false)
+    t.equal(plan.preflight[1].code, "not-secondary")
+    t.equal(plan.preflight[1].host, "seattle")
+    t.contains(plan.preflight[1].hint, "home=seattle")
   end)
 end)
 
@@ -188,6 +200,33 @@ describe("check", function()
     local problems = check("return {\n  before = {\n    migrat = function() end,\n  },\n}\n")
     t.equal(problems[1].line, 3)
     t.contains(problems[1].message, "did you mean migrate?")
+  end)
+
+  it("tells the line of a key under its own table", function()
+    local problems = check("-- after.start_app\nreturn {\n  before = { migrate = function() end },\n"
+      .. "  after = {\n    start_app = function() end, -- start_app\n  },\n}\n")
+    t.equal(#problems, 1)
+    t.equal(problems[1].line, 5)
+  end)
+
+  it("tries the functions of a site file without a host", function()
+    local function site(body)
+      return check("return {\n  before = { migrate = function(ctx)\n    " .. body .. "\n  end },\n}\n")
+    end
+    t.equal(site("hw.sh{ 'app', 'stop', on = ctx.host }"), {})
+    t.equal(site("local s = ctx.rds:status(); hw.sh{ 'app', s.primary }"), {})
+    t.equal(site("hw.sh{ 'app', ctx.params.home, ctx.step.id }"), {})
+    local problems = site("hw.sh{ 'app', 'stop', on = ctx.hots }")
+    t.equal(#problems, 1)
+    t.equal(problems[1].line, 3)
+    t.contains(problems[1].message, "did you mean host?")
+  end)
+
+  it("asks for a start where there is a stop", function()
+    local problems = check("return {\n  stop_application = function(ctx) end,\n}\n")
+    t.equal(#problems, 1)
+    t.equal(problems[1].line, 2)
+    t.contains(problems[1].message, "stays down")
   end)
 end)
 

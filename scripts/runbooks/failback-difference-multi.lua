@@ -45,6 +45,7 @@ function M.preflight(ctx, check)
   local is_up, all_up, one = check:reachable{ home }, check:reachable(further), check:one_primary()
   if not is_up or not one then return end
   if all_up then check:versions{ home, away, table.unpack(further) } end
+  check:no_old_primary(further)
   for i, name in ipairs(further) do
     replication.check_further(ctx, check, name, replication.checkpoint_name(ctx.params.checkpoint_further, i), home)
   end

@@ -39,9 +39,10 @@ enum ShellFunction {
 
     static func read(_ table: LuaTable) throws(LuaError) -> ShellCommand {
         if let stray = table.fields.first(where: { !options.contains($0.name) }) {
+            let near = LuaNames.nearest(to: stray.name, in: options)
             throw .badArgument(
                 "hw.sh has no option \(stray.name)",
-                hint: "its options: \(options.joined(separator: ", "))"
+                hint: near.map { "did you mean '\($0)'?" } ?? "the options are: \(options.joined(separator: ", "))"
             )
         }
         var words: [String] = []

@@ -82,6 +82,20 @@ function Check:one_primary()
     hint = "homeward status shows the roles; after the loss of the Primary: homeward run takeover" }
 end
 
+-- None of these hosts is an old Primary, which nothing can be copied to before makesec.
+function Check:no_old_primary(hosts)
+  for _, name in ipairs(hosts) do
+    local member = self.set.members[name]
+    if member and member.role == "primary" and self.set.open and self.set.open ~= name then
+      self:refuse{ code = "not-secondary", host = name, object = self.set.rvg,
+        message = ("it is an old Primary, %s%s"):format(member.state or "closed",
+          member.reason and " (" .. member.reason .. ")" or ""),
+        hint = ("if it is the host to come home to: home=%s; else first: vradmin --host %s -g %s makesec %s %s"):format(
+          name, name, self.set.dg, self.set.rvg, self.set.open) }
+    end
+  end
+end
+
 -- No volume of the host is open.
 function Check:closed(host)
   local member = self.set.members[host]

@@ -61,7 +61,12 @@ function M.introduce(run)
     end
   end
   if #pairs_of > 0 then say(table.concat(pairs_of, "  "), "  ", "  ") end
-  if run.past.goes_on then say("goes on after run " .. run.past.run .. ", which did not finish", "  ", "  ") end
+  if run.past.goes_on then
+    local taken = false
+    for _, from in pairs(run.resolver.from) do taken = taken or from == "journal" end
+    say(("goes on after run %s, which did not finish%s"):format(run.past.run,
+      taken and "; values marked (journal) are those of that run, NAME=VALUE gives others" or ""), "  ", "  ")
+  end
   local site = run.past.goes_on and run.past.site
   if site and not run.site.chunk then
     say(("note: that run had the site file %s; this one has none, so no hook is called"):format(site), "  ", "  ")

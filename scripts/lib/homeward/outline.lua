@@ -1,4 +1,4 @@
--- What a runbook looks like without running it: its steps and parameters, and what is wrong with the file.
+-- What a runbook looks like without running it: its steps and parameters.
 --
 -- The steps are found by calling `run` with a context in which nothing is real: step bodies are not called, hosts and
 -- values are placeholders.
@@ -7,7 +7,6 @@ local books = require("homeward.book")
 local failures = require("homeward.failures")
 local parameters = require("homeward.parameters")
 local running = require("homeward.running")
-local site = require("homeward.site")
 local words = require("homeward.words")
 
 local M = {}
@@ -104,70 +103,6 @@ function M.show(book)
   local outline = M.of(book)
   if outline.failure and #outline.steps == 0 then error(outline.failure, 0) end
   return { runbook = book.name, summary = book.summary, parameters = list, steps = outline.steps }
-end
-
-local function line_of(source, text)
-  if not text then return 0 end
-  local line = 0
-  for row in (source .. "\n"):gmatch("(.-)\n") do
-    line = line + 1
-    if row:find(text, 1, true) then return line end
-  end
-  return 0
-end
-
-local function problem(failure, line)
-  local at = failure.where and tonumber(failure.where:match(":(%d+)$"))
-    or failure.message and tonumber(failure.message:match("^[^%s]-:(%d+):"))
-  return { line = at or line or 0, message = failure.message, hint = failure.hint or "" }
-end
-
--- `params.outgae`: names that the runbook does not declare.
-local function undeclared_parameters(book, problems)
-  local names = words.keys(book.parameters)
-  local line = 0
-  for row in (book.source .. "\n"):gmatch("(.-)\n") do
-    line = line + 1
-    for name in row:gsub("%-%-.*", ""):gmatch("ctx%.params%.([%a_][%w_]*)") do
-      if not book.parameters[name] then
-        problems[#problems + 1] = { line = line,
-          message = ("there is no parameter %s%s"):format(name, words.suggestion(name, names)),
-          hint = ("declare it: parameters = { %s = { type = \"string\", help = \"…\" } }"):format(name) }
-      end
-    end
-  end
-end
-
-local function check_site(options, value)
-  local problems = {}
-  for i, found in ipairs(site.problems(value, options.chunk, nil)) do
-    problems[i] = problem(found, line_of(options.source, found.name))
-  end
-  return problems
-end
-
--- A file that declares hooks and no run is a site file.
-local function is_site(value)
-  if type(value) ~= "table" or value.run ~= nil or value.parameters ~= nil then return false end
-  for _, key in ipairs(site.keys) do
-    if value[key] ~= nil then return true end
-  end
-  return next(value) == nil
-end
-
--- `runbooks check`, of a runbook or of a site file.
-function M.check(options)
-  local given = { hw = require("homeward"), step = function() end }
-  local ok, value = pcall(books.chunk, options.source, options.chunk, given)
-  if not ok then return { problems = { problem(failures.from(value)) } } end
-  if is_site(value) then return { problems = check_site(options, value) } end
-  local loaded, book = pcall(M.load, options, {})
-  if not loaded then return { problems = { problem(failures.from(book)) } } end
-  local problems = {}
-  local outline = M.of(book)
-  if outline.failure then problems[#problems + 1] = problem(outline.failure) end
-  undeclared_parameters(book, problems)
-  return { problems = problems }
 end
 
 return M

@@ -11,7 +11,7 @@ local actions = {
     local outline = require("homeward.outline")
     return outline.show(outline.load(options, {}))
   end,
-  check = function(options) return require("homeward.outline").check(options) end,
+  check = function(options) return require("homeward.checking").check(options) end,
 }
 
 -- Runs, plans, shows or checks a runbook.

@@ -3,6 +3,7 @@
 -- Two kinds: one that acts (`acting.lua`) and one that only plans (`planning.lua`); both give the context's `step`.
 
 local failures = require("homeward.failures")
+local strict = require("homeward.strict")
 
 local M = {}
 
@@ -63,7 +64,8 @@ end
 -- Gives a run its context. `run` has `perform(self, id, title, action)` and `call_own(self, name)`.
 function M.begin(run)
   run.seen = {}
-  run.ctx = { params = run.params or {}, rds = run.rds, host = nil }
+  local params = strict.params(run.params or {}, run.book.parameters)
+  run.ctx = strict.ctx{ params = params, rds = run.rds, host = nil }
   run.ctx.step = make_step(run)
   runs[run.ctx] = run
   return run.ctx

@@ -42,14 +42,14 @@ local function check_hooks(chunk, key, hooks, known, problems)
       problems[#problems + 1] = bad(chunk, ("%s.%s: no step has the id %s%s"):format(key, name, id,
         words.suggestion(id, known)), "homeward runbooks show NAME lists the steps; of a runbook of your own, say"
         .. (' steps = { "%s" }'):format(id))
-      problems[#problems].step, problems[#problems].name = id, name
+      problems[#problems].step, problems[#problems].name, problems[#problems].group = id, name, key
     elseif type(hooks[name]) ~= "function" then
       problems[#problems + 1] = bad(chunk, ("%s.%s is a %s"):format(key, name, type(hooks[name])), example)
-      problems[#problems].name = name
+      problems[#problems].name, problems[#problems].group = name, key
     elseif key == "instead" and (id == "stop-application" or id == "start-application") then
       problems[#problems + 1] = bad(chunk, ("instead.%s: this step is the site's own anyway"):format(name),
         ("put the function at the top of the file: %s = function(ctx) … end"):format(words.kebab(name):gsub("-", "_")))
-      problems[#problems].name = name
+      problems[#problems].name, problems[#problems].group = name, key
     end
   end
 end
@@ -82,6 +82,11 @@ function M.problems(site, chunk, ids)
         words.suggestion(tostring(key), M.keys)), "the keys are " .. table.concat(M.keys, ", "))
       problems[#problems].name = tostring(key)
     end
+  end
+  if type(site.stop_application) == "function" and site.start_application == nil then
+    problems[#problems + 1] = bad(chunk, "stop_application has no start_application beside it: what it ends stays down",
+      "start_application = function(ctx) … end; where something else starts it, a function that waits for that")
+    problems[#problems].name = "stop_application"
   end
   return problems
 end
