@@ -37,22 +37,11 @@ public struct Connector: Sendable {
     ) async throws -> Connection {
         if let host { return connection(try Self.control(of: host, ofLab: directory), relay: nil) }
         let hosts = try Self.hosts(ofLab: directory)
-        let candidates = await probe(hosts)
+        let candidates = await LabProbe.candidates(hosts, reach) { await Self.describe($0.control) }
         return connection(hosts[try LabChoice.choose(reach, among: candidates, object: object)].control, relay: nil)
     }
 
-    /// Asks all hosts at once what they are; those that do not answer within five seconds count as down.
-    private func probe(_ hosts: [LabFile.Host]) async -> [LabChoice.Candidate] {
-        await withTaskGroup(of: (Int, HostDescription?).self) { group in
-            for (index, host) in hosts.enumerated() {
-                group.addTask { (index, await Self.describe(host.control)) }
-            }
-            var candidates = hosts.map { LabChoice.Candidate(name: $0.name, description: nil) }
-            for await (index, description) in group { candidates[index].description = description }
-            return candidates
-        }
-    }
-
+    /// What a daemon says of itself; nil when it does not within five seconds.
     private static func describe(_ socket: String) async -> HostDescription? {
         let client = ControlClient(socketPath: socket)
         let description = await withTaskGroup(of: HostDescription?.self) { group in

@@ -174,38 +174,12 @@ package final class PlaceHosts: ScriptHosts {
             case .primary(let rvg): (Reach.primary(rvg), rvg)
             case .any, .host: (Reach.any, "homeward")
             }
-        let candidates = await probe(hosts, reach)
-        return hosts[try LabChoice.choose(reach, among: candidates, object: object)].control
-    }
-
-    /// Asks all hosts at once what they are.
-    ///
-    /// One that hangs is waited for only while no open Primary has answered, and
-    /// half a second longer: a second Primary among those that live should not be missed.
-    private func probe(_ hosts: [LabFile.Host], _ reach: Reach) async -> [LabChoice.Candidate] {
-        let clients = hosts.map { handler($0.control) }
-        return await withTaskGroup(of: (Int?, HostDescription?).self) { group in
-            for (index, client) in clients.enumerated() {
-                group.addTask { (index, await self.answering(client)) }
-            }
-            var candidates = hosts.map { LabChoice.Candidate(name: $0.name, description: nil) }
-            var missing = hosts.count
-            var hurried = false
-            for await (index, description) in group {
-                guard let index else { break }
-                candidates[index].description = description
-                missing -= 1
-                if missing == 0 { break }
-                guard !hurried, description.map({ LabChoice.isOpenPrimary($0, reach) }) ?? false else { continue }
-                hurried = true
-                group.addTask {
-                    try? await Task.sleep(for: .milliseconds(500))
-                    return (nil, nil)
-                }
-            }
-            group.cancelAll()
-            return candidates
+        let handlers = Dictionary(uniqueKeysWithValues: hosts.map { ($0.name, handler($0.control)) })
+        let candidates = await LabProbe.candidates(hosts, reach) { host in
+            guard let handler = handlers[host.name] else { return nil }
+            return await self.answering(handler)
         }
+        return hosts[try LabChoice.choose(reach, among: candidates, object: object)].control
     }
 
     /// What a daemon says of itself; nil when it does not within the client's patience.
