@@ -105,10 +105,7 @@ final class Trio: Sendable {
     }
 
     func start(_ name: String, fresh: Bool = false) async throws {
-        let engine = try HostEngine(
-            settings: settings(name),
-            logger: Logger(label: name) { _ in SwiftLogNoOpLogHandler() }
-        )
+        let engine = try await makeEngine(name)
         try await engine.start()
         engines.withLock { $0[name] = engine }
         guard fresh else { return }
@@ -124,6 +121,22 @@ final class Trio: Sendable {
                     size: size
                 )
             )
+        }
+    }
+
+    /// The engine before it holds the directory until its last thread has let go of it.
+    private func makeEngine(_ name: String) async throws -> HostEngine {
+        var tries = 0
+        while true {
+            do {
+                return try HostEngine(
+                    settings: settings(name),
+                    logger: Logger(label: name) { _ in SwiftLogNoOpLogHandler() }
+                )
+            } catch let refusal as Refusal where refusal.code == .hostDirectoryLocked && tries < 1_000 {
+                tries += 1
+                try await Task.sleep(for: .milliseconds(20))
+            }
         }
     }
 
