@@ -87,8 +87,9 @@ extension VVRLanguage {
             options: ["-f"],
             .exactly(1),
             help: """
-                Dissolves the RVG on its Primary; no Secondary may be left. The data of its volumes stay. -f does so
-                while a session has a volume open.
+                Dissolves the RVG on its Primary, once it is stopped and has no Secondary left. The data of its volumes
+                stay. -f: although it is started, although Secondaries are left that are detached, or on a Secondary
+                whose Primary is gone. Refused while a volume is open, with -f too.
                 """
         ) { words in
             ask(words, .deletePrimary(words.rvg(), force: words.has("-f")), reach: .rds(words.operands[0]))

@@ -13,7 +13,7 @@ extension HostEngine {
         _ volumes: [String],
         _ log: String
     ) async throws -> Outcome {
-        try HostEngine.checkName(name, "RVG", settings.name)
+        try HostEngine.checkName(name, "an RVG", settings.name)
         let catalog = state.withLock { $0.catalog }
         let group = try resolveGroup(group, catalog)
         if let known = catalog.rvgs.first(where: { $0.diskGroup == group && $0.name == name }) {
@@ -92,7 +92,7 @@ extension HostEngine {
                 .usage,
                 group,
                 "an RVG has one or more different data volumes, and a log that is none of them",
-                hint: "vradmin -g DG createpri RVG VOL,VOL… LOG"
+                hint: "vradmin -g \(group) createpri RVG VOL,VOL LOG"
             )
         }
         for name in volumes + [log] {
@@ -102,7 +102,7 @@ extension HostEngine {
                     .unknownVolume,
                     key,
                     "\(settings.name) has no such volume",
-                    hint: "homeward vol create \(key) --file PATH --size 64M"
+                    hint: "homeward vol create \(key) --file PATH --size 64M --host \(settings.name)"
                 )
             }
             if let user = catalog.rvgs.first(where: {
@@ -149,7 +149,12 @@ extension HostEngine {
         if let closed = machine.closedBecause { throw closed }
         guard let peer = state.withLock({ $0.peers[secondary] }) else {
             _ = try await call(secondary, .describeMember(runtime.id))
-            throw refusal(.hostUnreachable, secondary, "does not answer", hint: "start homeward on \(secondary)")
+            throw refusal(
+                .hostUnreachable,
+                secondary,
+                "does not answer",
+                hint: "start its daemon or mend the network; what is known: homeward status"
+            )
         }
         if header.linkIndex(peer.host) != nil {
             return Outcome(already: true, summary: "\(secondary) is in the RDS already")
@@ -222,7 +227,7 @@ extension HostEngine {
                 .nameInUse,
                 "\(group)/\(offer.name)",
                 "another RVG of that name is on \(settings.name)",
-                hint: "remove it there: vradmin -g \(group) -f delpri \(offer.name)"
+                hint: "remove it there: vradmin -g \(group) -f delpri \(offer.name) --host \(settings.name)"
             )
         }
         try requireUsable(group, offer.volumes.map(\.name), log: offer.log, catalog)
@@ -288,7 +293,7 @@ extension HostEngine {
         } catch let refused as Refusal {
             outcome.notes.append(
                 "\(name) still has its RVG (\(refused.message)); remove it there: "
-                    + "vradmin -g \(runtime.diskGroup) -f delpri \(runtime.name)"
+                    + "vradmin -g \(runtime.diskGroup) -f delpri \(runtime.name) --host \(name)"
             )
         }
         return outcome
@@ -318,13 +323,28 @@ extension HostEngine {
                 )
             }
         }
+        if !machine.header.isPrimary, machine.failure == nil, let primary = machine.header.follows,
+            let link = machine.header.links.first(where: { $0.peer == primary }),
+            let contact = machine.peer(primary)?.contact, contact.isPrimary,
+            contact.links.contains(where: { $0.peer == machine.header.host })
+        {
+            throw refusal(
+                .notPrimary,
+                object,
+                "\(link.peerName) is its Primary, answers, and counts it in (-f does not change that)",
+                hint: (link.attachID == nil
+                    ? "" : "vradmin -g \(runtime.diskGroup) stoprep \(runtime.name) \(settings.name); then ")
+                    + "vradmin -g \(runtime.diskGroup) delsec \(runtime.name) \(settings.name)"
+            )
+        }
         if !machine.header.isPrimary, !force {
             throw refusal(
                 .notPrimary,
                 object,
                 "is a Secondary on \(settings.name)",
                 hint: "on the Primary: vradmin -g \(runtime.diskGroup) delsec \(runtime.name) \(settings.name); "
-                    + "if that host is gone: delpri -f here"
+                    + "if that host is gone: "
+                    + "vradmin -g \(runtime.diskGroup) -f delpri \(runtime.name) --host \(settings.name)"
             )
         }
         if !machine.header.stopped, machine.isOpen, !force {
@@ -332,7 +352,7 @@ extension HostEngine {
                 .volumeInUse,
                 object,
                 "is started",
-                hint: "vxrvg -g \(runtime.diskGroup) stop \(runtime.name)"
+                hint: "vxrvg -g \(runtime.diskGroup) stop \(runtime.name) --host \(settings.name)"
             )
         }
         try await forget(runtime.id)
@@ -396,6 +416,14 @@ extension HostEngine {
         )
     }
 
+    /// What each attribute takes, in words.
+    private static let attributeValues = [
+        "synchronous": "off, override or fail", "srlprot": "override, off or fail",
+        "latencyprot": "off, override or fail", "latency_high_mark": "a number of updates, 1 or more",
+        "latency_low_mark": "a number of updates, below latency_high_mark",
+        "bandwidth_limit": "none, or a rate of at least 8kbps, as in 30mbps",
+    ]
+
     /// Settings with attributes laid over them.
     func settingsOf(_ old: LinkSettings, _ attributes: [Attribute], object: String) throws(Refusal) -> LinkSettings {
         var settings = old
@@ -404,9 +432,9 @@ extension HostEngine {
             let bad = refusal(
                 .badAttribute,
                 object,
-                "\(attribute.name)=\(value) is not possible",
-                hint: "synchronous=off|override|fail srlprot=override|off|fail latencyprot=off|override|fail "
-                    + "latency_high_mark=N latency_low_mark=N bandwidth_limit=none|30mbps"
+                HostEngine.attributeValues[attribute.name].map { "\(attribute.name)=\(value): it takes \($0)" }
+                    ?? "there is no attribute \(attribute.name)",
+                hint: "what can be set: vradmin help set"
             )
             switch attribute.name {
             case "synchronous":
@@ -419,7 +447,7 @@ extension HostEngine {
                         .notBuiltYet,
                         object,
                         "srlprot=\(value) needs the DCM, which this release does not have",
-                        hint: "srlprot=override"
+                        hint: "srlprot=override; what each takes: vradmin help set"
                     )
                 }
                 settings.srlprot = known
@@ -438,8 +466,8 @@ extension HostEngine {
                 throw refusal(
                     .notBuiltYet,
                     object,
-                    "attribute \(attribute.name) is not there yet",
-                    hint: "leave it out"
+                    "the attribute \(attribute.name) is not built in this release",
+                    hint: "leave it out; what can be set: vradmin help set"
                 )
             default: throw bad
             }
@@ -449,7 +477,7 @@ extension HostEngine {
                 .badAttribute,
                 object,
                 "latency_low_mark \(settings.latencyLowMark) is not below latency_high_mark \(settings.latencyHighMark)",
-                hint: "choose a low mark below the high mark"
+                hint: "choose a low mark below the high mark; vradmin help set"
             )
         }
         return settings
