@@ -241,6 +241,13 @@ extension RVGMachine {
                 hint: "choose a shorter name"
             )
         }
+        guard !name.contains("/"), name.unicodeScalars.allSatisfy({ $0.value > 32 && $0.value < 127 }) else {
+            throw refuse(
+                .badName,
+                "\(name) is no name of a checkpoint: it has a character other than letters, digits and _ - .",
+                hint: "choose another name; those that there are: vxrvg -g \(diskGroup) cplist \(self.name)"
+            )
+        }
     }
 
     package var tooManyCheckpoints: Refusal {
