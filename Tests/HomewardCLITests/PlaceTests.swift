@@ -65,7 +65,9 @@ struct PlaceTests {
         let secondary = candidate("c", "secondary")
         #expect(code(.rds("pay_rvg"), [candidate("d", nil)]) == .daemonUnreachable)
         #expect(code(.primary("pay_rvg"), [secondary]) == .hostUnreachable)
-        #expect(code(.primaryOfLink("rlk_x_pay_rvg"), [candidate("b", "primary")]) == .hostUnreachable)
+        #expect(code(.primaryOfLink("rlk_x_pay_rvg"), [candidate("b", "primary")]) == .unknownRLink)
+        #expect(code(.primary("nope"), [secondary]) == .unknownRVG)
+        #expect(code(.primary("nope"), [secondary, candidate("d", nil)]) == .hostUnreachable)
         #expect(code(.local, [candidate("b", "primary")]) == .ambiguous)
     }
 

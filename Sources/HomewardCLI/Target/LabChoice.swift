@@ -32,7 +32,7 @@ package enum LabChoice {
                 .daemonUnreachable,
                 object,
                 "no host of the lab answers",
-                hint: "homeward lab status; homeward lab up starts it"
+                hint: "homeward lab status; to start it: homeward lab up"
             )
         }
         let primaries = answering.filter { index in
@@ -47,6 +47,11 @@ package enum LabChoice {
         if let fenced = primaries.first { return fenced }
         switch reach {
         case .primary(let name), .primaryOfLink(let name):
+            let isKnown = answering.contains { index in locals(candidates[index]).contains { fits($0, reach) } }
+            // A host that is down may be the one that has it.
+            guard isKnown || answering.count < candidates.count else {
+                throw unknown(name, reach, object: object)
+            }
             throw Refusal(
                 .hostUnreachable,
                 object,
@@ -56,6 +61,16 @@ package enum LabChoice {
         case .any, .rds, .local:
             return answering.first { index in locals(candidates[index]).contains { fits($0, reach) } } ?? first
         }
+    }
+
+    private static func unknown(_ name: String, _ reach: Reach, object: String) -> Refusal {
+        let isLink = if case .primaryOfLink = reach { true } else { false }
+        return Refusal(
+            isLink ? .unknownRLink : .unknownRVG,
+            object,
+            "no host of the lab has \(isLink ? "an RLINK" : "an RVG") \(name)",
+            hint: "what they have: vradmin -l printrvg"
+        )
     }
 
     /// Whether a host is the open Primary that a request would go to.
