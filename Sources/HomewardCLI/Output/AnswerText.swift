@@ -7,10 +7,11 @@ enum AnswerText {
     static func lines(_ answer: Answer, _ view: View) -> (out: [String], notes: [String]) {
         switch answer {
         case .done(let outcome): (OutcomeText.lines(outcome), [])
-        case .volumes(let volumes): (HostText.volumes(volumes), [])
+        case .volumes(let volumes): (HostText.volumes(volumes), volumes.isEmpty ? ["no volume"] : [])
         case .sum(let sum): Self.sum(sum, view)
-        case .rds(let rds): (describe(rds, view), [])
-        case .checkpoints(let checkpoints): (LinkText.checkpoints(checkpoints), [])
+        case .rds(let rds): (describe(rds, view), rds.isEmpty ? ["no RVG"] : [])
+        case .checkpoints(let checkpoints):
+            (LinkText.checkpoints(checkpoints), checkpoints.isEmpty ? ["no checkpoint"] : [])
         case .synchronized(let reports): (synchronized(reports, view), [])
         case .link(let link): (LinkText.status(link, time: view == .linkStatus(time: true)), [])
         case .updates(let updates): (LinkText.updates(updates, time: view != .updates(time: false)), [])

@@ -22,16 +22,18 @@ enum HostText {
             let link = rds.links.first { $0.remoteHost == member.host }
             rows.append([
                 member.host, member.role,
-                member.reachable ? member.state : "unreachable (as of \(member.age.map(Units.span) ?? "never"))",
+                member.reachable
+                    ? member.state
+                    : "unreachable (\(member.age.map { "as of \(Units.span($0)) ago" } ?? "never heard of"))",
                 member.role == "primary"
                     ? "-" : link.map(RepstatusText.dataStatus) ?? (member.consistent ? "consistent" : "inconsistent"),
                 member.role == "primary"
                     ? "-"
-                    : link.map { "\(counted($0.behindUpdates, "update")), \(Units.bytes($0.behindBytes))" } ?? "-",
+                    : link.map(behind) ?? "-",
                 member.role == "primary" ? "-" : link.map { "\($0.kstate)/\($0.state)" } ?? "-",
             ])
         }
-        var lines = ["RVG \(rds.rvg)  primary \(rds.primary ?? "none")"] + table(rows, indent: 2)
+        var lines = ["RVG \(rds.rvg)  \(primary(rds))"] + table(rows, indent: 2)
         for member in rds.members {
             if let reason = member.reason { lines.append("  \(member.host): \(reason)") }
             for activity in member.activity { lines.append("  \(member.host): \(activity)") }
@@ -41,6 +43,25 @@ enum HostText {
             }
         }
         return lines + rds.configErrors.map { "  config error: \($0.host): \($0.error)" } + wayOut(rds)
+    }
+
+    /// What is not attached is behind by nothing that anybody counts.
+    private static func behind(_ link: LinkDescription) -> String {
+        guard link.kstate != "DETACHED" else { return "-" }
+        return "\(counted(link.behindUpdates, "update")), \(Units.bytes(link.behindBytes))"
+    }
+
+    /// The one Primary; else each host that has the role, with its state, for none of them has it alone and open.
+    private static func primary(_ rds: RDSDescription) -> String {
+        let claiming = rds.members.filter { $0.role == "primary" }
+        if let name = rds.primary, claiming.allSatisfy({ $0.host == name && $0.state == "enabled" }) {
+            return "primary \(name)"
+        }
+        guard !claiming.isEmpty else {
+            return "primary \(rds.primary.map { "\($0), not seen" } ?? "none that answers")"
+        }
+        return "primary "
+            + claiming.map { "\($0.host) (\($0.reachable ? $0.state : "unreachable"))" }.joined(separator: ", ")
     }
 
     static func volumes(_ volumes: [VolumeDescription]) -> [String] {

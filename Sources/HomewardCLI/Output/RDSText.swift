@@ -8,7 +8,7 @@ enum RDSText {
             var lines = ["Replicated Data Set: \(rds.rvg)"]
             for member in rds.members {
                 lines.append("\(heading(member)):")
-                lines.append("        HostName: \(member.host)\(member.isLocal ? "  <localhost>" : "")")
+                lines.append("        HostName: \(member.host)\(mark(member))")
                 lines.append("        RvgName: \(member.rvg)")
                 lines.append("        DgName: \(member.diskGroup)")
                 if long { lines += details(member) }
@@ -21,7 +21,16 @@ enum RDSText {
         }
     }
 
+    private static func mark(_ member: MemberDescription) -> String {
+        if member.isLocal { return "  <localhost>" }
+        return member.reachable ? "" : "  <unreachable>"
+    }
+
     private static func details(_ member: MemberDescription) -> [String] {
+        // A host that does not answer and never told is not one without volumes.
+        guard member.reachable || !member.volumes.isEmpty else {
+            return ["        datavol_cnt: N/A", "        vset_cnt: N/A", "        srl: N/A", "        RLinks: N/A"]
+        }
         var lines = [
             "        datavol_cnt: \(member.volumes.count { !$0.isLog })", "        vset_cnt: 0",
             "        srl: \(member.log)", "        RLinks:",
