@@ -10,6 +10,14 @@ package struct LabCheckReport: Sendable, Codable, Hashable {
         package var seconds: Double
     }
 
+    /// What an application had flushed on a host that a takeover then left behind: lost, and not missed.
+    package struct GivenUp: Sendable, Codable, Hashable {
+        package var host: String
+        package var records: UInt64
+        package var first: UInt64
+        package var last: UInt64
+    }
+
     package var passed: Bool
     /// The first finding is the one that the refusal names.
     package var findings: [String]
@@ -21,6 +29,7 @@ package struct LabCheckReport: Sendable, Codable, Hashable {
     /// Hosts whose records were read and found to be a prefix, with the newest number of each.
     package var newest: [String: UInt64]
     package var outages: [Outage]
+    package var givenUp: [GivenUp] = []
 }
 
 extension Lab {
@@ -90,6 +99,14 @@ extension Lab {
         let history = open.first?.1.history ?? []
         if !runs.isEmpty, !open.isEmpty, history.isEmpty {
             report.notes.append("the Primary tells no history: forks are not known, and everything flushed is demanded")
+        }
+        report.givenUp = LabJudge.givenUp(runs, history).map { run, numbers in
+            .init(
+                host: run.primary,
+                records: UInt64(numbers.count),
+                first: numbers.lowerBound,
+                last: numbers.upperBound
+            )
         }
         guard let layout = layout ?? LabLayout(sizes: [state.volumeSize, state.volumeSize]) else {
             preconditionFailure("volumes without room for a record were opened")

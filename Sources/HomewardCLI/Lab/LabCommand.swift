@@ -10,6 +10,13 @@ package struct LabCommand: AsyncParsableCommand {
         discussion: """
             The lab of a folder: --lab=DIR, else $HOMEWARD_LAB, else .lab of the current folder. Its hosts are seattle, \
             london and tokyo; each has the disk group hrdg with the volumes hr_dv01 and hr_dv02 and the log hr_srl.
+
+            Data of your own: `lab put hrdg/hr_dv01 FILE` writes a file to a volume of the open Primary, \
+            `lab get HOST hrdg/hr_dv01 > FILE` reads what a host holds.
+
+            Each host has a folder of its own there: host.lua, the daemon's log daemon.log, and daemon.pid, which holds \
+            the id of its process and when that was started (field 22 of /proc/ID/stat), so that a later process of the \
+            same id is not taken for it.
             """,
         subcommands: [
             Up.self, Down.self, Status.self, Crash.self, Restart.self, Partition.self, Heal.self, Load.self, Check.self,

@@ -98,6 +98,19 @@ package enum LabJudge {
         return (first, next?.kind == "takeover")
     }
 
+    /// Of each run that a takeover cut off: the numbers that were flushed and lie beyond the fork.
+    package static func givenUp(
+        _ runs: [LabRun],
+        _ current: [EpochDescription]
+    ) -> [(run: LabRun, numbers: ClosedRange<UInt64>)] {
+        runs.compactMap { run in
+            let (firstLost, byTakeover) = fork(run.history, current)
+            guard let firstLost, byTakeover, let last = run.flushes.map(\.number).max() else { return nil }
+            let kept = run.flushes.filter { $0.position < firstLost }.map(\.number).max() ?? run.first - 1
+            return last > kept ? (run, kept + 1...last) : nil
+        }
+    }
+
     private static func missing(_ run: LabRun, on primary: LabImage, _ evidence: LabEvidence) -> [String] {
         let (firstLost, byTakeover) = fork(run.history, evidence.history)
         let kept = run.flushes.filter { flush in

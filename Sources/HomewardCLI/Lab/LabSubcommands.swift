@@ -205,7 +205,7 @@ extension LabCommand {
                 }
                 let others = report.findings.count - 1
                 let more = others > 0 ? " (and \(others) more)" : ""
-                throw Refusal(.labCheckFailed, "lab", first + more, hint: "homeward status, homeward lab status")
+                throw Refusal(.labCheckFailed, "lab", first + more, hint: "homeward status; homeward lab status")
             } catch {
                 throw options.refused(error)
             }
@@ -218,6 +218,9 @@ extension LabCommand {
                     ? "complete: the lab was never loaded"
                     : "complete: \(report.flushed) records flushed; whole on \(hosts.joined(separator: ", "))"
             ]
+            lines += report.givenUp.map {
+                "  given up at a takeover: \(counted($0.records, "flushed record")) of \($0.host), \($0.first) to \($0.last)"
+            }
             lines += report.outages.map {
                 "  application: from \($0.from) to \($0.to) in \(LabOutput.seconds($0.seconds))"
             }
@@ -225,11 +228,9 @@ extension LabCommand {
         }
     }
 
-    /// For the demo: real file systems on the volumes.
     struct Put: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Writes a file to the beginning of a volume of the open Primary.",
-            shouldDisplay: false
+            abstract: "Writes a file to the beginning of a volume of the open Primary."
         )
 
         @OptionGroup var options: LabOptions
@@ -271,8 +272,7 @@ extension LabCommand {
 
     struct Get: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Copies a volume of a host to standard output.",
-            shouldDisplay: false
+            abstract: "Copies a volume of a host to standard output."
         )
 
         @OptionGroup var options: LabOptions
