@@ -109,7 +109,7 @@ describe("setup-replication", function()
 
   it("asks for what nobody can know", function()
     local raised = t.raises("preflight-failed", function() sandbox.run(scenes.bare(), "setup-replication") end)
-    t.contains(raised.message, "primary is needed")
+    t.contains(raised.message, "primary: it is not known, and has to be given")
   end)
 end)
 

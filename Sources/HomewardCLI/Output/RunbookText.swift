@@ -11,7 +11,8 @@ enum RunbookText {
             lines += ["", "parameters"]
             lines += table(
                 parameters.map { parameter in
-                    let value = parameter["default"] == .none ? "" : "default \(parameter.text("default"))"
+                    let text = parameter.text("default")
+                    let value = text.hasPrefix("(") ? String(text.dropFirst().dropLast()) : "default \(text)"
                     return [parameter.text("name"), parameter.text("type"), value, parameter.text("help")]
                 },
                 indent: 2

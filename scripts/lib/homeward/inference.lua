@@ -25,7 +25,7 @@ local function only(name, what, list, example)
   if #list == 1 then return list[1] end
   if #list == 0 then
     return nil, { message = ("no %s is known to the hosts that answer"):format(what),
-      hint = ("give it: %s=%s; homeward status shows what the hosts have"):format(name, example) }
+      hint = ("give it: %s=%s; what the hosts have: homeward status"):format(name, example) }
   end
   return nil, { message = ("the hosts know %d: %s"):format(#list, table.concat(list, ", ")),
     hint = ("give one: %s=%s"):format(name, list[1]) }
@@ -34,6 +34,16 @@ end
 function M.dg()
   return { type = "string", help = "the disk group of the RVG", infer = function(look)
     local rvg = look.given.rvg
+    local known = distinct(look, "rvg")
+    local has = false
+    for _, name in ipairs(known) do has = has or name == rvg end
+    -- It is the name of the RVG that is wrong, and nothing is missing.
+    if rvg and #known > 0 and not has then
+      return nil, { code = "unknown-rvg", object = rvg,
+        message = ("no host that answers has an RVG of that name; there is %s%s"):format(words.list(known),
+          words.suggestion(rvg, known)),
+        hint = "correct it: rvg=" .. known[1] .. "; what the hosts have: homeward status" }
+    end
     return only("dg", "disk group with an RVG",
       distinct(look, "dg", rvg and function(set) return set.rvg == rvg end), "hrdg")
   end }
@@ -64,7 +74,7 @@ local function home(look)
     return nil, { message = #set.opened > 1
         and ("%s are open Primaries, and one has to give way first"):format(words.list(set.opened))
         or "no open Primary answers, so it is not known which host was Primary before",
-      hint = ("homeward status shows the roles; give it: home=%s"):format(set.names[1] or "HOST") }
+      hint = ("give it: home=%s; the roles: homeward status"):format(set.names[1] or "HOST") }
   end
   local reign, before = primary.reign, primary.before
   if reign and reign.kind == "takeover" and before and before.host ~= primary.name then return before.host end
@@ -110,7 +120,7 @@ function M.to()
     local set = look.set
     if not set then return nil, false end
     if not set.open then
-      return nil, { message = "no open Primary answers", hint = "homeward status shows the roles; to=HOST" }
+      return nil, { message = "no open Primary answers", hint = "give it: to=HOST; the roles: homeward status" }
     end
     return only("to", "Secondary", candidates(set, set.open), "HOST")
   end }

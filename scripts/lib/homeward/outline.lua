@@ -95,7 +95,7 @@ function M.show(book)
   for _, name in ipairs(words.keys(book.parameters)) do
     local declared = book.parameters[name]
     local default = declared.default ~= nil and parameters.typed(declared.default)
-      or declared.infer and "(inferred)" or declared.optional and "" or "(has to be given)"
+      or declared.infer and "(inferred)" or declared.optional and "(none)" or "(you give it)"
     local help = declared.help or ""
     if declared.choices then help = ("%s: %s"):format(help, table.concat(declared.choices, ", ")) end
     list[#list + 1] = { name = name, type = declared.type or "string", help = help, default = default }

@@ -109,7 +109,7 @@ function M.read(declared, arguments, name)
   local lines = {}
   for i, problem in ipairs(wrong) do lines[i] = problem.message end
   failures.raise{ code = wrong[1].code, object = name, message = table.concat(lines, "; "),
-    hint = ("%s; homeward runbooks show %s lists all"):format(wrong[1].hint, name) }
+    hint = ("%s; all of them: homeward runbooks show %s"):format(wrong[1].hint, name) }
 end
 
 local Resolver = {}
@@ -126,9 +126,10 @@ function Resolver:settle(name, value, from)
   return value
 end
 
-function Resolver:refuse(name, message, hint)
-  self.problems[#self.problems + 1] = { code = "bad-parameter", object = name, message = message,
-    hint = hint or ("give it: %s=VALUE"):format(name) }
+function Resolver:refuse(name, problem)
+  self.problems[#self.problems + 1] = { code = problem.code or "bad-parameter", object = problem.object or name,
+    message = problem.message, hint = problem.hint
+      or ("give it: %s=%s"):format(name, self.declared[name].type == "host" and "HOST" or "VALUE") }
   self.from[name] = "missing"
   return nil
 end
@@ -147,13 +148,14 @@ function Resolver:value(name, look)
   if declared.infer then
     local value, problem = declared.infer(look)
     if value ~= nil and fits(declared, value) then return self:settle(name, value, "inferred") end
-    if problem then return self:refuse(name, problem.message, problem.hint) end
+    if problem then return self:refuse(name, problem) end
     -- What it follows from is missing, and that is told already.
     if problem == false then return self:settle(name, nil, "missing") end
   end
   if declared.default ~= nil then return self:settle(name, declared.default, "default") end
   if declared.optional then return self:settle(name, nil, "default") end
-  return self:refuse(name, ("%s is needed%s"):format(name, declared.help and ": " .. declared.help or ""))
+  return self:refuse(name, { message = ("it is not known, and has to be given%s"):format(
+    declared.help and ": " .. declared.help or "") })
 end
 
 -- Hosts that nobody knows are found before anything is asked of them.
@@ -166,7 +168,7 @@ function Resolver:check_hosts(known)
       if not known[host] then
         local names = words.keys(known)
         self.problems[#self.problems + 1] = { code = "unknown-host", object = name,
-          message = ("%s: no host %s is known here%s"):format(name, host, words.suggestion(host, names)),
+          message = ("no host %s is known here%s"):format(host, words.suggestion(host, names)),
           hint = "the hosts are " .. words.list(names) }
       end
     end

@@ -42,18 +42,23 @@ function M.dg()
     if #host.dgs == 1 then return host.dgs[1] end
     return nil, { message = #host.dgs == 0 and primary .. " has no disk group"
         or ("%s has %d disk groups: %s"):format(primary, #host.dgs, table.concat(host.dgs, ", ")),
-      hint = #host.dgs == 0 and "homeward dg create hrdg, then its volumes" or "give one: dg=" .. host.dgs[1] }
+      hint = #host.dgs == 0
+        and ("homeward dg create hrdg --host %s; then its volumes: homeward vol create --help"):format(primary)
+        or "give one: dg=" .. host.dgs[1] }
   end }
 end
 
 function M.rvg()
-  return { type = "string", help = "the name of the RVG", infer = function(look)
+  local help = "the name of the RVG: of the one that there is, else one that you choose"
+  return { type = "string", help = help, infer = function(look)
     local dg, names = look.value("dg"), {}
     for _, set in ipairs(scenes.sets(look.scene)) do
       if set.dg == dg then names[#names + 1] = set.rvg end
     end
     if #names == 1 then return names[1] end
-    return nil, { message = "the RVG needs a name", hint = "give it: rvg=hr_rvg" }
+    return nil, { message = #names == 0 and "there is no RVG yet to take the name from: choose one for the new RVG"
+        or ("there are %d, %s: which is meant has to be said"):format(#names, words.list(names)),
+      hint = ("give it: rvg=%s"):format(names[1] or "hr_rvg") }
   end }
 end
 
@@ -80,7 +85,7 @@ function M.volumes()
     if not names then return nil, false end
     if #names > 0 then return names end
     return nil, { message = ("%s has no free volume in %s"):format(look.value("primary"), look.value("dg")),
-      hint = "homeward vol list; volumes=A,B" }
+      hint = "give them: volumes=A,B; what there is: homeward vol list --host " .. look.value("primary") }
   end }
 end
 
