@@ -95,7 +95,7 @@ enum RDSClass {
                     LuaType.Key(
                         "on_progress",
                         .function,
-                        "called now and then with { phase = \"wait\", host, data_status, behind, seconds }"
+                        "called now and then with { phase = \"wait\", host, data_status, replication_status, behind, seconds }"
                     ),
                 ]),
             ],
@@ -117,7 +117,7 @@ enum RDSClass {
             engine.note(show .. "   (until " .. name .. " is " .. state .. ")")
             return { planned = true }
           end
-          local started, last = engine.monotonic(), "no answer yet"
+          local started, last, paused = engine.monotonic(), "no answer yet", false
           while true do
             local ok, st = pcall(self.status, self)
             if not ok and not engine.is_silence(st.code) then error(st, 0) end
@@ -134,10 +134,11 @@ enum RDSClass {
             local seconds = engine.monotonic() - started
             if link then
               last = ("it is %s, %d updates behind, %s"):format(
-                link.data_status, link.behind.updates, link.kstate)
+                link.data_status, link.behind.updates, link.replication_status)
+              paused = link.replication_status:find("paused by user", 1, true) ~= nil
               if options.on_progress then
                 options.on_progress{ phase = "wait", host = name, data_status = link.data_status,
-                  behind = link.behind, seconds = seconds }
+                  replication_status = link.replication_status, behind = link.behind, seconds = seconds }
               end
               if (state == "up-to-date" and link.data_status == "up-to-date")
                 or (state == "consistent" and link.consistent)
@@ -162,7 +163,8 @@ enum RDSClass {
             end
             if options.timeout and seconds >= options.timeout then
               hw.fail{ code = "timed-out", object = object, host = name,
-                message = ("%s is not %s after %g s: %s"):format(name, state, options.timeout, last), hint = show }
+                message = ("%s is not %s after %g s: %s"):format(name, state, options.timeout, last),
+                hint = paused and (show:gsub("repstatus", "resumerep") .. " " .. name) or show }
             end
             hw.sleep(0.25)
           end

@@ -9,6 +9,11 @@ local function line(report)
   local left = report.seconds_left and (", %s left"):format(words.seconds(report.seconds_left)) or ""
   if report.phase == "wait" then
     local behind = report.behind or {}
+    local status = report.replication_status or ""
+    if status:find("paused by user", 1, true) then
+      return ("  %s is %s and %s: it goes on after vradmin resumerep RVG %s"):format(report.host,
+        report.data_status or "unknown", status, report.host)
+    end
     return ("  %s is %s: %s (%s) to go"):format(report.host, report.data_status or "unknown",
       words.count(behind.updates or 0, "update"), words.bytes(behind.bytes or 0))
   end
