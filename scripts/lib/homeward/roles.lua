@@ -48,6 +48,10 @@ function M.makesec(ctx, home, away)
     done = function() return is_converted(scenes.of(ctx), home) end,
     run = function()
       local rvg = hw.host(home):rvg(ctx.params.dg, ctx.params.rvg)
+      -- A plan has no refusal to go by: what is counted now says which command it comes to.
+      if running.of(ctx).is_plan and ctx.params.discard_unsent == "yes" and (unsent(scenes.of(ctx), home) or 0) > 0 then
+        return rvg:makesec(away, { force = true })
+      end
       local ok, result = pcall(function() return rvg:makesec(away) end)
       if ok then return result end
       local refusal = failures.from(result)
