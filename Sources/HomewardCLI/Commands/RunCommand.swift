@@ -42,10 +42,29 @@ struct RunCommand: ScriptingCommand {
             let session = try ScriptSession(context, limits: limits.limits, folder: file.folder)
             let result = await session.runInterruptibly(Engine.call, arguments: [options])
             await session.close()
+            if case .failure(let error) = result { return end(error, session.runID, context) }
             return try show(result.table(), context)
         } catch {
             return context.fail(error)
         }
+    }
+
+    /// Shows the error of a run.
+    ///
+    /// One that a limit stopped could not say so itself: its script was over. The journal gets the true end.
+    private func end(_ error: LuaError, _ run: String?, _ context: ScriptContext) -> Int32 {
+        let failure = ScriptFailure(error)
+        if let run, error.code != .interrupted, let record = try? context.journal.run(run),
+            record.state == "interrupted"
+        {
+            if let step = record.steps.last, step.state == "failed" {
+                _ = try? context.journal.perform(
+                    .endStep(run: run, id: step.id, state: "failed", detail: failure.detail)
+                )
+            }
+            _ = try? context.journal.perform(.endRun(run: run, state: "failed", detail: failure.detail))
+        }
+        return context.fail(error, run: run)
     }
 
     private func refuseNotBuilt() throws(Refusal) {
@@ -62,7 +81,7 @@ struct RunCommand: ScriptingCommand {
                 .notBuiltYet,
                 "homeward run",
                 "--report is not built in this release",
-                hint: "homeward runs show ID, or --json"
+                hint: "homeward runs show ID; or homeward runs show ID --json"
             )
         }
     }
@@ -87,7 +106,7 @@ struct RunCommand: ScriptingCommand {
                     .usage,
                     runbook,
                     "\(word) is no name=value",
-                    hint: "homeward runbooks show \(runbook) lists its parameters"
+                    hint: "its parameters: homeward runbooks show \(runbook)"
                 )
             }
             let name = String(word[..<equals])

@@ -93,22 +93,42 @@ package enum RunText {
 
     private static func took(_ started: Double, _ ended: Double?) -> String {
         guard let ended else { return "-" }
-        let seconds = max(0, ended - started)
-        return seconds < 60 ? "\(Units.fixed(seconds, 1)) s" : Units.span(seconds)
+        return seconds(max(0, ended - started))
+    }
+
+    private static func seconds(_ count: Double) -> String {
+        count < 60 ? "\(Units.fixed(count, 1)) s" : Units.span(count)
     }
 
     /// What the head of the text has told already.
-    private static let told: Set<String> = ["parameters", "run", "runbook", "state"]
+    private static let told: Set<String> = ["parameters", "run", "runbook", "seconds", "state"]
 
     private static func details(_ title: String, _ json: String) -> [String] {
         guard case .table(let detail)? = LuaJSON.value(json) else { return [] }
-        let shown = detail.fields.filter { $0.value != .none && !$0.value.isNested && !told.contains($0.name) }
+        let shown = detail.fields.filter {
+            $0.value != .none && !$0.value.plain.isEmpty && !$0.value.isNested && !told.contains($0.name)
+        }
         guard !shown.isEmpty else { return [] }
-        return ["", title] + table(shown.map { [$0.name, short($0.value)] }, indent: 2)
+        return ["", title]
+            + table(shown.map { [title == "report" ? label($0.name) : $0.name, short($0.name, $0.value)] }, indent: 2)
     }
 
-    private static func short(_ value: LuaValue) -> String {
-        if case .number(let number) = value { Units.fixed(number, 1) } else { value.plain }
+    private static func label(_ name: String) -> String {
+        switch name {
+        case "outage": "outage of the application, from its stop to its start"
+        case "bytes_compared": "compared"
+        case "bytes_sent": "sent"
+        default: name
+        }
+    }
+
+    private static func short(_ name: String, _ value: LuaValue) -> String {
+        switch value {
+        case .number(let number) where name == "outage": seconds(number)
+        case .number(let number): Units.fixed(number, 1)
+        case .integer(let count) where name.hasPrefix("bytes_"): Units.bytes(UInt64(max(0, count)))
+        default: value.plain
+        }
     }
 }
 

@@ -56,11 +56,15 @@ package struct ScriptContext: Sendable {
 
     var site: SiteFolder { SiteFolder(environment: environment) }
 
-    /// Shows why something was not done, and returns the exit code.
-    func fail(_ error: any Error) -> Int32 {
+    /// Shows why something was not done, and which run of the journal it ended; returns the exit code.
+    func fail(_ error: any Error, run: String? = nil) -> Int32 {
         let failure = ScriptFailure(error)
         progress.apart {
-            if options.json { console.out(failure.json) } else { console.note(failure.text) }
+            if options.json {
+                console.out(run.map(failure.json(ofRun:)) ?? failure.json)
+            } else {
+                console.note(failure.text)
+            }
         }
         return failure.exitCode
     }

@@ -33,7 +33,9 @@ package struct ScriptFailure: Error, Hashable, Sendable, Encodable {
 
     /// `FILE:LINE: host: object: message [code]`, and the hint below it.
     package var text: String {
-        let place = [`where`, host, object.isEmpty ? nil : object].compactMap { $0 }.map { "\($0): " }.joined()
+        // A message that begins with the file and its line names the object itself.
+        let isNamed = object.isEmpty || object == host || message.hasPrefix("\(object):")
+        let place = [`where`, host, isNamed ? nil : object].compactMap { $0 }.map { "\($0): " }.joined()
         let line = "\(place)\(message) [\(code)]"
         return hint.isEmpty ? line : "\(line)\n  hint: \(hint)"
     }
@@ -43,6 +45,18 @@ package struct ScriptFailure: Error, Hashable, Sendable, Encodable {
         struct Wrapped: Encodable { var error: ScriptFailure }
         return (try? StableJSON.text(Wrapped(error: self))) ?? "{}"
     }
+
+    /// `{"error": {…}, "run": ID}`: of a run that the journal knows.
+    package func json(ofRun id: String) -> String {
+        struct Wrapped: Encodable {
+            var error: ScriptFailure
+            var run: String
+        }
+        return (try? StableJSON.text(Wrapped(error: self, run: id))) ?? "{}"
+    }
+
+    /// The fields as the journal keeps them.
+    var detail: String { (try? StableJSON.text(self)) ?? "{}" }
 
     package var exitCode: Int32 { RefusalCode(rawValue: code).map(CommandRunner.exitCode) ?? 1 }
 }

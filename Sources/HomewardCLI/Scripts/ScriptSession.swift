@@ -9,6 +9,7 @@ import Synchronization
 final class ScriptSession: Sendable {
     private let driver: LuaDriver<ScriptVerb>
     private let context: ScriptContext
+    private let state: ScriptState
 
     /// Makes the state, and runs nothing in it.
     ///
@@ -26,6 +27,7 @@ final class ScriptSession: Sendable {
     ) throws(LuaError) {
         self.context = context
         let state = Self.state(context)
+        self.state = state
         let world = ScriptWorld.make(state, folder: folder, isPrompt: isPrompt, limits: limits) { bytes in
             context.progress.apart {
                 // With --json stdout has the result and nothing else.
@@ -46,6 +48,9 @@ final class ScriptSession: Sendable {
             try await performer.perform(verb, progress: progress)
         }
     }
+
+    /// The run of the journal that a runbook has begun here.
+    var runID: String? { state.runID }
 
     private static func state(_ context: ScriptContext) -> ScriptState {
         let (console, options, progress) = (context.console, context.options, context.progress)

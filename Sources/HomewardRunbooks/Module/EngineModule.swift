@@ -77,6 +77,15 @@ public enum EngineModule {
                 }
             ),
             ScriptFunction(
+                "is_run",
+                "Says which run of the journal this is: for the error that ends it.",
+                [LuaParameter("run", .string, "its id")],
+                body: .value { arguments in
+                    state.runID = arguments.text(0)
+                    return .none
+                }
+            ),
+            ScriptFunction(
                 "settings",
                 "How the script was started.",
                 returns: .table,

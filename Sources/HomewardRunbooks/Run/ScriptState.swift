@@ -32,6 +32,7 @@ public final class ScriptState: Sendable {
     /// Seconds of a clock that never jumps.
     public let monotonic: @Sendable () -> Double
     private let plan = Mutex(Plan())
+    private let run = Mutex<String?>(nil)
 
     private struct Plan {
         var isOn = false
@@ -53,6 +54,12 @@ public final class ScriptState: Sendable {
         self.say = say
         self.now = now
         self.monotonic = monotonic
+    }
+
+    /// The run of the journal that the script has begun.
+    public var runID: String? {
+        get { run.withLock { $0 } }
+        set { run.withLock { $0 = newValue } }
     }
 
     // MARK: Plan mode

@@ -71,6 +71,8 @@ function M.new(model)
       return table.remove(model.answers, 1)
     end)
   end
+  -- Which run it is matters to the program around the engine alone.
+  function engine.is_run() end
   function engine.planning(on) model.is_planning = on end
   function engine.is_planning() return model.is_planning or false end
   function engine.planned()

@@ -196,6 +196,9 @@ end
 local function perform_all(run)
   run.id = engine.begin_run{ runbook = run.book.name, source = run.options.file or run.book.chunk,
     revision = run.options.revision or "", site = run.site.chunk, parameters = opening.journaled(run) }
+  -- What the report calls its seconds is what the journal times.
+  run.began = engine.monotonic()
+  engine.is_run(run.id)
   say("run " .. run.id, "  ", "  ")
   run.book.run(run.ctx)
   local result = report.result(run)
@@ -211,7 +214,8 @@ function M.run(options)
   preparing.prepare(run, options)
   -- Reached with a run that is not over only when it is cancelled: that is no error that pcall could see.
   local _ <close> = setmetatable({}, { __close = function()
-    local failure = failures.new{ code = "interrupted", message = "the run was interrupted" }
+    local failure = failures.new{ code = "interrupted", message = "the run was interrupted",
+      hint = ("start the runbook again: %s (what is done is not done twice)"):format(running.command(run)) }
     run:abandon(failure, 5)
     -- It was interrupted while it settled what became of the application.
     run:end_journal("interrupted", failure)

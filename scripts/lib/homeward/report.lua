@@ -68,7 +68,8 @@ function M.lines(result)
       words.bytes(result.bytes_sent))
   end
   if result.outage then
-    lines[#lines + 1] = ("  the application was down for %s"):format(words.seconds(result.outage))
+    lines[#lines + 1] = ("  outage of the application, from its stop to its start: %s"):format(
+      words.seconds(result.outage))
   end
   return lines
 end
