@@ -5,22 +5,34 @@ import HomewardCore
 enum CommandTable {
     /// Commands of the product that this release refuses, with what does the job today.
     static let notBuilt: [(words: [String], hint: String)] = [
-        (["host"], "homeward status shows this host; peers are named in host.lua"),
-        (["test"], "a shell script against homeward lab up"),
+        (["host"], "this host: homeward status; its peers are named in host.lua"),
+        (["test"], "a shell script against a lab: homeward lab up"),
         (["runbooks", "diff"], "diff FILE <(homeward runbooks show NAME --source)"),
-        (["runbooks", "rehearse"], "homeward lab up, then homeward run FILE --plan and homeward run FILE"),
-        (["vol", "import"], "homeward vol create DG/VOL --file PATH takes over an existing file"),
+        (["runbooks", "rehearse"], "homeward lab up; then homeward run FILE --plan; then homeward run FILE"),
+        (["vol", "import"], "for an existing file: homeward vol create DG/VOL --file PATH"),
         (["vol", "export"], "the data door: the NBD export DG/VOL on the host's socket"),
-        (["vol", "snapshot"], "vradmin pauserep, then copy the volumes of the Secondary"),
+        (["vol", "snapshot"], "vradmin -g DG pauserep RVG SECONDARY; then copy the volumes of the Secondary"),
         (["vol", "attach"], "nbd-client -unix SOCKET -N DG/VOL /dev/nbdN"),
         (["vol", "detach"], "nbd-client -d /dev/nbdN"),
     ]
+
+    /// The words of every command that has help of its own, parents before their children.
+    static func names(
+        under command: any ParsableCommand.Type = Homeward.self,
+        _ before: [String] = []
+    ) -> [[String]] {
+        command.configuration.subcommands.flatMap { child -> [[String]] in
+            guard child.configuration.shouldDisplay else { return [] }
+            let words = before + [child._commandName]
+            return [words] + names(under: child, words)
+        }
+    }
 
     /// Why a line cannot be carried out, as far as its first words tell.
     static func refusal(for words: [String]) -> Refusal? {
         if let entry = notBuilt.first(where: { words.starts(with: $0.words) }) {
             let name = "homeward \(entry.words.joined(separator: " "))"
-            return Refusal(.notBuiltYet, name, "\(name) is not built in this release", hint: entry.hint)
+            return Refusal(.notBuiltYet, name, "is not built in this release", hint: entry.hint)
         }
         guard let first = words.first, !first.hasPrefix("-"), first != "help" else { return nil }
         let names = Homeward.configuration.subcommands.compactMap { $0.configuration.commandName }
@@ -30,7 +42,7 @@ enum CommandTable {
             .usage,
             "homeward",
             "unknown command \(first)\(suggestion(for: first, among: known))",
-            hint: "homeward --help lists all commands"
+            hint: "the commands: homeward --help"
         )
     }
 

@@ -15,14 +15,16 @@ struct Homeward: AsyncParsableCommand {
         discussion: """
             Options of every command, anywhere on the line:
               --host NAME   the host that acts (else $HOMEWARD_HOST)
-              --lab[=DIR]   act in a lab (else $HOMEWARD_LAB, or .lab of the current folder)
+              --lab[=DIR]   act in a lab (else $HOMEWARD_LAB, or .lab here)
               --json        a machine-readable result on stdout
               --yes         answer questions with yes
 
             Variables of the environment:
               HOMEWARD_HOST, HOMEWARD_LAB   as --host and --lab
-              HOMEWARD_SOCKET   a daemon's control socket (else /var/lib/homeward/control.sock)
-              HOMEWARD_CONFIG   the folder of your runbooks and site.lua (else ~/.config/homeward)
+              HOMEWARD_SOCKET   a daemon's control socket
+                                (else /var/lib/homeward/control.sock)
+              HOMEWARD_CONFIG   the folder of your runbooks and site.lua
+                                (else ~/.config/homeward)
               HOMEWARD_SITE     the site file of runbooks
 
             Exit code: 0 done, 1 refused or failed, 2 wrong usage, 130 interrupted.

@@ -36,12 +36,16 @@ public enum HomewardCommand {
         scripting: (GlobalOptions) -> ScriptContext
     ) async -> Int32 {
         var options = GlobalOptions()
-        let rest: [String]
+        var rest: [String]
         switch GlobalOptions.extract(from: words) {
         case .success(let (extracted, left)): (options, rest) = (extracted, left)
         case .failure(let refusal):
             options.json = words.contains("--json")
             return runner(console, options, connecting).fail(refusal)
+        }
+        // The languages explain their verbs themselves.
+        if rest.first == "help", rest.count > 1, VVRLanguage.named(rest[1]) != nil {
+            rest = [rest[1], "help"] + rest.dropFirst(2)
         }
         let runner = runner(console, options, connecting)
         if let refusal = CommandTable.refusal(for: rest) { return runner.fail(refusal) }
@@ -75,6 +79,9 @@ public enum HomewardCommand {
         }
         return try Homeward.parseAsRoot(words)
     }
+
+    /// The words of every command, for tests of what help says.
+    package static var commandNames: [[String]] { CommandTable.names() }
 
     /// Why a command line cannot be carried out, as far as its words tell; nil when they are understood.
     ///

@@ -9,7 +9,7 @@ struct ScriptLimits: ParsableArguments {
 
     @Option(help: ArgumentHelp("What Lua may hold (256M).", valueName: "size"), transform: Self.size)
     var memory: UInt64 = 256 << 20
-    @Option(help: ArgumentHelp("Processor time between two waits (10).", valueName: "seconds"))
+    @Option(help: ArgumentHelp("Processor time between two waits.", valueName: "seconds"))
     var cpu = 10.0
     @Option(help: ArgumentHelp("What may be printed (32M).", valueName: "size"), transform: Self.size)
     var output: UInt64 = 32 << 20
