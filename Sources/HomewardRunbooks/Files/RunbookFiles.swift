@@ -85,7 +85,10 @@ public struct RunbookFiles: Sendable {
                 isThere ? .ioError : missing,
                 path,
                 isThere ? "\(path) cannot be read" : "there is no file \(path)",
-                hint: isThere ? "see that it is a file that may be read" : "homeward runbooks list shows the runbooks"
+                hint: isThere
+                    ? "see that it is a file that may be read: ls -l \(path)"
+                    : missing == .unknownRunbook
+                        ? "the runbooks: homeward runbooks list" : "correct the path, or make the file"
             )
         }
         guard let source = String(validating: data, as: UTF8.self) else {
@@ -208,7 +211,8 @@ public struct RunbookFiles: Sendable {
             .unknownRunbook,
             name,
             "no runbook of that name is bundled or in \(folder)",
-            hint: names.isEmpty ? "give the path of a file" : "one of: \(names); or the path of a file"
+            hint: names.isEmpty
+                ? "give the path of a file" : "one of \(names), or the path of a file; homeward runbooks list"
         )
     }
 
