@@ -47,7 +47,11 @@ extension RVGNode {
         _ host: HostID,
         _ next: NextStep
     ) -> Refusal {
-        let message = "\(words(condition, host)): \(verb.words) is not possible"
+        // What keeps makesec back is not the RLINK: nobody took the role away.
+        let message =
+            verb == .makesec && code == .notPrimary
+            ? "\(machine.label(of: host)) has not taken over (\(words(condition, host))), so nothing is to be given up"
+            : "\(words(condition, host)): \(verb.words) is not possible"
         return machine.refuse(code, message, hint: hint(next, verb, host))
     }
 
@@ -67,7 +71,7 @@ extension RVGNode {
         case .disconnected: return "\(name) is attached and not connected" + answers
         case .paused: return "\(name) is paused" + answers
         case .primaryPrimary:
-            let others = machine.peers.filter { $0.contact?.isPrimary == true }.map(\.name)
+            let others = machine.peers.filter { $0.contact?.isPrimary == true }.map(\.name).sorted()
             let all = machine.header.isPrimary ? [machine.hostName] + others : others
             return "\(all.joined(separator: " and ")) are \(all.count == 2 ? "both" : "all") Primary"
         }
@@ -94,7 +98,8 @@ extension RVGNode {
             return "name the host that took over, as shown by: " + machine.command("printrvg", options: "-l")
         case .reconnect:
             guard verb == .migrate, machine.header.isPrimary else {
-                return "start homeward on \(other) or mend the network, then repeat \(verb.words)"
+                return "start the daemon of \(other) or mend the network, then repeat \(verb.words); what is known: "
+                    + "homeward status"
             }
             return "bring \(other) back, or leave it out: " + machine.command("stoprep", other, options: "-f")
         }
@@ -103,12 +108,12 @@ extension RVGNode {
     /// Whose reign was closed gives way; where neither was, it is to be chosen.
     private func makesecHint(_ other: String) -> String {
         guard machine.header.isPrimary else {
-            return "make one a Secondary of the other: " + machine.command("makesec", "NEWPRIMARY")
+            return "make one a Secondary of the other: " + machine.command("makesec", "NEWPRIMARY", on: "HOST")
         }
         if case .closed? = machine.header.fence {
-            return "on \(machine.hostName): " + machine.command("makesec", other)
+            return machine.command("makesec", other, on: machine.hostName)
         }
-        return "make one a Secondary of the other; to keep this one, on \(other): "
-            + machine.command("makesec", machine.hostName)
+        return "make one a Secondary of the other; to keep this one: "
+            + machine.command("makesec", machine.hostName, on: other)
     }
 }

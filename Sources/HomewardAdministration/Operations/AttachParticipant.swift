@@ -147,7 +147,7 @@ extension RVGNode {
             throw machine.refuse(
                 .notSecondary,
                 "\(machine.hostName) is a Primary",
-                hint: machine.command("makesec", name) + " on \(machine.hostName)"
+                hint: machine.command("makesec", name, on: machine.hostName)
             )
         }
         try requireIdle(for: verb)
@@ -161,7 +161,8 @@ extension RVGNode {
             throw machine.refuse(
                 .rival,
                 "\(closing.hostName) ended the reign of \(name) (epoch \(closing.number))",
-                hint: "make one of the two a Secondary of the other: makesec"
+                hint: "make one of the two a Secondary of the other: "
+                    + machine.command("makesec", "NEWPRIMARY", on: "HOST")
             )
         }
         if !force, let rival = machine.header.lineage.rival(of: history) {
@@ -169,7 +170,7 @@ extension RVGNode {
                 .rival,
                 "\(rival.hostName) took over from the same history (epoch \(rival.number)) and did not give way",
                 hint:
-                    "one of the two gives way first: on \(rival.hostName) \(machine.command("makesec", name)), or the reverse"
+                    "one of the two gives way first: \(machine.command("makesec", name, on: rival.hostName)), or the reverse"
                     + (verb == "syncrvg" ? "; or syncrvg -f" : "")
             )
         }

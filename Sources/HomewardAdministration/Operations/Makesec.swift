@@ -79,10 +79,17 @@ extension RVGNode {
             throw machine.refuse(
                 .otherLineage,
                 "the RVG on \(name) does not descend from this one",
-                hint: "remove one of the two with delpri and add it again with addsec"
+                hint: "remove one of the two (vradmin help delpri) and add it again (vradmin help addsec)"
             )
         }
         guard contact.open else {
+            guard !machine.isOpen else {
+                throw machine.refuse(
+                    .notPrimary,
+                    "\(machine.hostName) is the open Primary, and \(name) is not: it is \(name) that gives way",
+                    hint: machine.command("makesec", machine.hostName, on: name)
+                )
+            }
             throw machine.refuse(
                 .notPrimary,
                 "\(name) is a Primary that is not open",
@@ -176,7 +183,7 @@ extension RVGNode {
                     "how many updates of \(machine.hostName) never reached \(machine.label(of: state.peer)) is unknown,"
                         + " its log is damaged (\(text)); \(records.count) before the damage are known not to have",
                     hint: "to give them up, those that can be read kept in a salvage file: "
-                        + machine.command("makesec", machine.label(of: state.peer), options: "-f")
+                        + machine.command("makesec", machine.label(of: state.peer), options: "-f", on: machine.hostName)
                 ),
                 &effects
             )
@@ -191,7 +198,12 @@ extension RVGNode {
                             + (unsent.map { ": \(machine.phrase($0))" } ?? ""),
                         hint: (records.isEmpty
                             ? "to give them up: " : "to give them up, what the log has kept in a salvage file: ")
-                            + machine.command("makesec", machine.label(of: state.peer), options: "-f")
+                            + machine.command(
+                                "makesec",
+                                machine.label(of: state.peer),
+                                options: "-f",
+                                on: machine.hostName
+                            )
                     ),
                     &effects
                 )
@@ -294,7 +306,11 @@ extension RVGNode {
         }
         guard machine.header.lineage.history.fork(with: history) != nil else {
             return no(
-                machine.refuse(.otherLineage, "the two RVGs have no epoch in common", hint: "delpri, then addsec")
+                machine.refuse(
+                    .otherLineage,
+                    "the two RVGs have no epoch in common",
+                    hint: "remove one of the two (vradmin help delpri) and add it again (vradmin help addsec)"
+                )
             )
         }
         if case .makesec? = operation {
@@ -354,8 +370,12 @@ extension RVGMachine {
             "\(volumes[Int($0.volume)].name) at \($0.offset) (\($0.length) bytes)"
         }
         let more = discarded.ranges.count + discarded.rangesLeftOff - places.count
-        return "\(part)\(discarded.bytes) bytes, ids \(discarded.firstID) to \(discarded.lastID), "
-            + "written \(utc(discarded.firstTime)) to \(utc(discarded.lastTime)), "
+        let ids =
+            discarded.firstID == discarded.lastID
+            ? "id \(discarded.firstID), written \(utc(discarded.firstTime))"
+            : "ids \(discarded.firstID) to \(discarded.lastID), "
+                + "written \(utc(discarded.firstTime)) to \(utc(discarded.lastTime))"
+        return "\(part)\(discarded.bytes) bytes, \(ids), "
             + places.joined(separator: ", ") + (more > 0 ? " and \(more) more ranges" : "")
     }
 

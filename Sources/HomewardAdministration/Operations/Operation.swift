@@ -200,9 +200,15 @@ extension RVGMachine {
         Refusal(code, objectName, message, hint: hint, host: hostName)
     }
 
-    /// `vradmin -g DG … RVG HOST`, for hints.
-    package func command(_ verb: String, _ host: String? = nil, options: String = "") -> String {
+    /// `vradmin -g DG … RVG HOST`, for hints; with `--host` where it acts on one host alone.
+    package func command(
+        _ verb: String,
+        _ host: String? = nil,
+        options: String = "",
+        on place: String? = nil
+    ) -> String {
         "vradmin -g \(diskGroup) \(options.isEmpty ? "" : options + " ")\(verb) \(name)\(host.map { " " + $0 } ?? "")"
+            + (place.map { " --host \($0)" } ?? "")
     }
 
     package mutating func decide(later transaction: UInt64) {
@@ -234,7 +240,7 @@ extension RVGMachine {
                 .hostUnreachable,
                 label(of: host),
                 "does not answer; \(verb) needs it",
-                hint: "start homeward on \(label(of: host)) or mend the network, then repeat \(verb)",
+                hint: "start its daemon or mend the network, then repeat \(verb); what is known: homeward status",
                 host: hostName
             )
         }

@@ -46,7 +46,7 @@ extension RVGNode {
             throw machine.refuse(
                 .alreadyPrimary,
                 "\(machine.hostName) is a Primary",
-                hint: "type takeover on a Secondary; where each role is: vradmin -g \(machine.diskGroup) printrvg"
+                hint: "a takeover is typed on a Secondary; where each role is: " + machine.command("printrvg")
             )
         }
         if let primary = machine.header.follows { try requireAllowed(.takeover, primary) }
@@ -98,7 +98,7 @@ extension RVGNode {
             throw machine.refuse(
                 .inconsistent,
                 "\(machine.hostName) never held data of this RVG",
-                hint: "take over on a Secondary that is consistent: vradmin -g \(machine.diskGroup) printrvg"
+                hint: "take over on a consistent Secondary; which are: " + machine.command("repstatus")
             )
         }
         guard machine.isImageConsistent else {
@@ -106,7 +106,8 @@ extension RVGNode {
                 .inconsistent,
                 "the Secondary on \(machine.hostName) is inconsistent"
                     + (machine.header.targetJob.map { ": synchronization \($0.name) is unfinished" } ?? ""),
-                hint: "take over on a consistent Secondary, or finish the synchronization when the Primary is back"
+                hint: "take over on a consistent Secondary (which are: " + machine.command("repstatus")
+                    + "), or finish the synchronization when the Primary is back"
             )
         }
         if !force,
@@ -118,7 +119,7 @@ extension RVGNode {
                 .transactionInDoubt,
                 "\(machine.label(of: by)) announced a takeover (epoch \(epoch.number))",
                 hint: "ask \(machine.label(of: by)); if it is gone for good: "
-                    + machine.command("takeover", options: "-f -N")
+                    + machine.command("takeover", options: "-f -N", on: machine.hostName)
             )
         }
         try requirePrimaryGone()
@@ -422,8 +423,8 @@ extension RVGNode {
             throw machine.refuse(
                 .transactionInDoubt,
                 "\(machine.label(of: doubt.peer)) may have handed its role to \(machine.hostName)",
-                hint: "take over there: " + machine.command("takeover", options: "-N")
-                    + " on \(machine.hostName); or -f"
+                hint: "take over there: " + machine.command("takeover", options: "-N", on: machine.hostName)
+                    + "; or here with -f"
             )
         }
         let mine = machine.header.lineage.history
@@ -434,7 +435,8 @@ extension RVGNode {
         throw machine.refuse(
             .betterSecondary,
             "\(machine.hostName) holds \(machine.dataCount - dataCount) more updates of the same history (up to \(machine.end))",
-            hint: "take over there: " + machine.command("takeover", options: "-N") + " on \(machine.hostName); or -f"
+            hint: "take over there: " + machine.command("takeover", options: "-N", on: machine.hostName)
+                + "; or here with -f"
         )
     }
 }

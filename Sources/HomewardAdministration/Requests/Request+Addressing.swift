@@ -128,7 +128,8 @@ extension RVGNode {
                 throw Refusal(
                     .unknownSecondary,
                     name,
-                    "is not in the RDS" + (all.isEmpty ? "" : "; it has \(all)"),
+                    (name == machine.hostName ? "is this host itself, and no Secondary of it" : "is not in the RDS")
+                        + (all.isEmpty ? "" : "; it has \(all)"),
                     hint: machine.command("printrvg"),
                     host: machine.hostName
                 )
@@ -139,7 +140,9 @@ extension RVGNode {
             throw machine.refuse(
                 links.isEmpty ? .unknownSecondary : .ambiguous,
                 links.isEmpty ? "the RDS has no Secondary" : "the RDS has several Secondaries: \(all)",
-                hint: "name the Secondary"
+                hint: links.isEmpty
+                    ? "to add one: vradmin -g \(machine.diskGroup) addsec \(machine.name) \(machine.hostName) HOST"
+                    : "name one of them behind \(machine.name); how each stands: " + machine.command("repstatus")
             )
         }
         return only.peer
@@ -152,8 +155,8 @@ extension RVGNode {
             .hostUnreachable,
             "\(machine.hostName) is a Secondary, and "
                 + (followed.map { "its Primary \($0) does not answer as one" } ?? "no Primary answers"),
-            hint: "start homeward on \(followed ?? "the Primary"); if it is gone, here: "
-                + "vradmin -g \(machine.diskGroup) -N takeover \(machine.name)"
+            hint: "start the daemon of \(followed ?? "the Primary"); if that host is gone: "
+                + machine.command("takeover", options: "-N", on: machine.hostName)
         )
     }
 }

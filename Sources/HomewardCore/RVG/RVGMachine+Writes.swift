@@ -59,13 +59,13 @@ extension RVGMachine {
             return refusal(
                 .fenced,
                 "\(epoch.hostName) took over (epoch \(epoch.number)); this Primary stays shut",
-                hint: "to follow it: vradmin -g \(diskGroup) makesec \(name) \(epoch.hostName), on \(hostName)"
+                hint: "to follow it: vradmin -g \(diskGroup) makesec \(name) \(epoch.hostName) --host \(hostName)"
             )
         case .damaged(let text):
             return refusal(
                 .logDamaged,
                 text,
-                hint: "take over on a Secondary: vradmin -g \(diskGroup) -N takeover \(name)"
+                hint: "take over on a Secondary: vradmin -g \(diskGroup) -N takeover \(name) --host SECONDARY"
             )
         case nil: break
         }
@@ -74,11 +74,16 @@ extension RVGMachine {
             return refusal(
                 .fenced,
                 "the returned Primary waits to hear that nobody took over: \(waits.isEmpty ? "opening" : waits)",
-                hint: "start the hosts named, or, if they are gone: vxrvg -g \(diskGroup) -f start \(name)"
+                hint:
+                    "start the hosts named; if they are gone for good: vxrvg -g \(diskGroup) -f start \(name) --host \(hostName)"
             )
         }
         if header.stopped {
-            return refusal(.rvgStopped, "the RVG is stopped", hint: "vxrvg -g \(diskGroup) start \(name)")
+            return refusal(
+                .rvgStopped,
+                "the RVG is stopped",
+                hint: "vxrvg -g \(diskGroup) start \(name) --host \(hostName)"
+            )
         }
         return nil
     }
