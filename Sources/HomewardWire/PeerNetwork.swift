@@ -12,6 +12,9 @@ import NIOPosix
 /// Every method may be called from any thread, from handlers too, unless it says otherwise. The owner is held from
 /// ``start(events:)`` until ``stop()`` has returned; that breaks the cycle of an owner which holds its network.
 public final class PeerNetwork: Sendable {
+    /// Why there is no connection to a peer that the lab keeps apart.
+    static let cutOff = "cut off by lab partition"
+
     let identity: HostID
     let name: String
     let versions: ClosedRange<UInt16>
@@ -223,14 +226,14 @@ public final class PeerNetwork: Sendable {
             entry.backoff.reset()
             entry.redial?.cancel()
             entry.redial = nil
-            if blocked { entry.lastReason = "blocked" }
+            if blocked { entry.lastReason = Self.cutOff }
             state.peers[peer] = entry
             guard blocked else { return ([], []) }
             if let session = entry.session { state.sessions[session.id.number] = nil }
             return ([entry.session, entry.waiting].compactMap { $0 }, entry.attempts.values.flatMap(\.opened))
         }
-        for session in cut.sessions { session.end("blocked", discarding: true) }
-        for connection in cut.connections { connection.close("blocked") }
+        for session in cut.sessions { session.end(Self.cutOff, discarding: true) }
+        for connection in cut.connections { connection.close(Self.cutOff) }
         if !blocked { dial(peer) }
     }
 

@@ -147,7 +147,7 @@ extension PeerNetwork: ConnectionOwner {
                 return .refused(Hangup(reason: "\(name) stops", telling: false))
             }
             // A partition does not say that it is one.
-            guard !peer.blocked else { return .refused(Hangup(reason: "blocked", telling: false)) }
+            guard !peer.blocked else { return .refused(Hangup(reason: PeerNetwork.cutOff, telling: false)) }
             let accepted = state.strangers[ObjectIdentifier(connection)] != nil
             if accepted, peer.attempts[number] == nil, peer.attempts.count < 4 {
                 peer.attempts[number] = NetworkState.Attempt()

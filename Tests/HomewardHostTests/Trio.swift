@@ -147,6 +147,9 @@ final class Trio: Sendable {
 
     func path(_ host: String, _ volume: String) -> String { "\(folder)/\(host)-\(volume)" }
 
+    /// Nil while the daemon is down.
+    func running(_ name: String) -> HostEngine? { engines.withLock { $0[name] } }
+
     func engine(_ name: String) throws -> HostEngine { try #require(engines.withLock { $0[name] }) }
 
     /// Cuts or mends the network between two hosts.

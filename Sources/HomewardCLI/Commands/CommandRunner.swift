@@ -143,6 +143,11 @@ public struct CommandRunner: Sendable {
     }
 
     private func declined(_ inquiry: Inquiry) -> Refusal {
-        Refusal(.needsConsent, inquiry.object, "nothing was done: the answer was no", hint: "--yes answers with yes")
+        Refusal(
+            .needsConsent,
+            inquiry.object,
+            "nothing was done: the answer was no",
+            hint: "to agree, repeat it with --yes"
+        )
     }
 }

@@ -44,7 +44,7 @@ struct VolumeCommand: ParsableCommand {
                     throw Refusal(
                         .usage,
                         volume,
-                        "one of --file and --device is needed",
+                        "exactly one of --file and --device is needed",
                         hint: "homeward vol create \(volume) --file PATH"
                     )
                 }
@@ -120,7 +120,12 @@ struct VolumeName: Hashable {
     init(_ text: String) throws(Refusal) {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
         guard parts.count == 2, !parts.contains("") else {
-            throw Refusal(.usage, text, "\(text) is not DG/VOL", hint: "for example hrdg/hr_dv01")
+            throw Refusal(
+                .usage,
+                text,
+                "\(text) is not DG/VOL",
+                hint: "give both, as in hrdg/hr_dv01; the volumes of a host: homeward vol list"
+            )
         }
         (diskGroup, volume) = (parts[0], parts[1])
     }

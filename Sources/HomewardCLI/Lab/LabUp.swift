@@ -63,7 +63,7 @@ extension Lab {
                 .labRunning,
                 folder.path,
                 "\(running.joined(separator: ", ")) run on \(known.address)",
-                hint: "homeward lab status, homeward lab down, or for one host homeward lab restart HOST"
+                hint: "homeward lab status; homeward lab down; for one host: homeward lab restart HOST"
             )
         }
         var state = known

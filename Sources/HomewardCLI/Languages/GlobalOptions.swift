@@ -71,6 +71,6 @@ public struct GlobalOptions: Hashable, Sendable {
     }
 
     private static func nameless(_ option: String) -> Refusal {
-        Refusal(.usage, option, "\(option) needs the name of a host", hint: "\(option) NAME")
+        Refusal(.usage, option, "\(option) needs the name of a host", hint: "give it: \(option) NAME")
     }
 }

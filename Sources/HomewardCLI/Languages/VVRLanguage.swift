@@ -38,13 +38,13 @@ public struct VVRLanguage: Sendable {
                 .usage,
                 name,
                 "a verb is missing",
-                hint: "one of: \(verbs.map(\.name).joined(separator: ", "))"
+                hint: "the verbs: \(name) help"
             )
         }
         if found == "help" { return .text(try help(on: line.filter { $0 != "help" && !$0.hasPrefix("-") })) }
         guard let verb = verbs.first(where: { $0.name == found }) else { throw unknown(found) }
         if case .notBuilt(let hint) = verb.treatment {
-            throw Refusal(.notBuiltYet, "\(name) \(found)", "\(name) \(found) is not built in this release", hint: hint)
+            throw Refusal(.notBuiltYet, "\(name) \(found)", "is not built in this release", hint: hint)
         }
         let words = try sort(line, for: verb)
         guard case .built(let build) = verb.treatment else { throw unknown(found) }
@@ -111,7 +111,7 @@ public struct VVRLanguage: Sendable {
             .usage,
             name,
             "unknown verb \(verb)\(suggestion(for: verb, among: verbs.map(\.name)))",
-            hint: "\(name) help lists all verbs"
+            hint: "the verbs: \(name) help"
         )
     }
 

@@ -5,7 +5,8 @@ extension VVRLanguage {
             "fbsync",
             "[-g dg] [-wait] fbsync rvg [cache=obj | cachesize=size]",
             help: "Copies to an old Primary what changed since a takeover with fast failback.",
-            hint: "vradmin -g DG makesec RVG NEWPRIMARY on the old Primary, then vradmin -c NAME syncrvg and startrep"
+            hint:
+                "on the old Primary: vradmin -g DG makesec RVG NEWPRIMARY; then vradmin -g DG -c NAME syncrvg RVG OLDPRIMARY; then vradmin -g DG -c NAME startrep RVG OLDPRIMARY"
         ),
         .notBuilt(
             "resync",
@@ -17,25 +18,29 @@ extension VVRLanguage {
             "addvol",
             "[-g dg] [-nodcm] [-s] addvol rvg volume",
             help: "Adds a volume to the RVG on all hosts.",
-            hint: "stop replication, delete the RDS (vradmin delsec, delpri), and create it again with all volumes"
+            hint:
+                "stop replication, delete the RDS (vradmin help delsec; vradmin help delpri), and create it again with all volumes"
         ),
         .notBuilt(
             "delvol",
             "[-g dg] [-f] delvol rvg volume",
             help: "Takes a volume out of the RVG on all hosts.",
-            hint: "stop replication, delete the RDS (vradmin delsec, delpri), and create it again without the volume"
+            hint:
+                "stop replication, delete the RDS (vradmin help delsec; vradmin help delpri), and create it again without the volume"
         ),
         .notBuilt(
             "resizevol",
             "[-g dg] [-f] resizevol rvg volume length",
             help: "Changes the length of a volume on all hosts.",
-            hint: "delete the RDS (vradmin delsec, delpri), resize the files or devices, and create it again"
+            hint:
+                "delete the RDS (vradmin help delsec; vradmin help delpri), resize the files or devices, and create it again"
         ),
         .notBuilt(
             "resizesrl",
             "[-g dg] [-f] resizesrl rvg length",
             help: "Changes the length of the log on all hosts.",
-            hint: "delete the RDS (vradmin delsec, delpri), make a larger log volume, and create it again"
+            hint:
+                "delete the RDS (vradmin help delsec; vradmin help delpri), make a larger log volume, and create it again"
         ),
         .notBuilt(
             "changeip",
@@ -47,7 +52,7 @@ extension VVRLanguage {
             "ibc",
             "[-g dg] [-all] ibc rvg taskname [sechost]...",
             help: "Runs a task on a Secondary frozen at one point.",
-            hint: "vradmin -g DG pauserep RVG SECONDARY holds a consistent Secondary still while the task runs"
+            hint: "to hold a consistent Secondary still while the task runs: vradmin -g DG pauserep RVG SECONDARY"
         ),
         .notBuilt(
             "verifydata",
@@ -59,7 +64,8 @@ extension VVRLanguage {
             "syncvol",
             "[-g dg] [-full] [-s] syncvol volumelist host[:dg[:volumelist]]... [attribute...]",
             help: "Copies volumes that belong to no RDS.",
-            hint: "make an RDS of them (vradmin createpri, addsec) and use vradmin -c NAME syncrvg"
+            hint:
+                "make an RDS of them (vradmin help createpri; vradmin help addsec), then: vradmin -g DG -c NAME syncrvg RVG SECONDARY"
         ),
         .notBuilt(
             "addbunker",
@@ -71,7 +77,7 @@ extension VVRLanguage {
             "activatebunker",
             "[-g dg] activatebunker rvg",
             help: "Lets a bunker replay its log to Secondaries.",
-            hint: "vradmin -g DG -N takeover RVG on the Secondary that has most"
+            hint: "on the Secondary that has most: vradmin -g DG -N takeover RVG"
         ),
         .notBuilt(
             "deactivatebunker",
@@ -83,7 +89,7 @@ extension VVRLanguage {
             "delbunker",
             "[-g dg] delbunker rvg [bunkerhost]",
             help: "Takes a bunker out of the RDS.",
-            hint: "nothing to delete: there are no bunkers; vradmin delsec takes a Secondary out"
+            hint: "nothing to delete: there are no bunkers; to take a Secondary out: vradmin -g DG delsec RVG SECONDARY"
         ),
     ]
 }

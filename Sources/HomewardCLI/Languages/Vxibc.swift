@@ -21,7 +21,8 @@ extension VVRLanguage {
                 name,
                 synopsis,
                 help: help,
-                hint: "vradmin -g DG pauserep RVG SECONDARY holds a consistent Secondary still; resumerep lets it go on"
+                hint:
+                    "to hold a consistent Secondary still: vradmin -g DG pauserep RVG SECONDARY; to let it go on: vradmin -g DG resumerep RVG SECONDARY"
             )
         }
     )

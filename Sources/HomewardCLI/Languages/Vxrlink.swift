@@ -53,13 +53,13 @@ extension VVRLanguage {
             if words.values["-c"] != nil {
                 throw words.notBuilt(
                     "a Secondary checkpoint (pause -c)",
-                    hint: "vxrvg -g DG -c NAME checkstart RVG on the Primary"
+                    hint: "on the Primary: vxrvg -g DG -c NAME checkstart RVG"
                 )
             }
             if words.has("-w") {
                 throw words.notBuilt(
                     "pause -w",
-                    hint: "vradmin -g DG -c NAME syncrvg RVG SECONDARY restores a Secondary's volumes"
+                    hint: "to restore a Secondary's volumes: vradmin -g DG -c NAME syncrvg RVG SECONDARY"
                 )
             }
             return ask(words, .pauseLink(words.rlink()), reach: .primaryOfLink(words.operands[0]))
@@ -113,13 +113,13 @@ extension VVRLanguage {
             "assoc",
             "[-g dg] [-r rvg] assoc rvg rlink",
             help: "Makes an RLINK part of an RVG.",
-            hint: "vradmin -g DG addsec RVG PRIMARY SECONDARY makes the RLINKs of all hosts"
+            hint: "to make the RLINKs of all hosts: vradmin -g DG addsec RVG PRIMARY SECONDARY"
         ),
         .notBuilt(
             "dis",
             "[-g dg] [-r rvg] dis rlink",
             help: "Takes an RLINK out of its RVG.",
-            hint: "vradmin -g DG delsec RVG SECONDARY takes the RLINKs of all hosts away"
+            hint: "to take the RLINKs of all hosts away: vradmin -g DG delsec RVG SECONDARY"
         ),
         .notBuilt(
             "restore",
@@ -131,25 +131,25 @@ extension VVRLanguage {
             "recover",
             "[-g dg] recover rlink",
             help: "Recovers an RLINK after a crash.",
-            hint: "nothing to do: the daemon recovers when it starts; vxrlink status RLINK shows the state"
+            hint: "nothing to do: the daemon recovers when it starts; the state: vxrlink -g DG status RLINK"
         ),
         .notBuilt(
             "checkdelete",
             "[-g dg] -c checkpoint checkdelete rlink",
             help: "Forgets a Secondary checkpoint.",
-            hint: "nothing to delete: there are no Secondary checkpoints; vxrvg -c NAME checkdelete RVG deletes others"
+            hint: "nothing to delete: there are no Secondary checkpoints; others: vxrvg -g DG -c NAME checkdelete RVG"
         ),
         .notBuilt(
             "stats",
             "[-g dg] [-e] [-i sec [-t freq]] stats rlink",
             help: "Shows statistics of a link.",
-            hint: "vxrlink -T status RLINK, or homeward status --json"
+            hint: "vxrlink -g DG -T status RLINK; or homeward status --json"
         ),
         .notBuilt(
             "verify",
             "[-g dg] verify rlink|rvg",
             help: "Compares the configuration of both ends.",
-            hint: "vradmin -g DG -l printrvg RVG shows configuration errors"
+            hint: "configuration errors: vradmin -g DG -l printrvg RVG"
         ),
     ]
 }

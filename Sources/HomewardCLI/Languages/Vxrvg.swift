@@ -63,7 +63,7 @@ extension VVRLanguage {
             guard !words.has("-f") else {
                 throw words.notBuilt(
                     "stop -f",
-                    hint: "close the volumes, then \(words.command) stop \(words.operands[0])"
+                    hint: "close the volumes, then: \(words.command) stop \(words.operands[0])"
                 )
             }
             return ask(words, .stopRVG(words.rvg()), reach: .local)
@@ -106,7 +106,7 @@ extension VVRLanguage {
             "recover",
             "[-g dg] [-f] recover rvg",
             help: "Recovers an RVG after a crash.",
-            hint: "nothing to do: the daemon recovers when it starts; homeward status shows the state"
+            hint: "nothing to do: the daemon recovers when it starts; the state: homeward status"
         ),
         .notBuilt(
             "resync",
@@ -118,25 +118,25 @@ extension VVRLanguage {
             "makeprimary",
             "[-g dg] {-F [-r] | -M | -N} makeprimary rvg [rlink]",
             help: "Makes the RVG of this host a Primary, one half of a role change.",
-            hint: "vradmin -g DG -N takeover RVG, or vradmin -g DG migrate RVG HOST"
+            hint: "vradmin -g DG -N takeover RVG; or vradmin -g DG migrate RVG HOST"
         ),
         .notBuilt(
             "makesecondary",
             "[-g dg] makesecondary rvg [rlink]",
             help: "Makes the RVG of this host a Secondary, one half of a role change.",
-            hint: "vradmin -g DG makesec RVG NEWPRIMARY, or vradmin -g DG migrate RVG HOST"
+            hint: "vradmin -g DG makesec RVG NEWPRIMARY; or vradmin -g DG migrate RVG HOST"
         ),
         .notBuilt(
             "switchpri",
             "[-g dg] switchpri rvg [rlink]",
             help: "Makes a Secondary follow another Primary.",
-            hint: "vradmin -g DG -c NAME syncrvg RVG SECONDARY from the new Primary makes it follow that one"
+            hint: "to make it follow the new Primary: vradmin -g DG -c NAME syncrvg RVG SECONDARY"
         ),
         .notBuilt(
             "getfailedvols",
             "[-g dg] [-1] getfailedvols rvg",
             help: "Prints the names of volumes with errors.",
-            hint: "vradmin -g DG -l repstatus RVG shows a failed RVG and why"
+            hint: "whether it has failed, and why: vradmin -g DG -l repstatus RVG"
         ),
         .notBuilt(
             "snapshot",

@@ -22,6 +22,14 @@ enum OutcomeText {
         return lines
     }
 
+    private static func place(_ discarded: DiscardedUpdates) -> String {
+        guard discarded.firstID != discarded.lastID else {
+            return "\(discarded.firstID), \(Units.time(discarded.firstTime))"
+        }
+        return "\(discarded.firstID) to \(discarded.lastID), "
+            + "\(Units.time(discarded.firstTime)) to \(Units.time(discarded.lastTime))"
+    }
+
     static func discarded(_ discarded: DiscardedUpdates) -> [String] {
         guard discarded.kept > 0 else {
             return [
@@ -33,8 +41,7 @@ enum OutcomeText {
         let part = gone > 0 ? "; \(gone) of them were in no log any more and are in no file; the others" : ""
         var lines = [
             "\(counted(discarded.updates, "update")) of \(discarded.host) given up\(part)"
-                + " (\(Units.bytes(discarded.bytes)), \(discarded.firstID) to \(discarded.lastID),"
-                + " \(Units.time(discarded.firstTime)) to \(Units.time(discarded.lastTime)) UTC)"
+                + " (\(Units.bytes(discarded.bytes)), \(place(discarded)) UTC)"
         ]
         for range in discarded.ranges {
             lines.append("  \(range.volume): \(Units.bytes(range.length)) at \(range.offset)")

@@ -77,7 +77,7 @@ public struct Connector: Sendable {
             .unknownHost,
             host,
             "the lab \(directory) has no host of that name",
-            hint: "one of: \(hosts.map(\.name).joined(separator: ", "))"
+            hint: "its hosts are \(hosts.map(\.name).joined(separator: ", ")); their states: homeward lab status"
         )
     }
 
@@ -90,7 +90,7 @@ public struct Connector: Sendable {
                 .labNotRunning,
                 directory,
                 "\(path) cannot be read: there is no lab in that folder",
-                hint: "homeward lab up, or name another with --lab=DIR"
+                hint: "homeward lab up; or name another folder with --lab=DIR"
             )
         }
         do {
@@ -100,7 +100,7 @@ public struct Connector: Sendable {
                 .badFormat,
                 directory,
                 "\(path) is not a list of hosts: \(explanation(of: error))",
-                hint: "homeward lab up writes it anew"
+                hint: "to write it anew: homeward lab up"
             )
         }
     }

@@ -27,7 +27,7 @@ public struct Refusal: Error, Hashable, Sendable, Codable, CustomStringConvertib
     }
 
     public var description: String {
-        let place = host.map { "\($0): " } ?? ""
+        let place = host.flatMap { $0 == object ? nil : "\($0): " } ?? ""
         return "\(place)\(object): \(message) [\(code.rawValue)]\n  hint: \(hint)"
     }
 }

@@ -22,7 +22,9 @@ extension HostEngine {
                     .notSecondary,
                     link.name,
                     "updates is asked on a Secondary; \(settings.name) is the Primary",
-                    hint: "type it on \(link.peerName); here: vxrlink -g \(runtime.diskGroup) status \(link.name)"
+                    hint: "on a Secondary: vxrlink -g \(runtime.diskGroup) updates "
+                        + "\(LinkRecord.name(host: settings.name, rvg: runtime.name)) --host \(link.peerName); "
+                        + "here: vxrlink -g \(runtime.diskGroup) status \(link.name)"
                 )
             }
             return .updates(updates)
@@ -41,7 +43,7 @@ extension HostEngine {
                     .notPrimary,
                     link.name,
                     "checkpoints of an RLINK are listed on the Primary",
-                    hint: "type it on the Primary"
+                    hint: "on the Primary, as shown by: vradmin -g \(runtime.diskGroup) printrvg \(runtime.name)"
                 )
             }
             // Secondary checkpoints are made by `vxrlink -c NAME pause`, which this release does not have: there are none.
@@ -75,11 +77,11 @@ extension HostEngine {
                 reference.rlink,
                 "\(settings.name) has no such RLINK"
                     + (known.isEmpty ? "" : "; it has \(known.sorted().joined(separator: ", "))"),
-                hint: "vxrvg -g DG getrlinks RVG"
+                hint: "vxrvg -g \(reference.diskGroup ?? "DG") getrlinks RVG --host \(settings.name)"
             )
         }
         guard found.count == 1 else {
-            throw refusal(.ambiguous, reference.rlink, "several disk groups have it", hint: "name one with -g")
+            throw refusal(.ambiguous, reference.rlink, "several disk groups have it", hint: "name one of them with -g")
         }
         return first
     }

@@ -86,7 +86,7 @@ extension HostEngine: PeerEvents {
                         .hostUnreachable,
                         session.peer,
                         "was lost before it had answered: \(reason)",
-                        hint: "see `homeward status` there; repeat the command: what was done is not done twice"
+                        hint: "see how it stands there: homeward status; then repeat the command, nothing is done twice"
                     )
                 )
             )
@@ -151,7 +151,8 @@ extension HostEngine: PeerEvents {
                 .hostUnreachable,
                 peer,
                 "does not answer" + (reason.map { ": \($0)" } ?? ""),
-                hint: "start homeward on \(peer) or mend the network, then repeat the command"
+                hint:
+                    "start the daemon of \(peer) or mend the network, then repeat the command; what is known: homeward status"
             )
         }
         let asker = Asker.current
@@ -231,7 +232,7 @@ extension HostEngine: PeerEvents {
                 .otherLineage,
                 "\(runtime.diskGroup)/\(runtime.name)",
                 header.isPrimary ? "is a Primary on \(settings.name)" : "follows another Primary",
-                hint: "vradmin -g \(runtime.diskGroup) printrvg -l \(runtime.name)"
+                hint: "vradmin -g \(runtime.diskGroup) -l printrvg \(runtime.name)"
             )
         }
     }

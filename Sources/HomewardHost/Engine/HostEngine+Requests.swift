@@ -203,7 +203,9 @@ extension HostEngine: RequestHandler {
                 .unknownRVG,
                 [reference.diskGroup, reference.rvg].compactMap(\.self).joined(separator: "/"),
                 "\(settings.name) has no such RVG" + (known.isEmpty ? "" : "; it has \(known)"),
-                hint: "vradmin printrvg; to make one: vradmin -g DG createpri RVG VOL,… LOG"
+                hint:
+                    "vradmin printrvg; to make one: vradmin -g \(reference.diskGroup ?? "DG") createpri \(reference.rvg) "
+                    + "VOL,VOL LOG --host \(settings.name)"
             )
         }
         guard fitting.count == 1 else {
@@ -211,7 +213,7 @@ extension HostEngine: RequestHandler {
                 .ambiguous,
                 reference.rvg,
                 "is in disk groups \(fitting.map(\.diskGroup).sorted().joined(separator: ", "))",
-                hint: "name one with -g"
+                hint: "name one of them with -g"
             )
         }
         guard let runtime = open[record.id] else {
@@ -232,7 +234,7 @@ extension HostEngine: RequestHandler {
             object,
             "the RVG could not be opened: \(reason.object): \(reason.message)",
             hint: "\(reason.hint); then start the daemon again. Or give the RVG up: "
-                + "vradmin -g \(record.diskGroup) -f delpri \(record.name)"
+                + "vradmin -g \(record.diskGroup) -f delpri \(record.name) --host \(settings.name)"
         )
     }
 

@@ -78,7 +78,7 @@ extension HostEngine: VolumeService {
     // MARK: Requests about volumes
 
     func createDiskGroup(_ name: String) throws(Refusal) -> Outcome {
-        try HostEngine.checkName(name, "disk group", settings.name)
+        try HostEngine.checkName(name, "a disk group", settings.name)
         let exists = state.withLock { $0.catalog.diskGroups.contains { $0.name == name } }
         if exists { return Outcome(already: true, summary: "disk group \(name) exists") }
         try changeCatalog { catalog in
@@ -100,7 +100,7 @@ extension HostEngine: VolumeService {
             throw Refusal(
                 .badName,
                 name,
-                "a \(what) is named by 1 to 31 letters, digits, _ - . and does not begin with - or .",
+                "is no name of \(what): 1 to 31 letters, digits, _ - and . are, that do not begin with - or .",
                 hint: "choose another name",
                 host: host
             )
@@ -124,7 +124,7 @@ extension HostEngine: VolumeService {
         isDevice: Bool,
         size: UInt64?
     ) throws(Refusal) -> Outcome {
-        try HostEngine.checkName(name, "volume", settings.name)
+        try HostEngine.checkName(name, "a volume", settings.name)
         let catalog = state.withLock { $0.catalog }
         guard catalog.diskGroups.contains(where: { $0.name == diskGroup }) else { throw unknownDiskGroup(diskGroup) }
         guard path.hasPrefix("/") else {
@@ -154,7 +154,7 @@ extension HostEngine: VolumeService {
                 .badSize,
                 HostEngine.key(diskGroup, name),
                 "\(size) bytes is not a multiple of 512",
-                hint: "for instance 64M"
+                hint: "for example --size 64M"
             )
         }
         let device: FileDevice
@@ -176,7 +176,7 @@ extension HostEngine: VolumeService {
                 .badSize,
                 path,
                 "has \(device.size) bytes, not a multiple of 512",
-                hint: "for instance --size 64M"
+                hint: "for example --size 64M"
             )
         }
         try changeCatalog { catalog in
@@ -194,7 +194,7 @@ extension HostEngine: VolumeService {
             .unknownDiskGroup,
             name,
             "\(settings.name) has no such disk group" + (known.isEmpty ? "" : "; it has \(known)"),
-            hint: "homeward dg create \(name)"
+            hint: "homeward dg create \(name) --host \(settings.name)"
         )
     }
 

@@ -228,8 +228,8 @@ public final class FileDevice: BlockDevice {
         Refusal(
             .ioError,
             path,
-            "\(action) of \(path) failed: \(systemText(code))",
-            hint: "see that the path is right and may be written"
+            "\(action) failed: \(systemText(code))",
+            hint: "see that the path is right and may be written: ls -ld \(path)"
         )
     }
 }

@@ -69,7 +69,7 @@ function M.start(ctx, on)
       if set.open ~= on and not run.is_plan then
         failures.raise{ code = "not-primary", host = on, object = ctx.params.rvg,
           message = ("%s is not the open Primary, so the application is not started there"):format(on),
-          hint = "homeward status shows the roles" }
+          hint = "the roles: homeward status" }
       end
       run.starting = on
       app.touched = true

@@ -42,7 +42,7 @@ function Check:reachable(hosts)
         hint = ("start its daemon, or mend the network; homeward status --host %s"):format(name) }
     elseif self.set and not self.set.members[name] then
       all = self:refuse{ code = "unknown-rvg", host = name, object = ("%s/%s"):format(self.set.dg, self.set.rvg),
-        message = "the host has no RVG of that name", hint = "homeward status shows what it has" }
+        message = "the host has no RVG of that name", hint = ("what it has: homeward status --host %s"):format(name) }
     end
   end
   return all
@@ -69,7 +69,7 @@ function Check:one_primary()
   if #set.opened > 1 then
     return self:refuse{ code = "primary-primary", object = set.rvg,
       message = ("%s are open Primaries"):format(words.list(set.opened)),
-      hint = ("makesec on the one that gives way: vradmin -g %s makesec %s NEW_PRIMARY"):format(set.dg, set.rvg) }
+      hint = ("on the one that gives way: vradmin -g %s makesec %s NEWPRIMARY --host HOST"):format(set.dg, set.rvg) }
   end
   local reasons = {}
   for _, name in ipairs(set.primaries) do
@@ -79,7 +79,7 @@ function Check:one_primary()
   end
   return self:refuse{ code = "not-primary", object = set.rvg,
     message = "no open Primary answers" .. (#reasons > 0 and ": " .. table.concat(reasons, "; ") or ""),
-    hint = "homeward status shows the roles; after the loss of the Primary: homeward run takeover" }
+    hint = "the roles: homeward status; after the loss of the Primary: homeward run takeover" }
 end
 
 -- None of these hosts is an old Primary, which nothing can be copied to before makesec.

@@ -50,6 +50,7 @@ end
 function M.line(failure)
   local place = failure.host and failure.host .. ": " or ""
   local object = failure.object and failure.object ~= "" and failure.object ~= failure.host
+    and failure.message:sub(1, #failure.object + 1) ~= failure.object .. ":"
     and failure.object .. ": " or ""
   return ("%s%s%s [%s]"):format(place, object, failure.message, failure.code)
 end

@@ -110,7 +110,8 @@ function M.check(ctx, check, to, worse)
     check:refuse{ code = "fenced", host = to, object = ctx.params.rvg,
       message = ("%s is a Primary that is %s%s"):format(to, member.state or "closed",
         member.reason and ": " .. member.reason or ""),
-      hint = ("start the hosts that it waits for, or: vxrvg -g %s -f start %s"):format(ctx.params.dg, ctx.params.rvg) }
+      hint = ("start the hosts that it waits for, or: vxrvg -g %s -f start %s --host %s"):format(ctx.params.dg,
+        ctx.params.rvg, to) }
     return
   end
   check:that(member.consistent, { code = "inconsistent", host = to, object = ctx.params.rvg,

@@ -40,7 +40,7 @@ local function check_hooks(chunk, key, hooks, known, problems)
     local example = ("%s = { migrate = function(ctx) … end }"):format(key)
     if not matches(id, known) then
       problems[#problems + 1] = bad(chunk, ("%s.%s: no step has the id %s%s"):format(key, name, id,
-        words.suggestion(id, known)), "homeward runbooks show NAME lists the steps; of a runbook of your own, say"
+        words.suggestion(id, known)), "the steps: homeward runbooks show NAME; of a runbook of your own, say"
         .. (' steps = { "%s" }'):format(id))
       problems[#problems].step, problems[#problems].name, problems[#problems].group = id, name, key
     elseif type(hooks[name]) ~= "function" then
