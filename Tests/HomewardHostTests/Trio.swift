@@ -126,17 +126,22 @@ final class Trio: Sendable {
 
     /// The engine before it holds the directory until its last thread has let go of it.
     private func makeEngine(_ name: String) async throws -> HostEngine {
-        var tries = 0
-        while true {
-            do {
-                return try HostEngine(
-                    settings: settings(name),
-                    logger: Logger(label: name) { _ in SwiftLogNoOpLogHandler() }
-                )
-            } catch let refusal as Refusal where refusal.code == .hostDirectoryLocked && tries < 1_000 {
-                tries += 1
-                try await Task.sleep(for: .milliseconds(20))
-            }
+        for _ in 0..<1_000 {
+            if let engine = try engineIfFree(name) { return engine }
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        throw Refusal(.timedOut, name, "its directory does not become free", hint: "none")
+    }
+
+    private func engineIfFree(_ name: String) throws -> HostEngine? {
+        do {
+            return try HostEngine(
+                settings: settings(name),
+                logger: Logger(label: name) { _ in SwiftLogNoOpLogHandler() }
+            )
+        } catch {
+            if error.code == .hostDirectoryLocked { return nil }
+            throw error
         }
     }
 
