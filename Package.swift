@@ -177,8 +177,8 @@ let package = Package(
         .testTarget(
             name: "HomewardHostTests",
             dependencies: [
-                "HomewardHost", "HomewardAdministration", "HomewardCore", "HomewardCLI", "HomewardNBD",
-                "HomewardRunbooks", "HomewardStorage", "HomewardWire", "LuaHost", "FuzzSupport",
+                "HomewardHost", "HomewardAdministration", "HomewardCore", "HomewardCLI", "HomewardControl",
+                "HomewardNBD", "HomewardRunbooks", "HomewardStorage", "HomewardWire", "LuaHost", "FuzzSupport",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict
