@@ -125,6 +125,14 @@ struct LabJudgeTests {
         }
     }
 
+    @Test("what a takeover gave up is told by its numbers, and nothing is where it gave up nothing")
+    func givenUp() {
+        let lost = LabJudge.givenUp([seattle(5)], [Self.created, Self.taken])
+        #expect(lost.map(\.numbers) == [4...5] && lost.first?.run.primary == "seattle")
+        #expect(LabJudge.givenUp([seattle(3)], [Self.created, Self.taken]).isEmpty)
+        #expect(LabJudge.givenUp([seattle(5)], [Self.created]).isEmpty)
+    }
+
     @Test("numbers used again after a takeover are told apart by their load")
     func numbersAgain() {
         let history = [Self.created, Self.taken]

@@ -93,6 +93,14 @@ describe("a plan", function()
     t.equal(#model.runs, 0)
   end)
 
+  it("says of a name of an RVG that nobody has that it is wrong, not that a disk group is missing", function()
+    local plan = sandbox.plan(scenes.after_takeover(), "migrate", { rvg = "hr_rgv" })
+    t.equal(plan.preflight[1].code, "unknown-rvg")
+    t.equal(plan.preflight[1].object, "hr_rgv")
+    t.contains(plan.preflight[1].message, "there is hr_rvg")
+    t.contains(plan.preflight[1].hint, "rvg=hr_rvg")
+  end)
+
   it("names the hosts that do not answer", function()
     local model = scenes.after_takeover{ hosts = { "seattle", "london", "tokyo" } }
     model:crash("seattle")
