@@ -97,7 +97,16 @@ struct RunbookTranscriptTests {
             try write("no-runbook.lua", "return 7\n")
             try write("site-typo.lua", "return { stop_aplication = function() end }\n")
             try write("site-step.lua", "return { before = { migrat = function() end } }\n")
-            try write("site-fails.lua", "return { stop_application = function() error(\"the unit is masked\") end }\n")
+            try write(
+                "site-fails.lua",
+                """
+                return {
+                  stop_application = function() error("the unit is masked") end,
+                  start_application = function() end,
+                }
+
+                """
+            )
             try write("loop.lua", "while true do end\n")
             try write(
                 "loop-book.lua",

@@ -112,6 +112,8 @@ struct Steady: Sendable {
                 with: "the connection was closed by the other end"
             )
             .replacing(/\(pid \d+\)/, with: "(pid PID)")
+            // Over in a moment or not yet, as the hosts meet.
+            .replacing(", not settled yet", with: "")
             .replacing(/process \d+/, with: "process PID")
             .replacing(/\b\d{8}-\d{6}-[0-9a-f]{4}\b/, with: "20260301-031500-4a7f")
             .replacing(
