@@ -151,6 +151,17 @@ let package = Package(
         .executableTarget(name: "homeward", dependencies: ["HomewardCLI"], swiftSettings: strict),
         .executableTarget(name: "homeward-sim", dependencies: ["HomewardSimulation"], swiftSettings: strict),
 
+        // Ratios against peers and limits.
+        .executableTarget(
+            name: "HomewardBenchmarks",
+            dependencies: [
+                "HomewardCore", "HomewardAdministration", "HomewardHost", "HomewardNBD", "CPlatform", "CXXHash",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict
+        ),
+
         // MARK: Tests
         // Seeds, rounds and mutations that the fuzzers of all test targets share.
         .target(

@@ -1,0 +1,4 @@
+extension Benchmark {
+    /// In the order in which they run.
+    static let all: [Benchmark] = [synchronization, sparse, idle]
+}
