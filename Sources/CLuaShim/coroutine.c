@@ -182,11 +182,19 @@ static int running(lua_State *L) {
     return 2;
 }
 
+/* Lua 5.4.4 counts the C calls of each coroutine that is closed from where it was suspended, not from where it is closed: one
+   that is closed by a handler of another one, and so on, would use up the C stack of the thread. */
+static bool is_deep(const host *h) {
+    uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+    return (h->base > here ? h->base - here : here - h->base) > CLOSE_DEPTH;
+}
+
 static int close(lua_State *L) {
     host *h = host_of(L);
     lua_State *co = coroutine_at(L, 1);
     const char *state = status_of(L, 1);
     if (state[0] != 's' && state[0] != 'd') return luaL_error(L, "cannot close a %s coroutine", state);
+    if (is_deep(h)) return luaL_error(L, "C stack overflow");
     bool begun_unwinding = h->unwinding, chain = h->chain;
     h->chain = false; /* its handlers run inside of a call of C */
     int result = lua_resetthread(co);

@@ -253,6 +253,7 @@ void homeward_lua_fiber_prepare(lua_State *L, lua_State *fiber, int count) {
 homeward_lua_progress homeward_lua_fiber_resume(lua_State *L, lua_State *fiber, bool unwinding) {
     host *h = host_of(L);
     h->fiber = fiber;
+    h->base = (uintptr_t)__builtin_frame_address(0);
     h->chain = true;
     h->signal = SIGNAL_NONE;
     h->unwinding = unwinding;

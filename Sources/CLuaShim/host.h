@@ -10,6 +10,12 @@
 /* The count hook comes this often; more seldom gains nothing, since it is its presence that costs. */
 enum { HOOK_INTERVAL = 1000 };
 
+/* Bytes of C stack below a fiber that its handlers may have used before they close another coroutine. Threads of ours have
+   4 MiB; each close can use as much as 200 calls of C need. */
+enum { CLOSE_DEPTH = 512 << 10 };
+/* Bytes of a traceback beyond which no more calls are added to it. */
+enum { TRACE_LIMIT = 16 << 10 };
+
 enum { SIGNAL_NONE, SIGNAL_WAIT, SIGNAL_PREEMPT };
 
 typedef struct {
@@ -29,6 +35,7 @@ typedef struct {
     lua_State *fiber; /* the thread of the fiber that runs */
     int signal;       /* why the host suspends the fiber; none when a script's coroutine yields */
     bool chain;       /* every coroutine between the fiber and what runs can be suspended */
+    uintptr_t base;   /* the address of the C stack where the fiber was resumed */
     bool unwinding;   /* the fiber is being stopped */
 } host;
 
