@@ -22,6 +22,7 @@ typedef struct {
     size_t used, cap;
     bool no_fail; /* the cap may be passed */
     bool refused; /* a block was refused during this run of a chunk */
+    uint64_t refusals;
 
     /* Of chunks in an empty world. */
     uint64_t instructions_left, instructions_limit;

@@ -7,6 +7,7 @@ extension LuaEngine {
         pulse.beat()
         guard stack.reserve(20) else { return 0 }
         let isClose = function & ~0xFFFF_FFFF == LuaRegistry.close
+        stopIfMeant()
         if let fiber = current, mustRaise(fiber, stack, shielded: isClose) {
             dropRequest(of: fiber)
             fiber.delivery = nil

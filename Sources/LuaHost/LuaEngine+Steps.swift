@@ -10,6 +10,7 @@ extension LuaEngine {
         self.isPrompt = isPrompt
         self.source = source
         printed = 0
+        refusalsBefore = homeward_lua_refusals(stack.state)
         chunkNames.insert(source.name)
         do throws(LuaError) {
             try withRoomThrowing { () throws(LuaError) in try begin(source, arguments: arguments) }
@@ -51,6 +52,7 @@ extension LuaEngine {
     private func enter(_ now: LuaInstant) {
         self.now = now.nanoseconds
         clockAtStep = clock()
+        shown = 0
     }
 
     private func withRoomThrowing(_ body: () throws(LuaError) -> Void) throws(LuaError) {
@@ -114,6 +116,8 @@ extension LuaEngine {
 
     private func runFibers() {
         while !ready.isEmpty {
+            // Thousands of short ones would leave the wish unseen for long.
+            stopIfMeant()
             guard let fiber = fibers[ready.removeFirst()] else { continue }
             if resume(fiber) { return }
         }

@@ -9,6 +9,14 @@ extension LuaEngine {
         for fiber in fibers.values.sorted(by: { $0.id < $1.id }) { ask(fiber) }
     }
 
+    /// Ends the run where that is wished, or where it has met the cap on memory too often to be let go on: however it catches
+    /// that, each time costs a collection.
+    func stopIfMeant() {
+        if pulse.isAsked { stopAll(Self.interrupted) }
+        guard homeward_lua_refusals(stack.state) - refusalsBefore >= Self.refusals else { return }
+        stopAll(Self.outOfMemory(world.limits))
+    }
+
     /// Asks a fiber to end.
     ///
     /// What it waits for is cancelled, and its end awaited.
@@ -82,8 +90,8 @@ extension LuaEngine {
 
     /// Each 1,000 instructions: limits, stops, and whose turn it is.
     func poll(_ stack: LuaStack, _ maySuspend: Bool) -> Int32 {
-        guard let fiber = current else { return LuaReply.goOn }
-        if pulse.isAsked { stopAll(Self.interrupted) }
+        guard let fiber = current else { return pollOutside() }
+        stopIfMeant()
         fiber.instructions += 1000
         fiber.slice += 1
         if mustRaise(fiber, stack) { return LuaReply.end }
@@ -101,6 +109,14 @@ extension LuaEngine {
             return LuaReply.end
         }
         return maySuspend && fiber.slice >= Self.slice ? LuaReply.preempt : LuaReply.goOn
+    }
+
+    /// No fiber runs: a `__tostring` of the script does, since an error is being shown.
+    ///
+    /// Ended, it gives no text, and the error is shown without it.
+    private func pollOutside() -> Int32 {
+        shown += 1
+        return shown >= Self.showing || pulse.isAsked ? LuaReply.end : LuaReply.goOn
     }
 
     /// The limit that a fiber has passed since its last wait.

@@ -15,6 +15,10 @@ final class LuaEngine {
 
     /// Thousands of instructions that may pass before others get their turn.
     static let slice = 100
+    /// Blocks that may be refused in one run; each costs a collection of all that Lua holds.
+    static let refusals: UInt64 = 200
+    /// Thousands of instructions that a script's `__tostring` gets in one step where no fiber runs: to show an error.
+    static let showing = 1000
     /// Where a world counts no time: instructions that an unwinding fiber gets.
     static let unwindingInstructions: UInt64 = 50_000_000
 
@@ -54,6 +58,10 @@ final class LuaEngine {
     /// What places in messages can begin with.
     var chunkNames: Set<String> = ["(load)"]
     var printed = 0
+    /// Blocks that were refused before this run.
+    var refusalsBefore: UInt64 = 0
+    /// Thousands of instructions that were run in this step while no fiber was.
+    var shown = 0
 
     /// The driver's time when this step began, and the processor time then.
     var now: UInt64 = 0

@@ -189,4 +189,28 @@ struct StopTests {
         )
         #expect(text == "child closed\ntimed-out\twhole\n")
     }
+
+    @Test("a script at the cap of its memory has room to clean up when it is stopped, and no more")
+    func room() throws {
+        let text = """
+            local function guard(f) return setmetatable({}, { __close = f }) end
+            local filled = {}
+            local c <close> = guard(function() print(pcall(string.rep, "x", 4 << 20)) end)
+            local b <close> = guard(function() print(#("x"):rep(1 << 19)) end)
+            pcall(function() while true do filled[#filled + 1] = { #filled } end end)
+            t.hang()
+            """
+        let (printed, error, _, _) = try stopped(text, limits: LuaLimits(memory: 8 << 20))
+        #expect(printed == "524288\nfalse\tnot enough memory\n")
+        #expect(error?.code == .interrupted)
+    }
+
+    @Test("whoever meets the cap on memory again and again is ended, however it catches that")
+    func again() throws {
+        let text = "local x = {} while true do pcall(function() for i = 1, 1e9 do x[#x + 1] = { i } end end) end"
+        let error = try #require(try failure(text, limits: LuaLimits(memory: 4 << 20, cpuSeconds: nil)))
+        #expect(error.code == .memoryLimit)
+        let few = "for i = 1, 50 do pcall(string.rep, 'x', 1 << 30) end return 'done'"
+        #expect(try Stepper(.test(limits: LuaLimits(memory: 4 << 20))).result(few).get() == [.text("done")])
+    }
 }

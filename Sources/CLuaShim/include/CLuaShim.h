@@ -85,6 +85,8 @@ lua_State *homeward_lua_create_world(size_t memory, homeward_lua_callbacks callb
 void homeward_lua_destroy(lua_State *L);
 /// Bytes that Lua holds now.
 size_t homeward_lua_memory(lua_State *L);
+/// How often a block was refused since the state was made; twice for each error, as Lua collects and asks again.
+uint64_t homeward_lua_refusals(lua_State *L);
 /// Collects what is not used. False when more than the cap is held all the same.
 bool homeward_lua_settle(lua_State *L);
 /// Begins, or ends, a section in which Swift may push values outside of a callback. Returns what was set before.
