@@ -159,10 +159,11 @@ int trace_handler(lua_State *L) {
     h->no_fail = true;
     bool again = is_traced(L, 1);
     if (again) {
-        /* Raised before in a coroutine or a fiber: what was seen there comes first. */
+        /* Raised before in a coroutine or a fiber: what was seen there comes first. The same string can be raised anew again
+           and again, which makes it no longer. */
         lua_rawgetp(L, LUA_REGISTRYINDEX, &traced_text_key);
         const char *before = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
-        luaL_traceback(L, L, before, 1);
+        if (!before || lua_rawlen(L, -1) < TRACE_LIMIT) luaL_traceback(L, L, before, 1);
     } else {
         luaL_traceback(L, L, NULL, 1);
     }

@@ -49,6 +49,6 @@ final class LuaCore {
     }
 
     private func text(_ getter: Getter) -> String? {
-        bytes(getter).map { String(decoding: $0, as: UTF8.self) }
+        bytes(getter).map { String(decoding: $0, as: UTF8.self).abridged }
     }
 }

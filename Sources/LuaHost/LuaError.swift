@@ -67,6 +67,22 @@ public struct LuaError: Error, Sendable, Equatable, CustomStringConvertible {
         self.traceback = traceback
     }
 
+    /// Bytes of each of its texts that are worth showing; a script can raise as many as its memory holds.
+    static let longest = 16 << 10
+
+    /// The same with texts that a person can still read.
+    var abridged: LuaError {
+        var error = self
+        error.code = Code(rawValue: code.rawValue.abridged)
+        error.message = message.abridged
+        error.hint = hint.abridged
+        error.object = object.abridged
+        error.host = host?.abridged
+        error.place = place?.abridged
+        error.traceback = traceback?.abridged
+        return error
+    }
+
     /// One line, and the hint below it.
     public var description: String {
         let line =
@@ -120,5 +136,15 @@ public struct LuaLimits: Sendable, Equatable {
         self.depth = depth
         self.values = values
         self.resultBytes = resultBytes
+    }
+}
+
+extension String {
+    /// Its beginning, and how much more there was.
+    var abridged: String {
+        let more = utf8.count - LuaError.longest
+        // A text that was cut before, with these words at its end, is left as it is.
+        guard more > 64 else { return self }
+        return String(decoding: utf8.prefix(LuaError.longest), as: UTF8.self) + "… (\(more) more bytes)"
     }
 }

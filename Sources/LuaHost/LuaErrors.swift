@@ -87,6 +87,10 @@ extension LuaEngine {
 
     /// What a fiber raised: the value on top of the state's own stack.
     private func raised(place: String?, traceback: String?) -> LuaError {
+        wholeError(place: place, traceback: traceback).abridged
+    }
+
+    private func wholeError(place: String?, traceback: String?) -> LuaError {
         let traceback = traceback.map(LuaErrors.readable)
         if var error = tableError(-1, on: stack) {
             error.place = error.place ?? place
@@ -107,7 +111,7 @@ extension LuaEngine {
             error.place = place
             return error
         }
-        var (found, message) = LuaErrors.split(text) { file in
+        var (found, message) = LuaErrors.split(text.abridged) { file in
             chunkNames.contains(String(file)) || file.hasPrefix("...") || file.hasPrefix("[")
         }
         // Raised in a chunk of ours on behalf of the script.

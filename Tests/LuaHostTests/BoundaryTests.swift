@@ -102,6 +102,36 @@ struct BoundaryTests {
         #expect(try failure("error(require('t').box('b'))")?.message == "b")
     }
 
+    @Test("of what a script raises so much is told as a person can read")
+    func longErrors() throws {
+        let text = try #require(try failure("error(('x'):rep(1000000), 0)"))
+        #expect(text.message.hasSuffix("x… (983616 more bytes)") && text.message.utf8.count < 17_000)
+        let table = try #require(
+            try failure(
+                "local s = ('x'):rep(100000) error{ code = s, message = s, hint = s, object = s, host = s, where = s }"
+            )
+        )
+        #expect(table.description.utf8.count < 110_000)
+        let places = try #require(try failure("error((':1: '):rep(400000), 0)"))
+        #expect(places.message.utf8.count < 17_000)
+        #expect(try failure("error('a.lua:7: ' .. ('é'):rep(1000), 0)")?.message.utf8.count == 2000)
+    }
+
+    @Test("one string that is raised again and again has a traceback that ends")
+    func sameError() throws {
+        let error = try #require(
+            try failure(
+                """
+                local t = require("t")
+                for i = 1, 2000 do pcall(t.parallel, { function() coroutine.wrap(error)("again", 0) end }) end
+                t.parallel{ function() error("again", 0) end }
+                """
+            )
+        )
+        #expect(error.message == "again")
+        #expect(error.traceback.map { $0.utf8.count < 20_000 } == true)
+    }
+
     @Test("a string that is raised is split into its place and its text")
     func places() throws {
         let error = try failure("local x\nerror('no: 3: really')")
