@@ -40,24 +40,22 @@ public enum LuaConcurrency {
 
     private static let parallel = #"""
         function(functions)
-          local fibers, pending, results = {}, {}, {}
+          local fibers, waiting, positions, results = {}, {}, {}, {}
           local guard <close> = native.guard(fibers)
           for i, f in ipairs(functions) do
             fibers[i] = native.spawn(f)
-            pending[i] = { fiber = fibers[i], position = i }
+            waiting[i], positions[i] = fibers[i], i
           end
           local failed
-          while #pending > 0 do
-            local waiting = {}
-            for i, entry in ipairs(pending) do waiting[i] = entry.fiber end
-            local ended = table.remove(pending, native.wait(waiting))
+          while #waiting > 0 do
+            local index = native.wait(waiting)
+            local ended, position = table.remove(waiting, index), table.remove(positions, index)
             if not failed then
-              local outcome = native.outcome(ended.fiber)
-              if outcome == "done" then
-                results[ended.position] = (native.results(ended.fiber))
+              if native.outcome(ended) == "done" then
+                results[position] = (native.results(ended))
               else
-                failed = ended.fiber
-                for _, entry in ipairs(pending) do native.cancel(entry.fiber) end
+                failed = ended
+                for _, fiber in ipairs(waiting) do native.cancel(fiber) end
               end
             end
           end

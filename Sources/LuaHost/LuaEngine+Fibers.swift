@@ -11,6 +11,7 @@ extension LuaEngine {
         let fiber = LuaFiber(id: nextFiber, kind: kind, parent: parent, stack: LuaStack(state: thread))
         nextFiber += 1
         fibers[fiber.id] = fiber
+        running += 1
         ready.append(fiber.id)
         if stopReason != nil { ask(fiber) }
         return fiber
@@ -60,6 +61,7 @@ extension LuaEngine {
     /// A fiber is over; those who wait for it go on.
     private func end(_ fiber: LuaFiber, _ outcome: LuaFiber.Outcome) {
         fiber.outcome = outcome
+        running -= 1
         if let timer = fiber.graceTimer { drop(timer: timer) }
         dropRequest(of: fiber)
         tellLostError()
@@ -79,7 +81,7 @@ extension LuaEngine {
             if !isAwaited, result != nil { release(fiber) }
         case .progress(let owner): progressEnded(fiber, outcome, of: owner)
         }
-        if result != nil, fibers.values.allSatisfy(\.hasEnded) {
+        if result != nil, running == 0 {
             for fiber in fibers.values { release(fiber) }
         }
     }
@@ -109,7 +111,7 @@ extension LuaEngine {
     }
 
     /// Has the running fiber wait until one of `others` has ended, or the time has passed.
-    func join(_ others: [Int], seconds: Double?, _ stack: LuaStack) throws(LuaError) {
+    func join(_ others: [LuaFiber], seconds: Double?, _ stack: LuaStack) throws(LuaError) {
         let fiber = try waiting(stack)
         var timer: UInt64?
         if let seconds {
@@ -117,7 +119,9 @@ extension LuaEngine {
             timers[id] = fiber.id
             timer = id
         }
-        fiber.wait = .join(others, timer: timer)
+        fiber.wait = .join(others.map(\.id), timer: timer)
+        // Whoever waits for it again and again stands there once.
+        for other in others where other.joiners.last != fiber.id { other.joiners.append(fiber.id) }
         fiber.isShielded = homeward_lua_is_closing(stack.state)
     }
 
@@ -135,7 +139,7 @@ extension LuaEngine {
 
     /// A fiber can go on.
     func wake(_ fiber: LuaFiber, _ delivery: LuaFiber.Delivery) {
-        if case .join(_, let timer?) = fiber.wait { drop(timer: timer) }
+        if case .join = fiber.wait { dropRequest(of: fiber) }
         fiber.wait = nil
         fiber.delivery = delivery
         ready.append(fiber.id)
@@ -144,13 +148,14 @@ extension LuaEngine {
     @discardableResult
     private func wakeJoiners(of fiber: LuaFiber) -> Bool {
         var found = false
-        for other in fibers.values.sorted(by: { $0.id < $1.id }) {
+        for other in fiber.joiners.sorted().compactMap({ fibers[$0] }) {
             guard case .join(let awaited, _) = other.wait, let index = awaited.firstIndex(of: fiber.id) else {
                 continue
             }
             found = true
             wake(other, .index(index))
         }
+        fiber.joiners = []
         return found
     }
 
@@ -159,7 +164,6 @@ extension LuaEngine {
             fiber.graceTimer = nil
             force(fiber)
         } else if case .join(_, id) = fiber.wait {
-            fiber.wait = .join([], timer: nil)
             wake(fiber, .index(nil))
         }
     }

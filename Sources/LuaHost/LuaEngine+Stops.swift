@@ -23,6 +23,7 @@ extension LuaEngine {
     func ask(_ fiber: LuaFiber) {
         guard fiber.stop == .none, !fiber.hasEnded else { return }
         fiber.stop = .asked
+        asked.append(fiber.id)
         let grace = UInt64(min(max(0, world.limits.grace), 1e9) * 1e9)
         fiber.deadline = present &+ grace
         guard !fiber.isShielded else { return }
@@ -79,8 +80,9 @@ extension LuaEngine {
 
     /// Of fibers that unwind and wait: somebody must wake them when their grace is over.
     func startGraceTimers() {
-        for fiber in fibers.values.sorted(by: { $0.id < $1.id }) {
-            guard fiber.stop != .none, fiber.stop != .forced, !fiber.hasEnded, fiber.graceTimer == nil else { continue }
+        let fibers = asked.sorted().compactMap { self.fibers[$0] }
+        asked = []
+        for fiber in fibers where fiber.stop != .forced && !fiber.hasEnded && fiber.graceTimer == nil {
             let left = fiber.deadline > now ? Double(fiber.deadline - now) / 1e9 : 0
             let id = request(.sleep(seconds: left))
             timers[id] = fiber.id

@@ -32,14 +32,18 @@ final class LuaEngine {
     var registry = LuaRegistry()
 
     var fibers: [Int: LuaFiber] = [:]
+    /// How many of them have not ended.
+    var running = 0
     var current: LuaFiber?
     /// Fibers that can go on, in the order of their turns.
-    var ready: [Int] = []
+    var ready = LuaTurns()
     var nextFiber = 1
     /// Fibers by what they wait for; a timer's request is not here.
     var requests: [UInt64: Int] = [:]
     /// Fibers by the sleep that bounds their join or their grace.
     var timers: [UInt64: Int] = [:]
+    /// Fibers that were asked to end since the last step.
+    var asked: [Int] = []
     /// Requests that are sleeps: given up, they need not be awaited.
     var sleeps: Set<UInt64> = []
     var nextRequest: UInt64 = 1

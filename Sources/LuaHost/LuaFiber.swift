@@ -73,6 +73,8 @@ final class LuaFiber {
     /// The request that wakes it at the deadline.
     var graceTimer: UInt64?
     var outcome: Outcome?
+    /// Fibers that wait, or have waited, until this one has ended.
+    var joiners: [Int] = []
     var progress: Progress?
     /// Of processor time since its last wait.
     var nanoseconds: UInt64 = 0
@@ -89,4 +91,27 @@ final class LuaFiber {
     }
 
     var hasEnded: Bool { outcome != nil }
+}
+
+/// Whose turn it is: first in, first out.
+struct LuaTurns {
+    private var fibers: [Int] = []
+    /// How many of them had their turn.
+    private var taken = 0
+
+    var isEmpty: Bool { taken == fibers.count }
+
+    mutating func append(_ fiber: Int) { fibers.append(fiber) }
+
+    mutating func removeFirst() -> Int {
+        defer {
+            taken += 1
+            // Seldom enough that each turn costs the same, however many there are.
+            if taken * 2 > fibers.count {
+                fibers.removeFirst(taken)
+                taken = 0
+            }
+        }
+        return fibers[taken]
+    }
 }

@@ -128,7 +128,7 @@ extension LuaEngine {
     }
 
     private func waitForFibers(_ stack: LuaStack) throws(LuaError) -> Int32 {
-        var awaited: [Int] = []
+        var awaited: [LuaFiber] = []
         var index: Int64 = 1
         while stack.type(1) == HOMEWARD_LUA_TABLE {
             stack.pushIndex(1, index)
@@ -138,10 +138,10 @@ extension LuaEngine {
                 stack.push(index)
                 return 1
             }
-            awaited.append(fiber.id)
+            awaited.append(fiber)
             index += 1
         }
-        guard !awaited.isEmpty, !awaited.contains(current?.id ?? 0) else {
+        guard !awaited.isEmpty, !awaited.contains(where: { $0 === current }) else {
             throw LuaError(.badArgument, "native.wait: a list of other fibers is expected", hint: "")
         }
         try join(awaited, seconds: stack.isNil(2) ? nil : seconds(stack, 2), stack)
