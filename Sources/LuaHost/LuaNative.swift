@@ -102,6 +102,7 @@ extension LuaEngine {
             if let name = nearestModule(stack.text(1) ?? "") { stack.push(name) } else { stack.pushNil() }
             return 1
         case .warn:
+            try count(stack.stringLength(1), stack)
             warn(stack.text(1) ?? "")
             return 0
         }
@@ -232,7 +233,13 @@ extension LuaEngine {
     }
 
     private func write(_ bytes: [UInt8], _ stack: LuaStack) throws(LuaError) {
-        printed += bytes.count
+        try count(bytes.count, stack)
+        world.output(bytes)
+    }
+
+    /// Counts what is about to be shown, and ends the run where that is too much.
+    private func count(_ bytes: Int, _ stack: LuaStack) throws(LuaError) {
+        printed += bytes
         guard printed <= world.limits.output else {
             stopAll(
                 LuaError(
@@ -246,7 +253,6 @@ extension LuaEngine {
             current?.stop = .unwinding
             throw LuaStopMark.error
         }
-        world.output(bytes)
     }
 
     private func undeclared(_ stack: LuaStack) -> LuaError {

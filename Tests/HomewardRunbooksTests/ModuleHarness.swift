@@ -167,7 +167,9 @@ struct Bench: Sendable {
     func run(_ text: String, isPrompt: Bool = false) async throws -> [LuaValue] {
         let lines = lines
         let state = ScriptState(settings: settings) { lines.add($0) }
-        let world = ScriptWorld.make(state, isPrompt: isPrompt) { lines.add(String(decoding: $0, as: UTF8.self)) }
+        let world = ScriptWorld.make(state, isPrompt: isPrompt) { bytes in
+            lines.add(String(decoding: bytes.last == UInt8(ascii: "\n") ? bytes.dropLast() : bytes[...], as: UTF8.self))
+        }
         let performer = ScriptPerformer(hosts: hosts, volumes: volumes, asker: asker, journal: journal)
         let driver = try LuaDriver(world) { verb, progress throws(LuaError) in
             try await performer.perform(verb, progress: progress)

@@ -102,10 +102,8 @@ public enum EngineModule {
                 "say",
                 "Shows a line to people: on stdout, with --json on stderr.",
                 [LuaParameter("text", .string, "without the end of the line")],
-                body: .value { arguments in
-                    state.say(arguments.text(0))
-                    return .none
-                }
+                // As `print` does, so that the limit on output holds for it too.
+                body: .lua("function(text) native.write(text .. '\\n') end")
             ),
             ScriptFunction(
                 "is_silence",

@@ -23,7 +23,7 @@ extension ScriptRunner {
         limits.cpuSeconds = nil
         limits.instructions = 50_000_000
         return ScriptWorld.make(state, limits: limits, seed: seed) { bytes in
-            transcript.add(String(decoding: bytes, as: UTF8.self))
+            transcript.add(String(decoding: bytes.last == 10 ? bytes.dropLast() : bytes[...], as: UTF8.self))
         }
     }
 
