@@ -157,7 +157,7 @@ void open_libraries(lua_State *L) {
     lua_register(L, "xpcall", our_xpcall);
     lua_register(L, "setmetatable", our_setmetatable);
     static const char *const strings[] = {"find", "match", "gmatch", "gsub", "rep", "format", NULL};
-    static const char *const tables[] = {"sort", "concat", NULL};
+    static const char *const tables[] = {"sort", "concat", "move", "unpack", NULL};
     note_calls(L, LUA_STRLIBNAME, strings);
     note_calls(L, LUA_TABLIBNAME, tables);
     lua_pushliteral(L, "");
