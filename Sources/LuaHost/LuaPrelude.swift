@@ -9,7 +9,10 @@ enum LuaPrelude {
         local native = ...
         local _G, type, select, next, rawget, rawset, error = _G, type, select, next, rawget, rawset, error
         local tostring, setmetatable, getmetatable, pcall, ipairs = tostring, setmetatable, getmetatable, pcall, ipairs
-        local concat, sort, string_format, math_type = table.concat, table.sort, string.format, math.type
+        -- Kept: what a script makes of its libraries changes nothing here.
+        local concat, sort, unpack = table.concat, table.sort, table.unpack
+        local string_format, match, find = string.format, string.match, string.find
+        local sub, gsub = string.sub, string.gsub
         local M = { native = native }
 
         M.error_metatable = {
@@ -21,12 +24,13 @@ enum LuaPrelude {
 
         function _G.print(...)
           local parts, n = { ... }, select("#", ...)
-          for i = 1, n do parts[i] = _G.rawget(_G, "tostring")(parts[i]) end
+          for i = 1, n do parts[i] = rawget(_G, "tostring")(parts[i]) end
           native.write(concat(parts, "\t", 1, n) .. "\n")
         end
 
         function _G.warn(...) native.warn(concat({ ... })) end
         function _G.help(x) native.help(x) end
+        M.help = _G.help
 
         function _G.load(chunk, ...)
           local name, mode = ...
@@ -43,7 +47,7 @@ enum LuaPrelude {
           elseif type(chunk) ~= "string" then
             error("bad argument #1 to 'load' (string or function expected)", 2)
           end
-          if mode ~= nil and not tostring(mode):find("t", 1, true) then
+          if mode ~= nil and not find(tostring(mode), "t", 1, true) then
             return nil, "attempt to load a text chunk (mode is '" .. tostring(mode) .. "')"
           end
           if select("#", ...) >= 3 then return native.load(chunk, name or chunk, (select(3, ...))) end
@@ -56,7 +60,7 @@ enum LuaPrelude {
           local ok, result = pcall(f, ...)
           if ok then return result end
           if result == "not enough memory" then error(result, 0) end
-          error((tostring(result):gsub("'[%w_?]+'", "'" .. name .. "'", 1)), 3)
+          error((gsub(tostring(result), "'[%w_?]+'", "'" .. name .. "'", 1)), 3)
         end
         _G.os = {
           time = function(t)
@@ -68,7 +72,7 @@ enum LuaPrelude {
             if format == nil then format = "%c" end
             if native.seed then
               format = tostring(format)
-              if format:sub(1, 1) ~= "!" then format = "!" .. format end
+              if sub(format, 1, 1) ~= "!" then format = "!" .. format end
               time = time or native.time()
             end
             return (stock("date", os_date, format, time))
@@ -121,12 +125,14 @@ enum LuaPrelude {
           end
           local tables = { table = true, ["function"] = true, thread = true, userdata = true }
           function string.format(format, ...)
-            if type(format) == "string" and format:gsub("%%%%", ""):find("%%[-+ #0-9.]*p") then error("%p has no meaning here", 2) end
+            if type(format) == "string" and find((gsub(format, "%%%%", "")), "%%[-+ #0-9.]*p") then
+              error("%p has no meaning here", 2)
+            end
             local arguments, n = { ... }, select("#", ...)
             for i = 1, n do
               if tables[type(arguments[i])] then arguments[i] = show(arguments[i]) end
             end
-            return string_format(format, table.unpack(arguments, 1, n))
+            return string_format(format, unpack(arguments, 1, n))
           end
 
           local ranks = { number = 1, string = 2, boolean = 3, userdata = 4 }
@@ -239,8 +245,8 @@ enum LuaPrelude {
         end
 
         function _G.require(name)
-          if type(name) ~= "string" or not (name .. "."):match("^[%w_]+%.[%w_%.]*$")
-            or name:find("..", 1, true) or name:sub(-1) == "." then
+          if type(name) ~= "string" or not match(name .. ".", "^[%w_]+%.[%w_%.]*$")
+            or find(name, "..", 1, true) or sub(name, -1) == "." then
             native.raise{
               code = "bad-argument",
               message = "require: " .. string_format("%q", tostring(name)) .. " is no name of a module",
