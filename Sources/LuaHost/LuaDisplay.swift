@@ -148,17 +148,29 @@ extension LuaEngine {
         while index <= count, stack.reserve(8) {
             stack.pushCopy(index)
             var display = LuaDisplay(self, stack)
+            if count == 1, isHelp(stack) { return try write(Array(overview.utf8)) }
             let isOnlyNil = count == 1 && stack.isNil(-1) && !promptShowsNil
             if !isOnlyNil { lines.append(display.text()) }
             stack.setTop(count)
             index += 1
         }
         guard !lines.isEmpty else { return }
-        let text = Array((lines.joined(separator: "\t") + "\n").utf8)
+        try write(Array((lines.joined(separator: "\t") + "\n").utf8))
+    }
+
+    private func write(_ text: [UInt8]) throws(LuaError) {
         printed += text.count
         guard printed <= world.limits.output else {
             throw LuaError(.outputLimit, "more than \(world.limits.output) bytes were printed", hint: "print less")
         }
         world.output(text)
+    }
+
+    /// Whether the value on top is the function `help`: typed alone, it is what a person asks for.
+    private func isHelp(_ stack: LuaStack) -> Bool {
+        stack.pushKept(registry.preludeReference)
+        stack.pushField(-1, "help")
+        defer { stack.pop(2) }
+        return homeward_lua_raw_equal(stack.state, -1, -3)
     }
 }

@@ -46,7 +46,7 @@ extension LuaEngine {
         }
     }
 
-    private var overview: String {
+    var overview: String {
         var lines = ["help(x) explains a function, an object, a module, or a name such as \"RDS.status\".", ""]
         for module in registry.modules.map(\.declaration) {
             lines.append("  \(module.name): \(module.summary)")

@@ -263,6 +263,9 @@ extension LuaEngine {
         let isAssigned = stack.boolean(2)
         let message = isAssigned ? "'\(name)' is assigned, but was not declared" : "nothing is named '\(name)' here"
         let advice = isAssigned ? "write local \(name)" : "declare it with local, or look at the spelling"
+        if !isAssigned, case .prompt = world.globals, ["exit", "quit"].contains(name) {
+            return LuaError(.undeclared, message, hint: "Ctrl-D, the end of input, ends the prompt")
+        }
         let hint = near.map { (isAssigned ? "\(advice), or did you mean '" : "did you mean '") + "\($0)'?" } ?? advice
         return LuaError(.undeclared, message, hint: hint)
     }

@@ -26,6 +26,7 @@ struct ReplCommand: ScriptingCommand {
                 folder: "."
             )
             let lines = try lines(context, session)
+            if lines.isInteractive { context.console.out(Self.banner) }
             let prompt = Prompt(lines) { source in
                 await session.run(source, isPrompt: true)
             } cancel: {
@@ -46,6 +47,9 @@ struct ReplCommand: ScriptingCommand {
             return context.fail(error)
         }
     }
+
+    /// What a person sees first.
+    static let banner = "homeward \(Release.version), Lua 5.4: help() shows what there is, Tab completes, Ctrl-D ends"
 
     /// Columns of the terminal.
     private static var width: Int {
