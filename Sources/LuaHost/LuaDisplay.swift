@@ -42,6 +42,14 @@ struct LuaDisplay {
         return stack.text(-1) ?? ""
     }
 
+    /// A key that is no string: nothing of the script may run while its table is walked, as it could change that table.
+    private func keyShown() -> String {
+        guard stack.type(-1) == HOMEWARD_LUA_TABLE, !stack.isError(-1), let identity = stack.identity(-1) else {
+            return shown()
+        }
+        return "table: 0x" + String(UInt(bitPattern: identity), radix: 16)
+    }
+
     private mutating func table(name: String?, indent: Int) -> String {
         let prefix = name.map { "\($0) " } ?? ""
         guard let identity = stack.identity(-1), stack.reserve(8) else { return prefix + "{…}" }
@@ -78,7 +86,7 @@ struct LuaDisplay {
             default:
                 // `text` would change what the walk needs on top.
                 stack.pushCopy(-1)
-                let key = "[\(shown())]"
+                let key = "[\(keyShown())]"
                 named.append((key, key, value))
                 stack.pop()
             }

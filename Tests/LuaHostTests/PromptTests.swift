@@ -45,6 +45,33 @@ struct PromptTests {
         #expect(long.hasSuffix("  200,\n  … 800 more,\n}\n"))
     }
 
+    @Test("a key is shown without running anything of the script, which could change the table meanwhile")
+    func keys() throws {
+        let (printed, errors, stepper) = try prompt([
+            "x = {}",
+            """
+            k = setmetatable({}, { __tostring = function()
+              x[k] = nil
+              for i = 1, 1000 do x[i] = i end
+              return "called"
+            end })
+            """,
+            "x[k], x.a = 1, 2", "x",
+        ])
+        #expect(errors.isEmpty)
+        #expect(printed.hasPrefix("{ [table: 0x") && printed.contains("] = 1, a = 2 }"), "\(printed)")
+        #expect(try stepper.result("return #x").get() == [.integer(0)])
+    }
+
+    @Test("help alone helps, and whoever wants to leave is told how")
+    func leaving() throws {
+        let (printed, errors, _) = try prompt(["help", "exit", "quit()", "exit = 1", "exit"])
+        #expect(printed.hasPrefix("help(x) explains") && printed.hasSuffix("\n1\n"), "\(printed)")
+        #expect(errors.map(\.code) == [.undeclared, .undeclared])
+        #expect(errors.allSatisfy { $0.hint.contains("Ctrl-D") })
+        #expect(try failure("exit()")?.hint.contains("Ctrl-D") == false, "a file has no prompt")
+    }
+
     @Test("assigning declares, reading an undeclared name is an error, and it goes on after errors")
     func globals() throws {
         let (printed, errors, _) = try prompt([
