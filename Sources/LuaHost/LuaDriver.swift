@@ -22,8 +22,10 @@ public final class LuaDriver<Verb: Sendable>: Sendable {
 
     struct State {
         var queue: [Message] = []
-        /// A chunk was begun and has not ended.
-        var hasRun = false
+        /// The number of the chunk that was begun and has not ended.
+        var chunk: UInt64?
+        /// Of the chunk that was asked for last.
+        var lastChunk: UInt64 = 0
         /// The thread is within a step.
         var isRunning = false
         var isClosed = false
@@ -87,38 +89,56 @@ public final class LuaDriver<Verb: Sendable>: Sendable {
 
     /// Runs a chunk to its end and returns what it returns.
     ///
-    /// One at a time.
+    /// One at a time. Cancelling the task that awaits this cancels the chunk, as ``cancel()`` does: its handlers run, and
+    /// this returns when it has ended, never before. In a task that is cancelled already nothing begins.
     ///
-    /// - Throws: what the script raised; `interrupted` after ``cancel()`` or ``close()``, and when it is closed already.
+    /// - Throws: what the script raised; `interrupted` after ``cancel()`` or ``close()``, where the task was cancelled, and
+    ///   when it is closed already.
     public func run(
         _ source: LuaSource,
         arguments: [LuaValue] = [],
         isPrompt: Bool = false
     ) async throws(LuaError) -> [LuaValue] {
-        let result: Result<[LuaValue], LuaError> = await withCheckedContinuation { continuation in
-            let refusal = monitor.change { state -> LuaError? in
-                guard !state.isClosed else { return LuaError(.interrupted, "the Lua state is closed", hint: "") }
-                guard !state.hasRun else { return LuaError(.runtime, "another chunk is running", hint: "") }
-                state.hasRun = true
-                pulse.isAsked = false
+        let chunk = monitor.withLock { state in
+            state.lastChunk += 1
+            return state.lastChunk
+        }
+        let result = await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
                 let answer: @Sendable (Result<[LuaValue], LuaError>) -> Void = { continuation.resume(returning: $0) }
-                state.queue.append(.start(source, arguments, isPrompt: isPrompt, answer: answer))
-                return nil
+                let refusal = begin(chunk, .start(source, arguments, isPrompt: isPrompt, answer: answer))
+                if let refusal { answer(.failure(refusal)) }
             }
-            if let refusal { continuation.resume(returning: .failure(refusal)) }
+        } onCancel: {
+            cancel { $0 == chunk }
         }
         return try result.get()
     }
 
+    private func begin(_ chunk: UInt64, _ start: Message) -> LuaError? {
+        monitor.change { state -> LuaError? in
+            guard !state.isClosed else { return LuaError(.interrupted, "the Lua state is closed", hint: "") }
+            guard state.chunk == nil else { return LuaError(.runtime, "another chunk is running", hint: "") }
+            // A task that is cancelled from here on finds the chunk.
+            guard !Task.isCancelled else { return LuaEngine.interrupted }
+            state.chunk = chunk
+            pulse.isAsked = false
+            state.queue.append(start)
+            return nil
+        }
+    }
+
     /// A chunk was begun and has not ended.
-    package var isRunning: Bool { monitor.withLock { $0.hasRun } }
+    package var isRunning: Bool { monitor.withLock { $0.chunk != nil } }
 
     /// Cancels what runs; nothing when nothing does.
     ///
     /// Returns at once.
-    public func cancel() {
+    public func cancel() { cancel { _ in true } }
+
+    private func cancel(_ isMeant: (UInt64) -> Bool) {
         monitor.change { state in
-            guard state.hasRun else { return }
+            guard let chunk = state.chunk, isMeant(chunk) else { return }
             pulse.isAsked = true
             state.queue.append(.cancel)
         }
@@ -241,7 +261,7 @@ final class LuaLoop<Verb: Sendable> {
         guard let answer else { return }
         self.answer = nil
         for task in tasks.values { task.cancel() }
-        monitor.change { $0.hasRun = false }
+        monitor.change { $0.chunk = nil }
         answer(result)
     }
 

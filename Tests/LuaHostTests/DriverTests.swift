@@ -7,80 +7,23 @@ import Testing
 /// Nothing here depends on how fast they are.
 @Suite("The driver", .timeLimit(.minutes(10)))
 struct DriverTests {
-    /// A driver whose verbs take the time they name.
-    private func driver(
-        _ printed: Printed = Printed(),
-        limits: LuaLimits = LuaLimits(),
-        globals: LuaWorld<TestVerb>.Globals = .strict,
-        onStuck: @escaping @Sendable (String) -> Void = { Issue.record("stuck: \($0)") }
-    ) throws -> LuaDriver<TestVerb> {
-        let world = LuaWorld.test(printed, limits: limits, globals: globals, preloaded: true)
-        return try LuaDriver(world, onStuck: onStuck) { verb, progress throws(LuaError) in
-            try await Self.perform(verb, progress)
-        }
-    }
-
-    private static func perform(
-        _ verb: TestVerb,
-        _ progress: @Sendable (LuaValue) -> Void
-    ) async throws(LuaError) -> LuaValue {
-        func sleep(_ seconds: Double) async throws(LuaError) {
-            do { try await Task.sleep(for: .seconds(seconds)) } catch {
-                throw LuaError(.interrupted, "cancelled", hint: "")
-            }
-        }
-        switch verb {
-        case .after(let seconds, let value):
-            try await sleep(seconds)
-            return value
-        case .fail(let seconds, let error):
-            try await sleep(seconds)
-            throw error
-        case .hang(let seconds):
-            do throws(LuaError) { try await sleep(3600) } catch {
-                // Its end takes time, and a cancelled task cannot sleep.
-                await Task { try? await Task.sleep(for: .seconds(seconds)) }.value
-                throw error
-            }
-            return .none
-        case .report(let every, let values, let answer):
-            for value in values {
-                try await sleep(every)
-                progress(value)
-            }
-            try await sleep(every)
-            return answer
-        }
-    }
-
-    private func source(_ text: String) -> LuaSource { LuaSource(name: "a.lua", text: Array(text.utf8)) }
-
-    private func error(_ driver: LuaDriver<TestVerb>, _ text: String) async -> LuaError? {
-        do throws(LuaError) {
-            _ = try await driver.run(source(text))
-            return nil
-        } catch {
-            return error
-        }
-    }
-
     @Test("a script runs with its waits, and another one after it in the same state")
     func runs() async throws {
         let printed = Printed()
-        let driver = try driver(printed, globals: .prompt)
+        let driver = try testDriver(printed, globals: .prompt)
         let values = try await driver.run(
-            source(
+            LuaSource.file(
                 "print(t.after(0.01, 'x')) shared = t.parallel{ function() return t.after(0.02, 1) end } return shared, ..."
             ),
             arguments: [.text("argument")]
         )
         #expect(values == [.integer(1), .text("argument")])
-        #expect(try await driver.run(source("return shared")) == [.integer(1)])
-        #expect(await error(driver, "t.fail(0.01, 'c')")?.code.rawValue == "c")
-        #expect(try await driver.run(source("shared"), isPrompt: true) == [])
+        #expect(try await driver.run("return shared") == [.integer(1)])
+        #expect(await driver.failure("t.fail(0.01, 'c')")?.code.rawValue == "c")
+        #expect(try await driver.run(LuaSource(name: "stdin", text: Array("shared".utf8)), isPrompt: true) == [])
         #expect(printed.text == "x\n1\n")
         await driver.close()
-        #expect(await error(driver, "return 1")?.code == .interrupted)
+        #expect(await driver.failure("return 1")?.code == .interrupted)
         await driver.close()
     }
 
@@ -96,31 +39,72 @@ struct DriverTests {
     )
     func cancels(text: String) async throws {
         let printed = Printed()
-        let driver = try driver(printed)
-        async let result = error(
-            driver,
+        let driver = try testDriver(printed)
+        async let result = driver.failure(
             "local c <close> = setmetatable({}, { __close = function() print('closed', t.after(0.01, 'w')) end }) print('on') \(text)"
         )
-        while !printed.text.contains("on") { try await Task.sleep(for: .milliseconds(2)) }
+        try await printed.wait(for: "on")
         driver.cancel()
         #expect(await result?.code == .interrupted)
         #expect(printed.text == "on\nclosed\tw\n")
         driver.cancel()
-        #expect(try await driver.run(source("return 1")) == [.integer(1)])
+        #expect(try await driver.run("return 1") == [.integer(1)])
         await driver.close()
     }
 
     @Test("cancel before anything runs, and as it begins, is harmless")
     func cancelsEarly() async throws {
-        let driver = try driver()
+        let driver = try testDriver()
         driver.cancel()
-        #expect(try await driver.run(source("return 1")) == [.integer(1)])
+        #expect(try await driver.run("return 1") == [.integer(1)])
         for _ in 0..<50 {
-            async let result = error(driver, "t.hang()")
+            async let result = driver.failure("t.hang()")
             while await !Self.hasRun(driver) { await Task.yield() }
             driver.cancel()
             #expect(await result?.code == .interrupted)
         }
+        await driver.close()
+    }
+
+    @Test("cancelling the task that awaits a run cancels the run, which ends before the task goes on")
+    func cancelledTask() async throws {
+        for text in ["t.hang()", "while true do pcall(t.sleep, 60) end", "while true do end"] {
+            let printed = Printed()
+            let driver = try testDriver(printed)
+            let task = Task {
+                await driver.failure(
+                    "local c <close> = setmetatable({}, { __close = function() t.after(0.05) print('closed') end }) print('on') \(text)"
+                )
+            }
+            try await printed.wait(for: "on")
+            task.cancel()
+            #expect(await task.value?.code == .interrupted)
+            #expect(printed.text == "on\nclosed\n", "\(text)")
+            #expect(try await driver.run("return 1") == [.integer(1)])
+            await driver.close()
+        }
+    }
+
+    @Test("in a task that is cancelled already nothing begins, and what another task runs goes on")
+    func cancelledBefore() async throws {
+        let printed = Printed()
+        let driver = try testDriver(printed)
+        func cancelled() async -> LuaError? {
+            await withTaskGroup(of: LuaError?.self) { group in
+                group.cancelAll()
+                group.addTask { await driver.failure("print('begun')") }
+                return await group.next() ?? nil
+            }
+        }
+        #expect(await cancelled()?.code == .interrupted)
+        async let other = driver.run("print('on') return t.after(0.2, 'whole')")
+        try await printed.wait(for: "on")
+        // It is refused, and its cancelling is no wish of the chunk that runs.
+        let refused = Task { await driver.failure("return 1") }
+        refused.cancel()
+        #expect(await refused.value != nil)
+        #expect(try await other == [.text("whole")])
+        #expect(printed.text == "on\n")
         await driver.close()
     }
 
@@ -131,12 +115,11 @@ struct DriverTests {
         var limits = LuaLimits()
         limits.grace = 0.1
         let printed = Printed()
-        let driver = try driver(printed, limits: limits)
-        async let result = error(
-            driver,
+        let driver = try testDriver(printed, limits: limits)
+        async let result = driver.failure(
             "local c <close> = setmetatable({}, { __close = function() while true do pcall(function() while true do end end) end end }) print('on') t.hang()"
         )
-        while !printed.text.contains("on") { try await Task.sleep(for: .milliseconds(2)) }
+        try await printed.wait(for: "on")
         driver.cancel()
         #expect(await result?.code == .interrupted)
         await driver.close()
@@ -145,12 +128,11 @@ struct DriverTests {
     @Test("close cancels what runs, and awaits it")
     func closes() async throws {
         let printed = Printed()
-        let driver = try driver(printed)
-        async let result = error(
-            driver,
+        let driver = try testDriver(printed)
+        async let result = driver.failure(
             "local c <close> = setmetatable({}, { __close = function() t.after(0.05) print('closed') end }) print('on') t.hang(0.02)"
         )
-        while !printed.text.contains("on") { try await Task.sleep(for: .milliseconds(2)) }
+        try await printed.wait(for: "on")
         await driver.close()
         #expect(printed.text == "on\nclosed\n")
         #expect(await result?.code == .interrupted)
@@ -158,10 +140,10 @@ struct DriverTests {
 
     @Test("only one chunk runs at a time")
     func oneAtATime() async throws {
-        let driver = try driver()
-        async let first = error(driver, "t.hang()")
+        let driver = try testDriver()
+        async let first = driver.failure("t.hang()")
         while await !Self.hasRun(driver) { await Task.yield() }
-        let second = await error(driver, "return 1")
+        let second = await driver.failure("return 1")
         #expect(second?.message == "another chunk is running")
         driver.cancel()
         _ = await first
@@ -170,8 +152,8 @@ struct DriverTests {
 
     @Test("processor time ends a loop, with its line")
     func processorTime() async throws {
-        let driver = try driver(limits: LuaLimits(cpuSeconds: 0.1))
-        let found = await error(driver, "\nwhile true do pcall(function() while true do end end) end")
+        let driver = try testDriver(limits: LuaLimits(cpuSeconds: 0.1))
+        let found = await driver.failure("\nwhile true do pcall(function() while true do end end) end")
         #expect(found?.code == .cpuLimit)
         #expect(found?.place == "a.lua:2")
         await driver.close()
@@ -181,12 +163,12 @@ struct DriverTests {
     func watchdog() async throws {
         let told = Mutex<String?>(nil)
         let printed = Printed()
-        let driver = try driver(
+        let driver = try testDriver(
             printed,
             limits: LuaLimits(cpuSeconds: 0.4),
             onStuck: { line in told.withLock { $0 = line } }
         )
-        async let result = error(driver, "print('on')\nlocal x = ('a'):rep(300):find(('.-'):rep(3) .. 'b')")
+        async let result = driver.failure("print('on')\nlocal x = ('a'):rep(300):find(('.-'):rep(3) .. 'b')")
         while told.withLock({ $0 }) == nil {
             try await Task.sleep(for: .milliseconds(20))
             if await Self.hasEnded(driver, printed) { break }
@@ -207,15 +189,15 @@ struct DriverTests {
     @Test("completions are answered while a script waits and while it computes, and never keep the asker waiting")
     func completions() async throws {
         let printed = Printed()
-        let driver = try driver(printed)
+        let driver = try testDriver(printed)
         #expect(await driver.completions(of: "t.bo") == ["box"])
-        async let waiting = error(driver, "print('on') t.hang()")
-        while !printed.text.contains("on") { try await Task.sleep(for: .milliseconds(2)) }
+        async let waiting = driver.failure("print('on') t.hang()")
+        try await printed.wait(for: "on")
         #expect(await driver.completions(of: "t.bo") == ["box"])
         driver.cancel()
         _ = await waiting
-        async let computing = error(driver, "print('two') table.sort({ 1, 2, 3 }, function() while true do end end)")
-        while !printed.text.contains("two") { try await Task.sleep(for: .milliseconds(2)) }
+        async let computing = driver.failure("print('two') table.sort({ 1, 2, 3 }, function() while true do end end)")
+        try await printed.wait(for: "two")
         #expect(await driver.completions(of: "t.bo") == [])
         driver.cancel()
         _ = await computing
@@ -228,10 +210,10 @@ struct DriverTests {
         let sum = try await withThrowingTaskGroup(of: Int64.self) { group in
             for number in 0..<1000 {
                 group.addTask {
-                    let driver = try self.driver()
+                    let driver = try testDriver()
                     let text =
                         "local n = 0 for i = 1, 10 do n = n + t.after(0.001, i) end t.sleep(0.05) return n + \(number)"
-                    let values = try await driver.run(self.source(text))
+                    let values = try await driver.run(text)
                     await driver.close()
                     guard case .integer(let value) = values.first else { return -1 }
                     return value - Int64(number)
@@ -244,7 +226,7 @@ struct DriverTests {
 
     @Test("a world that does not fit is refused")
     func noMemory() {
-        let error = #expect(throws: LuaError.self) { try driver(limits: LuaLimits(memory: 10_000)) }
+        let error = #expect(throws: LuaError.self) { try testDriver(limits: LuaLimits(memory: 10_000)) }
         #expect(error?.code == .memoryLimit)
     }
 }
