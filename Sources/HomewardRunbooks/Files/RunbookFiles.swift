@@ -79,19 +79,16 @@ public struct RunbookFiles: Sendable {
     public static func read(_ path: String) throws(Refusal) -> Text { try read(path, .ioError) }
 
     private static func read(_ path: String, _ missing: RefusalCode) throws(Refusal) -> Text {
-        guard let data = FileManager.default.contents(atPath: path) else {
-            let isThere = access(path, F_OK) == 0
-            throw Refusal(
-                isThere ? .ioError : missing,
-                path,
-                isThere ? "\(path) cannot be read" : "there is no file \(path)",
-                hint: isThere
-                    ? "see that it is a file that may be read: ls -l \(path)"
-                    : missing == .unknownRunbook
-                        ? "the runbooks: homeward runbooks list" : "correct the path, or make the file"
-            )
+        let bytes: [UInt8]
+        do throws(ScriptFile.Failure) {
+            bytes = try ScriptFile.bytes(path)
+        } catch {
+            let (message, hint) = error.told(of: path)
+            guard error == .missing else { throw Refusal(.ioError, path, message, hint: hint) }
+            let list = "the runbooks: homeward runbooks list"
+            throw Refusal(missing, path, message, hint: missing == .unknownRunbook ? list : hint)
         }
-        guard let source = String(validating: data, as: UTF8.self) else {
+        guard let source = String(validating: bytes, as: UTF8.self) else {
             throw Refusal(.badFormat, path, "\(path) is no text in UTF-8", hint: "give a Lua file")
         }
         let file = path.split(separator: "/").last.map(String.init) ?? path

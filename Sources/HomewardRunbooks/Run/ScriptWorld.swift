@@ -58,14 +58,11 @@ public enum ScriptWorld {
                 object: name
             )
         }
-        guard let data = FileManager.default.contents(atPath: place) else {
-            throw LuaError(
-                LuaError.Code(.ioError),
-                "\(path) cannot be read",
-                hint: "see that it is a file that may be read",
-                object: name
-            )
+        do throws(ScriptFile.Failure) {
+            return LuaSource(name: path, text: try ScriptFile.bytes(place))
+        } catch {
+            let (message, hint) = error.told(of: path)
+            throw LuaError(LuaError.Code(.ioError), message, hint: hint, object: name)
         }
-        return LuaSource(name: path, text: [UInt8](data))
     }
 }
