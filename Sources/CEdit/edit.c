@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "CEdit.h"
 
 #include <errno.h>
@@ -11,7 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
@@ -201,35 +204,116 @@ void homeward_edit_interrupt(homeward_edit *edit) {
     (void)written; /* full: an interrupt waits already */
 }
 
-void homeward_edit_remember(homeward_edit *edit, const char *entry) {
-    HistEvent event;
-    history(edit->history, &event, H_ENTER, entry);
-}
+/* MARK: The file of the history. Editors of several processes append to it, one at a time. */
 
-int homeward_edit_load(homeward_edit *edit, const char *path) {
-    HistEvent event;
-    return history(edit->history, &event, H_LOAD, path) < 0 ? -1 : 0;
-}
-
-int homeward_edit_save(homeward_edit *edit, const char *path) {
-    char temporary[PATH_MAX];
-    if (snprintf(temporary, sizeof temporary, "%s.new", path) >= (int)sizeof temporary) return -ENAMETOOLONG;
-    int descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (descriptor < 0) return -errno;
-    FILE *file = fchmod(descriptor, 0600) == 0 ? fdopen(descriptor, "w") : NULL;
-    if (!file) {
-        int error = errno;
+/* Opens the file for its only user of the moment; -errno. */
+static int open_locked(const char *path) {
+    for (;;) {
+        int descriptor = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+        if (descriptor < 0) return -errno;
+        struct stat mine, now;
+        int error = 0;
+        if (flock(descriptor, LOCK_EX) != 0 || fchmod(descriptor, 0600) != 0 || fstat(descriptor, &mine) != 0) error = errno;
+        /* Cut by another process while this one waited: what stands there now is another file. */
+        if (!error && stat(path, &now) == 0 && now.st_ino == mine.st_ino && now.st_dev == mine.st_dev) return descriptor;
         close(descriptor);
-        return -error;
+        if (error) return -error;
+    }
+}
+
+/* The entries as libedit writes them to a file, malloc'ed; NULL when there is no memory. */
+static char *encoded(History *entries, size_t *length) {
+    int descriptor = memfd_create("history", MFD_CLOEXEC); /* libedit sets its mode, so that it must be a file */
+    FILE *file = descriptor < 0 ? NULL : fdopen(descriptor, "w");
+    if (!file) {
+        if (descriptor >= 0) close(descriptor);
+        return NULL;
     }
     HistEvent event;
-    bool failed = history(edit->history, &event, H_SAVE_FP, file) < 0;
-    errno = EIO;
-    if (fclose(file) != 0) failed = true;
-    if (failed || rename(temporary, path) != 0) {
-        int error = errno;
-        unlink(temporary);
-        return -error;
+    char *text = NULL;
+    struct stat status;
+    if (history(entries, &event, H_SAVE_FP, file) >= 0 && fflush(file) == 0 && fstat(descriptor, &status) == 0) {
+        *length = (size_t)status.st_size;
+        text = malloc(*length + 1);
+        if (text && pread(descriptor, text, *length, 0) != (ssize_t)*length) {
+            free(text);
+            text = NULL;
+        }
+    }
+    fclose(file);
+    return text;
+}
+
+static int write_all(int descriptor, const char *text, size_t length) {
+    while (length > 0) {
+        ssize_t written = write(descriptor, text, length);
+        if (written < 0 && errno == EINTR) continue;
+        if (written <= 0) return written < 0 ? -errno : -EIO;
+        text += written;
+        length -= (size_t)written;
     }
     return 0;
+}
+
+static int append(const char *path, const char *text, size_t length) {
+    int descriptor = open_locked(path);
+    if (descriptor < 0) return descriptor;
+    /* The first line says what kind of file it is; what begins otherwise is no history and could never be read as one. */
+    const char *end = memchr(text, '\n', length);
+    size_t head = end ? (size_t)(end + 1 - text) : 0;
+    char found[64];
+    bool is_history = head > 0 && head <= sizeof found && pread(descriptor, found, head, 0) == (ssize_t)head &&
+                      memcmp(found, text, head) == 0;
+    int code = 0;
+    if (is_history) {
+        text += head;
+        length -= head;
+    } else if (ftruncate(descriptor, 0) != 0) {
+        code = -errno;
+    }
+    if (code == 0) code = write_all(descriptor, text, length);
+    close(descriptor);
+    return code;
+}
+
+int homeward_edit_remember(homeward_edit *edit, const char *path, const char *entry) {
+    HistEvent event;
+    if (history(edit->history, &event, H_ENTER, entry) != 1) return 0; /* the one before again */
+    History *alone = history_init();
+    if (!alone) return -ENOMEM;
+    history(alone, &event, H_SETSIZE, 1);
+    history(alone, &event, H_ENTER, entry);
+    size_t length = 0;
+    char *text = encoded(alone, &length);
+    history_end(alone);
+    if (!text) return -ENOMEM;
+    int code = append(path, text, length);
+    free(text);
+    return code;
+}
+
+/* Replaces the file by the entries that are kept, whole or not at all. Not to succeed does no harm: it is only long. */
+static void cut(homeward_edit *edit, const char *path) {
+    char temporary[PATH_MAX];
+    if (snprintf(temporary, sizeof temporary, "%s.new", path) >= (int)sizeof temporary) return;
+    int locked = open_locked(path);
+    if (locked < 0) return;
+    HistEvent event;
+    history(edit->history, &event, H_CLEAR);
+    history(edit->history, &event, H_LOAD, path); /* what was added before the lock was had */
+    size_t length = 0;
+    char *text = encoded(edit->history, &length);
+    int descriptor = text ? open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600) : -1;
+    if (descriptor >= 0) {
+        bool written = fchmod(descriptor, 0600) == 0 && write_all(descriptor, text, length) == 0;
+        close(descriptor);
+        if (!written || rename(temporary, path) != 0) unlink(temporary);
+    }
+    free(text);
+    close(locked);
+}
+
+void homeward_edit_load(homeward_edit *edit, const char *path) {
+    HistEvent event;
+    if (history(edit->history, &event, H_LOAD, path) > 2 * history_limit) cut(edit, path);
 }

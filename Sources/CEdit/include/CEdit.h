@@ -39,9 +39,9 @@ homeward_edit_result homeward_edit_read(homeward_edit *edit, const char *prompt,
 /// Ends the reading that goes on now, or the next one. From any thread.
 void homeward_edit_interrupt(homeward_edit *edit);
 
-/// Adds an entry; one that exists already moves to the end.
-void homeward_edit_remember(homeward_edit *edit, const char *entry);
-/// Reads entries from a file; 0, or -1 when there is none or it is no history.
-int homeward_edit_load(homeward_edit *edit, const char *path);
-/// Replaces a file by the entries, mode 0600, whole or not at all: 0, or -errno.
-int homeward_edit_save(homeward_edit *edit, const char *path);
+/// Adds an entry, unless it is the one before again, and appends it to a file of mode 0600: 0, or -errno.
+///
+/// Several editors may share the file: none loses what another one has added.
+int homeward_edit_remember(homeward_edit *edit, const char *path, const char *entry);
+/// Reads entries from a file, if there is one that is a history; one that has grown long is cut to its last entries.
+void homeward_edit_load(homeward_edit *edit, const char *path);

@@ -54,7 +54,7 @@ final class EditedLines: LineSource, @unchecked Sendable {
         self.history = history
         self.completer = completer
         self.warn = warn
-        _ = homeward_edit_load(edit, history)
+        homeward_edit_load(edit, history)
     }
 
     deinit { homeward_edit_destroy(edit) }
@@ -78,8 +78,7 @@ final class EditedLines: LineSource, @unchecked Sendable {
 
     func remember(_ statement: String) {
         queue.async { [self] in
-            homeward_edit_remember(edit, statement)
-            let code = homeward_edit_save(edit, history)
+            let code = homeward_edit_remember(edit, history, statement)
             if code < 0 { warn("\(history): the history cannot be kept: \(String(cString: strerror(-code)))") }
         }
     }
