@@ -217,7 +217,11 @@ let package = Package(
             ],
             swiftSettings: strict
         ),
-        .testTarget(name: "LuaHostTests", dependencies: ["LuaHost"], swiftSettings: strict),
+        .testTarget(
+            name: "LuaHostTests",
+            dependencies: ["LuaHost", "CLuaShim", "FuzzSupport"],
+            swiftSettings: strict
+        ),
         .testTarget(
             name: "HomewardRunbooksTests",
             dependencies: [

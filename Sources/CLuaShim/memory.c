@@ -100,10 +100,12 @@ lua_State *homeward_lua_create_world(size_t memory, homeward_lua_callbacks callb
     return L;
 }
 
-void homeward_lua_destroy(lua_State *L) {
+size_t homeward_lua_destroy(lua_State *L) {
     host *h = host_of(L);
     lua_close(L);
+    size_t kept = h->used;
     free(h);
+    return kept;
 }
 
 size_t homeward_lua_memory(lua_State *L) { return host_of(L)->used; }

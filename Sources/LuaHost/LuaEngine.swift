@@ -103,7 +103,8 @@ final class LuaEngine {
 
     deinit {
         bridge.engine = nil
-        homeward_lua_destroy(stack.state)
+        let kept = homeward_lua_destroy(stack.state)
+        assert(kept == 0, "Lua kept \(kept) bytes")
     }
 
     /// Pushes may pass the cap in `body`.

@@ -82,7 +82,12 @@ lua_State *homeward_lua_create(size_t memory);
 /// A state with the libraries that scripts may use and our replacements of `pcall` and others, for fibers. NULL when it
 /// does not fit. The context and the pulse must outlive it.
 lua_State *homeward_lua_create_world(size_t memory, homeward_lua_callbacks callbacks, homeward_lua_pulse *pulse);
-void homeward_lua_destroy(lua_State *L);
+/// Returns the bytes that Lua has not given back: 0.
+size_t homeward_lua_destroy(lua_State *L);
+/// For tests: of what Lua asks for on this thread outside of no-fail sections, `after` blocks are given, and then `count` are
+/// refused. Lua asks a second time after each refusal, once it has collected. Returns how many of those refused before are
+/// still to come.
+uint64_t homeward_lua_refuse_blocks(uint64_t after, uint64_t count);
 /// Bytes that Lua holds now.
 size_t homeward_lua_memory(lua_State *L);
 /// How often a block was refused since the state was made; twice for each error, as Lua collects and asks again.
