@@ -19,8 +19,7 @@ final class Terminal {
         guard master >= 0, ioctl(master, unlock, &zero) == 0, ioctl(master, number, &terminal) == 0 else {
             throw Unmet(description: "no pseudo-terminal: errno \(errno)")
         }
-        var size = winsize(ws_row: 40, ws_col: 100, ws_xpixel: 0, ws_ypixel: 0)
-        _ = ioctl(master, UInt(TIOCSWINSZ), &size)
+        Self.resize(master, columns: 100)
         guard let slave = FileHandle(forUpdatingAtPath: "/dev/pts/\(terminal)") else {
             throw Unmet(description: "the pseudo-terminal cannot be opened")
         }
@@ -55,6 +54,33 @@ final class Terminal {
     }
 
     func enter(_ line: String) throws { try type(line + "\r") }
+
+    /// Types a text of any length and takes what is shown meanwhile, so that neither side waits for the other.
+    func paste(_ text: String, seconds: Double = 60) throws {
+        let flags = fcntl(master, F_GETFL)
+        _ = fcntl(master, F_SETFL, flags | O_NONBLOCK)
+        defer { _ = fcntl(master, F_SETFL, flags) }
+        let end = Date(timeIntervalSinceNow: seconds)
+        var bytes = Array(text.utf8)[...]
+        while !bytes.isEmpty {
+            let count = bytes.withUnsafeBytes { Foundation.write(master, $0.baseAddress, $0.count) }
+            if count > 0 {
+                bytes = bytes.dropFirst(count)
+            } else {
+                guard errno == EAGAIN, Date() < end, try read() else {
+                    throw Unmet(description: "\(bytes.count) bytes are not taken:\n\(transcript.suffix(2000))")
+                }
+            }
+        }
+    }
+
+    /// As a person who changes the size of the window.
+    func resize(columns: UInt16) { Self.resize(master, columns: columns) }
+
+    private static func resize(_ master: Int32, columns: UInt16) {
+        var size = winsize(ws_row: 40, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0)
+        _ = ioctl(master, UInt(TIOCSWINSZ), &size)
+    }
 
     /// Waits until the output since the last match contains a text, and gives what came before it.
     @discardableResult

@@ -35,6 +35,13 @@ final class TestLab {
         }
     }
 
+    /// Runs a test with the programs in a folder of its own, and no daemon.
+    static func alone(_ body: (TestLab) throws -> Void) throws {
+        let lab = try TestLab()
+        defer { try? FileManager.default.removeItem(atPath: lab.folder) }
+        try body(lab)
+    }
+
     private init() throws {
         folder = "/tmp/hwe-\(UUID().uuidString.prefix(8))"
         let files = FileManager.default
@@ -139,7 +146,25 @@ final class TestLab {
         }
     }
 
+    /// Runs a line of a shell.
+    func shell(_ line: String, seconds: Double = 60) throws -> Output {
+        try Program("/bin/bash", ["-c", line], environment: environment(), seconds: seconds).wait()
+    }
+
     // MARK: What is seen
+
+    /// Processes that began in this lab, by the environment that they inherited: their commands.
+    func processes(_ command: String? = nil) throws -> [String] {
+        try FileManager.default.contentsOfDirectory(atPath: "/proc").filter { Int($0) != nil }.compactMap { id in
+            // One that ends meanwhile is none.
+            guard let environment = FileManager.default.contents(atPath: "/proc/\(id)/environ"),
+                String(decoding: environment, as: UTF8.self).contains("\(folder)/lab"),
+                let name = FileManager.default.contents(atPath: "/proc/\(id)/comm")
+            else { return nil }
+            let found = String(decoding: name, as: UTF8.self).trimmingCharacters(in: .newlines)
+            return command == nil || command == found ? found : nil
+        }
+    }
 
     func process(_ host: String) -> Int32? {
         guard let status = try? run("homeward lab status --json") else { return nil }
