@@ -151,11 +151,14 @@ let package = Package(
         .executableTarget(name: "homeward", dependencies: ["HomewardCLI"], swiftSettings: strict),
         .executableTarget(name: "homeward-sim", dependencies: ["HomewardSimulation"], swiftSettings: strict),
 
+        // `malloc` that counts, before that of the C library.
+        .target(name: "CAllocationCounter"),
         // Ratios against peers and limits.
         .executableTarget(
             name: "HomewardBenchmarks",
             dependencies: [
-                "HomewardCore", "HomewardAdministration", "HomewardHost", "HomewardNBD", "CPlatform", "CXXHash",
+                "HomewardCore", "HomewardAdministration", "HomewardHost", "HomewardNBD", "HomewardThreads", "CPlatform",
+                "CXXHash", "CAllocationCounter",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],

@@ -1,4 +1,6 @@
 extension Benchmark {
     /// In the order in which they run.
-    static let all: [Benchmark] = [synchronization, sparse, idle]
+    static let all: [Benchmark] = [
+        synchronization, sparse, load, writes, allocations, recovery, takeover, outage, idle,
+    ]
 }

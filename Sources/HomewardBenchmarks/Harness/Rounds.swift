@@ -23,6 +23,9 @@ struct Rounds {
         return rounds
     }
 
+    /// Figures that were taken along with those of another side.
+    mutating func add(_ side: String, _ values: [Double]) { figures[side] = values }
+
     func median(_ side: String) -> Double { Median.of(figures[side] ?? []) }
 }
 

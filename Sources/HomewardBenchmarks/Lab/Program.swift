@@ -10,17 +10,20 @@ final class Program: @unchecked Sendable {
     private let output: String
     private let began: UInt64
 
-    /// Starts it; what it prints goes to the file `output`.
+    /// Starts it; what it prints goes to the file `output`, what it says of errors and progress to another beside it.
     init(_ path: String, _ arguments: [String], environment: [String: String], output: String) throws {
         command = ([path] + arguments).joined(separator: " ")
         self.output = output
-        _ = FileManager.default.createFile(atPath: output, contents: nil)
-        guard let file = FileHandle(forWritingAtPath: output) else { throw CannotRun("\(output) cannot be written") }
+        let files = try [output, Self.errors(output)].map { path in
+            _ = FileManager.default.createFile(atPath: path, contents: nil)
+            guard let file = FileHandle(forWritingAtPath: path) else { throw CannotRun("\(path) cannot be written") }
+            return file
+        }
         process.executableURL = URL(fileURLWithPath: path)
         process.arguments = arguments
         process.environment = environment
-        process.standardOutput = file
-        process.standardError = file
+        process.standardOutput = files[0]
+        process.standardError = files[1]
         process.standardInput = FileHandle.nullDevice
         // Process.waitUntilExit() looks only twenty times a second.
         process.terminationHandler = { [ended] _ in ended.signal() }
@@ -39,12 +42,16 @@ final class Program: @unchecked Sendable {
             throw CannotRun("\(command): no end after \(limit) s")
         }
         let seconds = Stopwatch.seconds(since: began)
-        let text = String(decoding: FileManager.default.contents(atPath: output) ?? Data(), as: UTF8.self)
-        guard process.terminationStatus == 0 else {
-            throw CannotRun("\(command): exit \(process.terminationStatus)\n\(text)")
+        let texts = [output, Self.errors(output)].map {
+            String(decoding: FileManager.default.contents(atPath: $0) ?? Data(), as: UTF8.self)
         }
-        return (text, seconds)
+        guard process.terminationStatus == 0 else {
+            throw CannotRun("\(command): exit \(process.terminationStatus)\n\(texts.joined())")
+        }
+        return (texts[0], seconds)
     }
+
+    private static func errors(_ output: String) -> String { output + ".errors" }
 
     /// A program of the system.
     static func system(_ name: String, _ arguments: [String], output: String) throws -> Program {

@@ -46,7 +46,7 @@ final class VolumeFile {
         return changed
     }
 
-    private func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws {
+    func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws {
         let count = homeward_pwrite(descriptor, bytes.baseAddress, bytes.count, Int64(offset))
         guard count == bytes.count else { throw CannotRun("\(path) cannot be written: errno \(-count)") }
     }
@@ -57,7 +57,7 @@ final class VolumeFile {
     }
 
     /// Calls `body` with each stretch, read in pieces of `piece` bytes into the same memory.
-    func read(piece: Int, _ body: (UnsafeRawBufferPointer) -> Void) throws {
+    func read(piece: Int, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: piece, alignment: 4096)
         defer { buffer.deallocate() }
         var offset: Int64 = 0
@@ -65,7 +65,7 @@ final class VolumeFile {
             let count = homeward_pread(descriptor, buffer.baseAddress, piece, offset)
             guard count >= 0 else { throw CannotRun("\(path) cannot be read: errno \(-count)") }
             guard count > 0 else { return }
-            body(UnsafeRawBufferPointer(rebasing: buffer[..<Int(count)]))
+            try body(UnsafeRawBufferPointer(rebasing: buffer[..<Int(count)]))
             offset += count
         }
     }
