@@ -120,11 +120,18 @@ extension EndToEnd {
                 #expect(key.status == 1 && key.out.contains("stop_application"), "\(key)")
                 let option = try lab.write(
                     "wrong-option.lua",
-                    "return { before = { migrate = function(ctx)\n  hw.sh{ \"true\", timout = 7 }\nend } }\n"
+                    """
+                    return {
+                      before = { migrate = function(ctx) hw.sh{ "true", timout = 7 } end },
+                      after = { migrate = function(ctx) hw.sh{ "true", on = ctx.hots } end },
+                    }
+
+                    """
                 )
                 let slip = try lab.run("homeward runbooks check \(option)")
                 #expect(slip.status == 1 && slip.out.contains("wrong-option.lua:2: "), "\(slip)")
                 #expect(slip.out.contains("timeout"), "\(slip)")
+                #expect(slip.out.contains("wrong-option.lua:3: there is no hots: did you mean host?"), "\(slip)")
             }
         }
     }

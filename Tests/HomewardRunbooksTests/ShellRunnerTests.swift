@@ -52,6 +52,8 @@ struct ShellRunnerTests {
         runner.grace = 0.2
         let endless = try await start("trap '' TERM; sleep 600 & sleep 600")
         try await runner.finish(endless, within: 0.1)
+        // A signal is not heard before the process gets to run.
+        for _ in 0..<1_000 where ProcessGroup.isAlive(endless.pid) { try await Task.sleep(for: .milliseconds(10)) }
         #expect(!ProcessGroup.isAlive(endless.pid))
     }
 

@@ -7,10 +7,17 @@ local M = {}
 
 local ctx_fields = { "host", "params", "rds", "step" }
 
--- The place in the script that read the field.
+-- The place in the script that read the field: the first below the functions of this file.
 local function place()
-  local _, text = pcall(error, "", 5)
-  return type(text) == "string" and text:match("^(.-:%d+):") or nil
+  local is_here = false
+  for level = 2, 9 do
+    local _, text = pcall(error, "", level)
+    local found = type(text) == "string" and text:match("^(.-:%d+):")
+    local was_here = is_here
+    is_here = found and found:find("homeward[./]strict") ~= nil
+    if was_here and not is_here then return found end
+  end
+  return nil
 end
 
 local function strict(object, known, values)
