@@ -138,7 +138,7 @@ describe("a wrong home", function()
     t.equal(plan.ok, false)
     t.equal(plan.preflight[1].code, "not-secondary")
     t.equal(plan.preflight[1].host, "seattle")
-    t.contains(plan.preflight[1].hint, "home=seattle")
+    t.contains(plan.preflight[1].hint, "vradmin --host seattle -g hrdg makesec hr_rvg london")
   end)
 end)
 

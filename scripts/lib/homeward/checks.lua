@@ -90,8 +90,8 @@ function Check:no_old_primary(hosts)
       self:refuse{ code = "not-secondary", host = name, object = self.set.rvg,
         message = ("it is an old Primary, %s%s"):format(member.state or "closed",
           member.reason and " (" .. member.reason .. ")" or ""),
-        hint = ("if it is the host to come home to: home=%s; else first: vradmin --host %s -g %s makesec %s %s"):format(
-          name, name, self.set.dg, self.set.rvg, self.set.open) }
+        hint = ("if it is the host to come home to, give it as home; else first: vradmin --host %s -g %s makesec %s %s")
+          :format(name, self.set.dg, self.set.rvg, self.set.open) }
     end
   end
 end
