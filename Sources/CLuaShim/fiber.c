@@ -114,9 +114,13 @@ void fiber_hook(lua_State *L, lua_Debug *activation) {
 
 /* MARK: Where an error was raised */
 
+/* Calls that are looked through for a closing handler. To reach one, Lua walks over all above it: a stack as deep as it can be
+   would take minutes. */
+#define CLOSING_DEPTH 4000
+
 bool homeward_lua_is_closing(lua_State *L) {
     lua_Debug level;
-    for (int i = 0; lua_getstack(L, i, &level); i++) {
+    for (int i = 0; i < CLOSING_DEPTH && lua_getstack(L, i, &level); i++) {
         lua_getinfo(L, "n", &level);
         if (level.name && strcmp(level.namewhat, "metamethod") == 0 && strcmp(level.name, "close") == 0) return true;
     }

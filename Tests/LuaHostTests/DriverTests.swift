@@ -53,6 +53,28 @@ struct DriverTests {
         await driver.close()
     }
 
+    @Test("cancel ends a script as deep as Lua lets one go", .timeLimit(.minutes(1)))
+    func cancelsDeep() async throws {
+        // Some in a row: where each looks through the whole stack, they do not end within the limit.
+        for _ in 0..<5 {
+            let printed = Printed()
+            let driver = try testDriver(printed, limits: LuaLimits(memory: 256 << 20, cpuSeconds: 1_000))
+            async let result = driver.failure(
+                """
+                local function dive(n)
+                  if n == 0 then print('deep') while true do end end
+                  return 1 + dive(n - 1)
+                end
+                dive(180000)
+                """
+            )
+            try await printed.wait(for: "deep")
+            driver.cancel()
+            #expect(await result?.code == .interrupted)
+            await driver.close()
+        }
+    }
+
     @Test("cancel before anything runs, and as it begins, is harmless")
     func cancelsEarly() async throws {
         let driver = try testDriver()

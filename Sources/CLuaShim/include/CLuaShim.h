@@ -137,7 +137,7 @@ homeward_lua_progress homeward_lua_fiber_resume(lua_State *L, lua_State *fiber, 
 bool homeward_lua_take_lost(lua_State *L);
 /// Whether what runs may be suspended: not below a comparator of table.sort, a callback of gsub, and the like.
 bool homeward_lua_can_wait(lua_State *L);
-/// Whether a `<close>` handler runs that was called where its block ended.
+/// Whether a `<close>` handler runs that was called where its block ended; one that has called 4000 deep itself is not seen.
 bool homeward_lua_is_closing(lua_State *L);
 /// Moves `count` values from the top of one stack to the other. False when there is no room.
 bool homeward_lua_move(lua_State *from, lua_State *to, int count);
