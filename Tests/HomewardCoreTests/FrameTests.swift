@@ -61,7 +61,7 @@ struct FrameTests {
 
     @Test("random bytes are refused or waited on, and never trap")
     func randomBytes() {
-        var random = SplitMix(state: 11)
+        var random = SeededGenerator(seed: 11)
         for _ in 0..<2000 {
             var bytes = (0..<Int.random(in: 0..<200, using: &random)).map { _ in
                 UInt8.random(in: 0...255, using: &random)
@@ -127,18 +127,5 @@ struct GreetingTests {
             wrong[lengthAt + 1] = first
             #expect(throws: Refusal.self) { try Greeting(decoding: wrong) }
         }
-    }
-}
-
-/// Small, seeded, and the same everywhere.
-private struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }

@@ -91,7 +91,7 @@ struct HostileTests {
     @Test("random bytes at any stage end at most their own connection", .timeLimit(.minutes(1)))
     func fuzz() throws {
         let door = try door(.later)
-        var random = Seeded(state: 42)
+        var random = SeededGenerator(seed: 42)
         for round in 0..<400 {
             let client = try RawClient(door.socket)
             switch round % 4 {

@@ -54,7 +54,7 @@ struct ProtocolTests {
 
     @Test("random options never trap")
     func randomOptions() {
-        var random = Seeded(state: 1)
+        var random = SeededGenerator(seed: 1)
         for _ in 0..<20_000 {
             _ = option(UInt32.random(in: 0...12, using: &random), random.bytes(Int.random(in: 0...64, using: &random)))
         }

@@ -19,7 +19,7 @@ struct RoundTripTests {
     func model(late: Bool) throws {
         let door = try door(late ? .later : .before)
         let client = try door.client()
-        var random = Seeded(state: 7)
+        var random = SeededGenerator(seed: 7)
         var model = [UInt8](repeating: 0, count: Self.size)
         for step in 0..<300 {
             let length = Int.random(in: 1...(step % 10 == 0 ? 3 << 20 : 100_000), using: &random)

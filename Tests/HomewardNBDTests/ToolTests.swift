@@ -43,7 +43,7 @@ struct ToolTests {
     )
     func nbdcopy(prefix: String) throws {
         let door = try door()
-        var random = Seeded(state: 3)
+        var random = SeededGenerator(seed: 3)
         let source = "\(door.folder)/in"
         let result = "\(door.folder)/out"
         try Data(random.bytes(9 << 20) + [UInt8](repeating: 0, count: 7 << 20)).write(to: URL(fileURLWithPath: source))

@@ -1,4 +1,5 @@
 import Glibc
+import HomewardCore
 import HomewardNBD
 import Synchronization
 
@@ -31,7 +32,7 @@ final class SteadyWriter: Sendable {
 
     private func write() throws -> [Double] {
         var latencies: [Double] = []
-        var random = RandomWords(state: 7)
+        var random = SeededGenerator(seed: 7)
         let bytes = [UInt8](repeating: 0xA5, count: Self.recordBytes)
         let places = min(client.size, 256 << 20) / UInt64(Self.recordBytes)
         let began = Stopwatch.now

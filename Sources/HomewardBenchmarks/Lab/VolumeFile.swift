@@ -1,5 +1,6 @@
 import CPlatform
 import Glibc
+import HomewardCore
 
 /// A volume's file, written behind its daemon's back: which is sound while no link is attached, since a daemon keeps
 /// nothing of what is on a volume.
@@ -20,7 +21,7 @@ final class VolumeFile {
 
     /// Fills the first bytes with what a seed gives; the same seed gives the same bytes.
     func fill(_ bytes: UInt64, seed: UInt64) throws {
-        var random = RandomWords(state: seed)
+        var random = SeededGenerator(seed: seed)
         let piece = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 4096)
         defer { piece.deallocate() }
         for offset in stride(from: UInt64(0), to: bytes, by: piece.count) {
@@ -34,7 +35,7 @@ final class VolumeFile {
 
     /// Writes random bytes over one in a hundred of the first blocks, chosen by the seed; gives how many.
     func change(onePercentOf bytes: UInt64, seed: UInt64) throws -> Int {
-        var random = RandomWords(state: seed)
+        var random = SeededGenerator(seed: seed)
         let block = UnsafeMutableRawBufferPointer.allocate(byteCount: Self.blockBytes, alignment: 4096)
         defer { block.deallocate() }
         var changed = 0
@@ -74,18 +75,8 @@ final class VolumeFile {
     func warm() throws { try read(piece: 1 << 20) { _ in } }
 }
 
-/// SplitMix64: fast, and the same for the same seed.
-struct RandomWords: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var word = state
-        word = (word ^ (word >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        word = (word ^ (word >> 27)) &* 0x94D0_49BB_1331_11EB
-        return word ^ (word >> 31)
-    }
-
+extension SeededGenerator {
+    /// The same bytes for the same seed.
     mutating func fill(_ bytes: UnsafeMutableRawBufferPointer) {
         for index in 0..<bytes.count / 8 { bytes.storeBytes(of: next(), toByteOffset: index * 8, as: UInt64.self) }
     }

@@ -1,6 +1,7 @@
 import CPlatform
 import Foundation
 import Glibc
+import HomewardCore
 import HomewardNBD
 
 extension Benchmark {
@@ -62,7 +63,7 @@ extension Benchmark {
     private static func fill(_ lab: BenchmarkLab, bytes: UInt64, record: Int) throws {
         let client = try NBDClient.connect(socketPath: lab.dataSocket("seattle"), export: "hrdg/hr_dv01")
         defer { client.close() }
-        var random = RandomWords(state: 5)
+        var random = SeededGenerator(seed: 5)
         let payload = [UInt8](unsafeUninitializedCapacity: record) { buffer, count in
             random.fill(UnsafeMutableRawBufferPointer(buffer))
             count = record

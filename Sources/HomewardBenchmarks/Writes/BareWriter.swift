@@ -1,5 +1,6 @@
 import CPlatform
 import Foundation
+import HomewardCore
 
 /// What no logged write can be cheaper than: one thread that writes 4 KiB to a log and then to a volume, and promises
 /// nothing.
@@ -24,7 +25,7 @@ struct BareWriter {
 
     /// Writes for some seconds; gives how many there were in one.
     func perSecond(_ seconds: Double) throws -> Double {
-        var random = RandomWords(state: 3)
+        var random = SeededGenerator(seed: 3)
         let record = UnsafeMutableRawBufferPointer.allocate(byteCount: Writer.recordBytes, alignment: 4096)
         defer { record.deallocate() }
         random.fill(record)

@@ -6,7 +6,7 @@ struct MachineSteps {
     private var effects = Effects()
     private var now = Instant(nanoseconds: 1_000_000_000)
     private var token: UInt64 = 0
-    private var random = RandomWords(state: 11)
+    private var random = SeededGenerator(seed: 11)
     private let pieces = [(payload: PayloadReference(buffer: 1, offset: 0, count: 4096), crc: UInt32(0))]
     private static let volume: UInt64 = 1 << 30
 

@@ -16,14 +16,14 @@ final class Writer: @unchecked Sendable {
     private let waiting = Atomic(0)
     private let failures = Atomic(0)
     private let replied = DispatchSemaphore(value: 0)
-    private var random: RandomWords
+    private var random: SeededGenerator
 
     /// `inFlight` writes are handed over together, and all replied to before the next; with `flushes` one flush after them.
     init(_ session: any VolumeSession, inFlight: Int, flushes: Bool = false, seed: UInt64 = 1) {
         self.session = session
         self.flushes = flushes
         payload = .allocate(byteCount: Self.recordBytes * inFlight, alignment: 4096)
-        random = RandomWords(state: seed)
+        random = SeededGenerator(seed: seed)
         random.fill(payload)
         requests = (0..<inFlight).map { VolumeRequest(kind: .write, tag: UInt64($0)) }
         flush = [VolumeRequest(kind: .flush, tag: 0)]
