@@ -18,6 +18,15 @@ public enum LuaValue: Sendable, Equatable {
         return String(validating: bytes, as: UTF8.self)
     }
 
+    /// The number, whole or not, if it is one.
+    public var number: Double? {
+        switch self {
+        case .integer(let number): Double(number)
+        case .number(let number): number
+        default: nil
+        }
+    }
+
     /// What it is, for messages: "the string \"7110\"", "the number 7", "a table", "nothing".
     public var found: String {
         switch self {

@@ -42,14 +42,8 @@ enum LeftCommands {
     private static func command(_ value: LuaValue) -> LeftCommand? {
         guard case .table(let table) = value, case .integer(let entry) = table["entry"],
             let process = table["process"].text.flatMap({ ProcessMark($0) }), let run = table["run"].text,
-            let text = table["text"].text
+            let text = table["text"].text, let deadline = table["deadline"].number
         else { return nil }
-        let deadline: Double
-        switch table["deadline"] {
-        case .number(let seconds): deadline = seconds
-        case .integer(let seconds): deadline = Double(seconds)
-        default: return nil
-        }
         return LeftCommand(entry: entry, run: run, text: text, process: process, deadline: deadline)
     }
 }

@@ -89,14 +89,7 @@ enum ShellFunction {
     }
 
     private static func seconds(_ value: LuaValue) throws(LuaError) -> Double {
-        let seconds: Double? =
-            switch value {
-            case .none: timeout
-            case .integer(let number): Double(number)
-            case .number(let number): number
-            default: nil
-            }
-        guard let seconds, seconds > 0, seconds <= longest else {
+        guard let seconds = value == .none ? timeout : value.number, seconds > 0, seconds <= longest else {
             throw .badArgument("timeout has to be a number of seconds, above 0; it is \(value.found)")
         }
         return seconds
