@@ -174,11 +174,7 @@ package final class PlaceHosts: ScriptHosts {
             case .primary(let rvg): (Reach.primary(rvg), rvg)
             case .any, .host: (Reach.any, "homeward")
             }
-        let handlers = Dictionary(uniqueKeysWithValues: hosts.map { ($0.name, handler($0.control)) })
-        let candidates = await LabProbe.candidates(hosts, reach) { host in
-            guard let handler = handlers[host.name] else { return nil }
-            return await self.answering(handler)
-        }
+        let candidates = await LabProbe.candidates(hosts, reach) { await self.answering(self.handler($0.control)) }
         return hosts[try LabChoice.choose(reach, among: candidates, object: object)].control
     }
 
