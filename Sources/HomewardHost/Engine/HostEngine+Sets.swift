@@ -310,7 +310,7 @@ extension HostEngine {
                 .linkAttached,
                 object,
                 "\(link.peerName) is attached to it (-f does not change that)",
-                hint: "vradmin -g \(runtime.diskGroup) -s stoprep \(runtime.name) \(link.peerName)"
+                hint: machine.command("stoprep", link.peerName, options: "-s")
             )
         }
         if machine.header.isPrimary, let link = machine.header.links.first {
@@ -319,7 +319,7 @@ extension HostEngine {
                     .limitReached,
                     object,
                     "the RDS still has \(machine.header.links.count) Secondaries, \(link.peerName) among them",
-                    hint: "vradmin -g \(runtime.diskGroup) delsec \(runtime.name) \(link.peerName)"
+                    hint: machine.command("delsec", link.peerName)
                 )
             }
         }
@@ -332,9 +332,8 @@ extension HostEngine {
                 .notPrimary,
                 object,
                 "\(link.peerName) is its Primary, answers, and counts it in (-f does not change that)",
-                hint: (link.attachID == nil
-                    ? "" : "vradmin -g \(runtime.diskGroup) stoprep \(runtime.name) \(settings.name); then ")
-                    + "vradmin -g \(runtime.diskGroup) delsec \(runtime.name) \(settings.name)"
+                hint: (link.attachID == nil ? "" : machine.command("stoprep", settings.name) + "; then ")
+                    + machine.command("delsec", settings.name)
             )
         }
         if !machine.header.isPrimary, !force {
@@ -342,9 +341,8 @@ extension HostEngine {
                 .notPrimary,
                 object,
                 "is a Secondary on \(settings.name)",
-                hint: "on the Primary: vradmin -g \(runtime.diskGroup) delsec \(runtime.name) \(settings.name); "
-                    + "if that host is gone: "
-                    + "vradmin -g \(runtime.diskGroup) -f delpri \(runtime.name) --host \(settings.name)"
+                hint: "on the Primary: " + machine.command("delsec", settings.name) + "; if that host is gone: "
+                    + machine.command("delpri", options: "-f", on: settings.name)
             )
         }
         if !machine.header.stopped, machine.isOpen, !force {
