@@ -14,13 +14,6 @@ local function bad(chunk, message, hint)
   failures.raise{ code = "bad-runbook", object = chunk, message = message, hint = hint }
 end
 
-local function among(name, names)
-  for _, candidate in ipairs(names) do
-    if candidate == name then return true end
-  end
-  return false
-end
-
 -- Loads a text under its name; what it reads as globals beside the library are those of `given`.
 function M.chunk(source, chunk, given)
   -- Tables, not functions: an undeclared global is then reported at the line of the script.
@@ -41,13 +34,13 @@ local function check_parameter(chunk, name, declared)
       ('%s = { type = "string", help = "…" }'):format(name))
   end
   for key in pairs(declared) do
-    if not among(key, parameter_keys) then
+    if not words.among(key, parameter_keys) then
       bad(chunk, ("parameter %s has an unknown key %s%s"):format(name, key,
         words.suggestion(tostring(key), parameter_keys)), "the keys are " .. table.concat(parameter_keys, ", "))
     end
   end
   local kind = declared.type or "string"
-  if not among(kind, M.types) then
+  if not words.among(kind, M.types) then
     bad(chunk, ("parameter %s is of an unknown type %s%s"):format(name, kind,
       words.suggestion(tostring(kind), M.types)), "the types are " .. table.concat(M.types, ", "))
   end
@@ -59,7 +52,7 @@ function M.check(book, chunk)
     bad(chunk, "it returns no table with a function run", "end the file with: return M, as the bundled runbooks do")
   end
   for key in pairs(book) do
-    if type(key) == "string" and among(key, keys) then goto continue end
+    if type(key) == "string" and words.among(key, keys) then goto continue end
     bad(chunk, ("it has an unknown key %s%s"):format(tostring(key), words.suggestion(tostring(key), keys)),
       "the keys are " .. table.concat(keys, ", "))
     ::continue::

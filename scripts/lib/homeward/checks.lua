@@ -62,6 +62,11 @@ function Check:versions(hosts)
     hint = "install the same release of Homeward on all of them" })
 end
 
+-- How a Primary stands that is not open.
+local function standing(member)
+  return (member.state or "closed") .. (member.reason and " (" .. member.reason .. ")" or "")
+end
+
 -- Exactly one Primary is open, and it is known which.
 function Check:one_primary()
   local set = self.set
@@ -73,9 +78,7 @@ function Check:one_primary()
   end
   local reasons = {}
   for _, name in ipairs(set.primaries) do
-    local member = set.members[name]
-    reasons[#reasons + 1] = ("%s is %s%s"):format(name, member.state or "closed",
-      member.reason and " (" .. member.reason .. ")" or "")
+    reasons[#reasons + 1] = ("%s is %s"):format(name, standing(set.members[name]))
   end
   return self:refuse{ code = "not-primary", object = set.rvg,
     message = "no open Primary answers" .. (#reasons > 0 and ": " .. table.concat(reasons, "; ") or ""),
@@ -88,8 +91,7 @@ function Check:no_old_primary(hosts)
     local member = self.set.members[name]
     if member and member.role == "primary" and self.set.open and self.set.open ~= name then
       self:refuse{ code = "not-secondary", host = name, object = self.set.rvg,
-        message = ("it is an old Primary, %s%s"):format(member.state or "closed",
-          member.reason and " (" .. member.reason .. ")" or ""),
+        message = ("it is an old Primary, %s"):format(standing(member)),
         hint = ("if it is the host to come home to, give it as home; else first: vradmin --host %s -g %s makesec %s %s")
           :format(name, self.set.dg, self.set.rvg, self.set.open) }
     end

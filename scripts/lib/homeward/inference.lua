@@ -35,10 +35,8 @@ function M.dg()
   return { type = "string", help = "the disk group of the RVG", infer = function(look)
     local rvg = look.given.rvg
     local known = distinct(look, "rvg")
-    local has = false
-    for _, name in ipairs(known) do has = has or name == rvg end
     -- It is the name of the RVG that is wrong, and nothing is missing.
-    if rvg and #known > 0 and not has then
+    if rvg and #known > 0 and not words.among(rvg, known) then
       return nil, { code = "unknown-rvg", object = rvg,
         message = ("no host that answers has an RVG of that name; there is %s%s"):format(words.list(known),
           words.suggestion(rvg, known)),

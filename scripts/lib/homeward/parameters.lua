@@ -61,11 +61,7 @@ local function fits(declared, value)
 end
 
 local function choose(declared, value)
-  if not declared.choices then return true end
-  for _, choice in ipairs(declared.choices) do
-    if choice == value then return true end
-  end
-  return false
+  return not declared.choices or words.among(value, declared.choices)
 end
 
 -- One text for a value, as it would be typed.

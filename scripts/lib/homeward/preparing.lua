@@ -13,6 +13,12 @@ local words = require("homeward.words")
 
 local M = {}
 
+-- Whether a run, as the journal tells it, is one of this RDS.
+local function is_of(set, info)
+  local values = info.parameters or {}
+  return values.dg == set.dg and values.rvg == set.rvg
+end
+
 -- Commands of hooks outlive a runner that was killed. What one of them still does to the application would otherwise
 -- come after what this run does.
 -- Returns whether there was one.
@@ -20,8 +26,7 @@ local function finish_left(set)
   local left = engine.left_commands()
   local found = false
   for _, run in ipairs(#left > 0 and hw.runs() or {}) do
-    local values = run:info().parameters or {}
-    for _, command in ipairs(values.dg == set.dg and values.rvg == set.rvg and left or {}) do
+    for _, command in ipairs(is_of(set, run:info()) and left or {}) do
       if command.run == run.id then
         found = true
         local seconds = math.max(0, command.deadline - engine.now())
@@ -38,30 +43,29 @@ end
 local function resolve(run, options)
   local book = run.book
   local given = parameters.read(book.parameters, options.arguments or {}, book.name)
-  local scene = scenes.look()
-  local look = { scene = scene, given = given, past = { parameters = {} } }
+  local look = { scene = scenes.look(), given = given, past = { parameters = {} } }
   local resolver = parameters.resolver(book.parameters, given)
   look.value = function(name) return resolver:value(name, look) end
   local dg, rvg = look.value("dg"), look.value("rvg")
   if dg and rvg then
-    look.set = scenes.set(scene, dg, rvg)
-    if not run.is_plan and finish_left(look.set) then
-      scene = scenes.look()
-      look.scene, look.set = scene, scenes.set(scene, dg, rvg)
+    local function look_again()
+      look.scene = scenes.look()
+      look.set = scenes.set(look.scene, dg, rvg)
     end
+    look.set = scenes.set(look.scene, dg, rvg)
+    if not run.is_plan and finish_left(look.set) then look_again() end
     -- A run that died may have moved the role a moment ago.
     for _ = 1, 20 do
       if look.set.open or not scenes.is_moving(look.set) then break end
       hw.sleep(0.5)
-      scene = scenes.look()
-      look.scene, look.set = scene, scenes.set(scene, dg, rvg)
+      look_again()
     end
   end
   look.past = pasts.read(book.name, look.set)
   resolver.earlier = look.past.goes_on and look.past.parameters or {}
   for name in pairs(book.parameters) do look.value(name) end
-  resolver:check_hosts(scene.hosts)
-  run.scene, run.set, run.past, run.resolver = scene, look.set, look.past, resolver
+  resolver:check_hosts(look.scene.hosts)
+  run.scene, run.set, run.past, run.resolver = look.scene, look.set, look.past, resolver
   run.params, run.application = resolver.values, look.past.application
   look.past.application_since = run.application.since
   run.rds = dg and rvg and hw.rds(dg, rvg) or nil
@@ -72,8 +76,7 @@ local function refuse_second(run)
   if not run.set then return end
   for _, other in ipairs(hw.runs()) do
     local info = other.state == "running" and other:info()
-    local values = info and info.state == "running" and info.parameters or {}
-    if values.dg == run.set.dg and values.rvg == run.set.rvg then
+    if info and info.state == "running" and is_of(run.set, info) then
       local step = info.steps[#info.steps]
       run.problems[#run.problems + 1] = { code = "run-in-progress", object = run.book.name,
         message = ("run %s (%s) is at work on %s/%s%s"):format(info.id, info.runbook, run.set.dg, run.set.rvg,

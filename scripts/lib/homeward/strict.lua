@@ -22,9 +22,7 @@ end
 
 local function strict(object, known, values)
   return setmetatable(values, { __index = function(_, key)
-    for _, name in ipairs(known) do
-      if name == key then return nil end
-    end
+    if words.among(key, known) then return nil end
     return failures.raise{ code = "bad-argument", object = object, where = failures.place(place()),
       message = ("there is no %s%s"):format(tostring(key), words.suggestion(tostring(key), known)),
       hint = #known == 0 and "the runbook has none" or "it has " .. words.list(known) }

@@ -56,6 +56,14 @@ function M.wrap(text, first, rest)
   return lines
 end
 
+-- Whether a list holds a value.
+function M.among(value, list)
+  for _, candidate in ipairs(list) do
+    if candidate == value then return true end
+  end
+  return false
+end
+
 -- Sorted keys of a table: the same order on every run.
 function M.keys(map)
   local keys = {}
