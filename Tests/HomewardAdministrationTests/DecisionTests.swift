@@ -165,6 +165,58 @@ struct DecisionTests {
         #expect(world.nodes[0].machine.isImageConsistent)
     }
 
+    /// Seattle took over from london, which is back and shut, and dublin follows seattle, whose log is damaged then.
+    private func damagedSuccessorWorld() throws -> NodeWorld {
+        var world = try NodeWorld()
+        for host in [seattle, dublin] {
+            _ = try world.perform(.startReplication(host, how: .identical, consent: true), on: 0)?.get()
+        }
+        world.pass(milliseconds: 500)
+        world.cut(0, 1)
+        world.cut(0, 2)
+        _ = try world.perform(.takeover(force: false), on: 1)?.get()
+        _ = try world.perform(.startReplication(dublin, how: .identical, consent: true), on: 1)?.get()
+        world.write(on: 1)
+        world.pass(milliseconds: 500)
+        world.connect(0, 1)
+        world.connect(0, 2)
+        world.pass(milliseconds: 500)
+        world.restart(1, damage: "log, byte 4096")
+        world.connect(0, 1)
+        world.connect(1, 2)
+        world.pass(milliseconds: 500)
+        return world
+    }
+
+    @Test("an old Primary that has not given way yet does not keep a Secondary from taking over of its successor")
+    func takeoverBesideClosedReign() throws {
+        var world = try damagedSuccessorWorld()
+        #expect(code(world.perform(.makeSecondary(seattle, force: true), on: 0)) == .notPrimary)
+        _ = try world.perform(.takeover(force: false), on: 2)?.get()
+        #expect(world.nodes[2].machine.isOpen)
+        world.pass(milliseconds: 500)
+        for host in [0, 1] {
+            _ = try world.perform(.makeSecondary(dublin, force: true), on: host)?.get()
+            #expect(world.nodes[host].machine.header.follows == dublin)
+        }
+    }
+
+    @Test("a Secondary of the closed reign does not take over while the successor answers")
+    func takeoverOfClosedReign() throws {
+        var world = try NodeWorld()
+        for host in [seattle, dublin] {
+            _ = try world.perform(.startReplication(host, how: .identical, consent: true), on: 0)?.get()
+        }
+        world.pass(milliseconds: 500)
+        for (left, right) in [(0, 1), (0, 2), (1, 2)] { world.cut(left, right) }
+        _ = try world.perform(.takeover(force: false), on: 1)?.get()
+        world.restart(1, damage: "log, byte 4096")
+        for (left, right) in [(0, 1), (0, 2), (1, 2)] { world.connect(left, right) }
+        world.pass(milliseconds: 500)
+        #expect(world.nodes[2].machine.header.follows == london)
+        #expect(code(world.perform(.takeover(force: false), on: 2)) == .primaryPrimary)
+    }
+
     @Test("a takeover by force beside a better Secondary says how many updates it loses")
     func forcedTakeover() throws {
         var world = try NodeWorld()

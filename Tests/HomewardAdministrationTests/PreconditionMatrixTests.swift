@@ -77,7 +77,7 @@ struct PreconditionMatrixTests {
     }
 
     private func check(_ verb: MatrixVerb, _ condition: LinkCondition, _ end: End) throws {
-        let host = verb == .takeover ? (condition == .primaryPrimary ? 2 : 1) : 0
+        let host = verb == .takeover && condition != .primaryPrimary ? 1 : 0
         let peer = host == 0 ? 1 : 0
         var world = try world(in: condition, forTakeover: verb == .takeover)
         let place = "\(verb) in \(condition)"
@@ -137,11 +137,14 @@ struct PreconditionMatrixTests {
         }
     }
 
-    /// London is Primary, seattle is brought into the condition; dublin is detached.
+    /// London is Primary, seattle is brought into the condition; dublin is detached, or a rival of seattle.
     private func world(in condition: LinkCondition, forTakeover: Bool) throws -> NodeWorld {
         var world = try NodeWorld()
         let seattle = NodeWorld.ids[1]
         #expect(try world.perform(.startReplication(seattle, how: .identical, consent: true), on: 0)?.get() != nil)
+        if forTakeover, condition == .primaryPrimary {
+            _ = try world.perform(.startReplication(NodeWorld.ids[2], how: .identical, consent: true), on: 0)?.get()
+        }
         world.write(on: 0)
         world.pass(milliseconds: 1_000)
         switch condition {
@@ -159,13 +162,25 @@ struct PreconditionMatrixTests {
             _ = try world.perform(.setPaused(forTakeover ? NodeWorld.ids[0] : seattle, true), on: forTakeover ? 1 : 0)?
                 .get()
         case .primaryPrimary:
-            world.cut(0, 1)
-            world.cut(0, 2)
+            for (left, right) in [(0, 1), (0, 2)] + (forTakeover ? [(1, 2)] : []) { world.cut(left, right) }
             #expect(try world.perform(.takeover(force: false), on: 1)?.get() != nil)
             world.connect(0, 1)
-            world.connect(0, 2)
+            if forTakeover {
+                try bringRival(to: &world)
+            } else {
+                world.connect(0, 2)
+            }
         }
         world.settle()
         return world
+    }
+
+    /// Dublin takes over beside seattle, and london gives way to seattle before it hears of that.
+    private func bringRival(to world: inout NodeWorld) throws {
+        _ = try world.perform(.takeover(force: false), on: 2)?.get()
+        world.pass(milliseconds: 500)
+        _ = try world.perform(.makeSecondary(NodeWorld.ids[1], force: true), on: 0)?.get()
+        world.connect(0, 2)
+        world.connect(1, 2)
     }
 }

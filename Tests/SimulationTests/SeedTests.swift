@@ -54,6 +54,7 @@ struct SeedTests {
             3783,  // a Secondary with a damaged log was asked for ever
             3420,  // a log that was full when its host became a Secondary stayed so
             53_586,  // a host was not told twice that a synchronization had ended without it
+            7_000_753,  // an old Primary that had not given way kept the lost successor's Secondary from taking over
         ] as [UInt64]
     )
     func wideRegression(seed: UInt64) {

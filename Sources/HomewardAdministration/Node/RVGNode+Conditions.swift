@@ -16,11 +16,23 @@ extension RVGNode {
 
     /// Two Primaries where one may be: this host and the other, or, on a Secondary, two that answer.
     private func isRival(_ host: HostID) -> Bool {
-        guard machine.header.isPrimary else {
-            return machine.peers.count { $0.contact?.isPrimary == true } > 1
+        machine.header.isPrimary ? primariesThatCount.contains { $0.host == host } : primariesThatCount.count > 1
+    }
+
+    /// The peers that are Primaries and answer; what was last heard of a host that is gone for good must not block the others.
+    ///
+    /// To a Secondary one does not count whose reign is closed by an epoch that the Secondary knows, unless it follows that
+    /// very one. Else the successor, should it be lost, could not be succeeded before the old Primary gives way, which
+    /// only gives way to one that is open.
+    private var primariesThatCount: [Peer] {
+        machine.peers.filter { peer in
+            guard let contact = peer.contact, contact.isPrimary else { return false }
+            let theirs = contact.lineage.history
+            guard !machine.header.isPrimary, peer.host != machine.header.follows, let current = theirs.current else {
+                return true
+            }
+            return machine.header.lineage.closing(of: current, senderHistory: theirs) == nil
         }
-        // Only who answers now: what was last heard of a host that is gone for good must not block the others.
-        return machine.peer(host)?.contact?.isPrimary == true
     }
 
     /// Asks the table about the RLINK to `host`.
@@ -71,7 +83,7 @@ extension RVGNode {
         case .disconnected: return "\(name) is attached and not connected" + answers
         case .paused: return "\(name) is paused" + answers
         case .primaryPrimary:
-            let others = machine.peers.filter { $0.contact?.isPrimary == true }.map(\.name).sorted()
+            let others = primariesThatCount.map(\.name).sorted()
             let all = machine.header.isPrimary ? [machine.hostName] + others : others
             return "\(all.joined(separator: " and ")) are \(all.count == 2 ? "both" : "all") Primary"
         }
