@@ -30,7 +30,7 @@ struct Application {
         folder=$(dirname "$0")
         exec 9>"$folder/application.lock"
         flock 9
-        alive() { pid=$(cat "$folder/application.pid" 2>/dev/null) && kill -0 "$pid" 2>/dev/null; }
+        alive() { pid=$(cat "$folder/application.pid" 2>/dev/null) && grep -qas \(words) "/proc/$pid/cmdline"; }
         case $1 in
         start)
           alive && exit 0
@@ -61,16 +61,36 @@ struct Application {
 
     private func command(_ word: String) throws {
         let output = try lab.start(["application", word], seconds: 20).wait()
-        guard output.status == 0 else { throw Unmet(description: "\(output)") }
+        guard output.status == 0 else { throw Unmet(description: "\(output)\(whereItStands)") }
+    }
+
+    /// What each of its threads waits for, and how the hosts stand: a stop that does not end has to be explained.
+    private var whereItStands: String {
+        guard let process else { return "it does not run" }
+        let tasks = "/proc/\(process)/task"
+        let threads = (try? FileManager.default.contentsOfDirectory(atPath: tasks)) ?? []
+        let waits = threads.map { thread in
+            ["comm", "wchan", "syscall"].map { text("\(tasks)/\(thread)/\($0)") }.joined(separator: " ")
+        }
+        let hosts = (try? lab.run("vradmin -g hrdg -l repstatus hr_rvg", seconds: 10))?.description ?? ""
+        return "process \(process): \(waits.joined(separator: "; "))\n\(hosts)"
     }
 
     /// The process that runs now.
     var process: Int? {
-        let text = FileManager.default.contents(atPath: "\(lab.folder)/application.pid") ?? Data()
-        guard let id = Int32(String(decoding: text, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)),
-            kill(id, 0) == 0
-        else { return nil }
-        return Int(id)
+        guard let id = Int(text("\(lab.folder)/application.pid")), text("/proc/\(id)/cmdline").contains(Self.words)
+        else {
+            return nil
+        }
+        return id
+    }
+
+    /// What its command line tells it by; numbers of processes come again.
+    private static let words = "load"
+
+    private func text(_ path: String) -> String {
+        String(decoding: FileManager.default.contents(atPath: path) ?? Data(), as: UTF8.self)
+            .trimmingCharacters(in: .whitespacesAndNewlines)
     }
 
     /// It runs once, and its volumes are those of this host and no other.
