@@ -11,12 +11,18 @@ final class Application {
     var isManaged = false
     /// Stopped for good: the end is judged.
     var isOver = false
+    /// Nanoseconds for which a request may be unanswered, or untaken; the longest of 600 lives was below 4 s.
+    private static let patience: UInt64 = 20_000_000_000
     /// Sectors of the largest request.
     var largest = 24
     /// Mean time between requests.
     var pace: UInt64
     private var session: (life: Life, number: UInt64)?
     private var outstanding = 0
+    /// What was asked for in this session and is not answered yet, by token: since when.
+    private var waiting: [UInt64: UInt64] = [:]
+    /// Since when no write has been taken.
+    private var heldSince: UInt64?
     private var nextSession: UInt64 = 1
     private(set) var requests = 0
 
@@ -35,6 +41,7 @@ final class Application {
             session = nil
             outstanding = 0
         }
+        judgeWaiting()
         if session == nil, isWanted, !isOver, !isManaged {
             open(on: model.hosts.first { $0.life?.node.machine.isOpen == true })
         }
@@ -60,7 +67,11 @@ final class Application {
                 return
             }
         }
-        if opened { session = (life, number) }
+        if opened {
+            session = (life, number)
+            waiting = [:]
+            heldSince = nil
+        }
         return opened
     }
 
@@ -71,6 +82,21 @@ final class Application {
         outstanding = 0
         guard open.life.isCurrent else { return }
         open.life.host.whenAwake { open.life.step { node, _ in node.closeSession(id: open.number) } }
+    }
+
+    /// Invariant 11: what an application waits for comes, or is refused, while its host runs.
+    private func judgeWaiting() {
+        guard let life = session?.life, !life.host.isPaused, !life.host.isAiling else {
+            for token in waiting.keys { waiting[token] = world.now }
+            heldSince = heldSince.map { _ in world.now }
+            return
+        }
+        let oldest = [waiting.values.min(), heldSince].compactMap(\.self).min() ?? world.now
+        guard world.now - oldest > Self.patience else { return }
+        world.found(
+            "invariant 11: \(life.host.name) has left \(heldSince == oldest ? "a write untaken" : "a request unanswered") for "
+                + "\((world.now - oldest) / 1_000_000_000) s"
+        )
     }
 
     private func act() {
@@ -109,6 +135,7 @@ final class Application {
         guard let line = model.line(of: life) else { return }
         life.step { [world] node, effects in
             admission = node.admit(request, wallTime: life.host.wall, now: world.instant, into: &effects)
+            self.heldSince = admission == .wait ? self.heldSince ?? world.now : nil
             guard admission == .accepted else { return }
             life.nextToken += 1
             life.payloads[Life.buffer(of: token)] = bytes
@@ -123,8 +150,10 @@ final class Application {
                 first += sectors
             }
             let count = line.count
+            self.waiting[token] = world.now
             life.replies[token] = { [weak self] failure in
                 self?.outstanding -= 1
+                self?.waiting[token] = nil
                 guard failure == nil else { return }
                 line.acknowledged = max(line.acknowledged, count)
                 if durably { line.promised = max(line.promised, count) }
@@ -158,14 +187,17 @@ final class Application {
         guard let line = model.line(of: life) else { return }
         let promise = line.acknowledged
         outstanding += 1
-        life.step { node, effects in
+        life.step { [world] node, effects in
             life.nextToken += 1
+            self.waiting[token] = world.now
             life.replies[token] = { [weak self] failure in
                 self?.outstanding -= 1
+                self?.waiting[token] = nil
                 if failure == nil { line.promised = max(line.promised, promise) }
             }
             if node.flush(token: token, into: &effects) != .accepted {
                 life.replies[token] = nil
+                self.waiting[token] = nil
                 self.outstanding -= 1
             }
         }
