@@ -217,6 +217,29 @@ struct DecisionTests {
         #expect(code(world.perform(.takeover(force: false), on: 2)) == .primaryPrimary)
     }
 
+    @Test("a takeover that is taken back at once leaves no promise behind, and the Primary that returns opens")
+    func takenBackAtOnce() throws {
+        var world = try NodeWorld()
+        for host in [seattle, dublin] {
+            _ = try world.perform(.startReplication(host, how: .identical, consent: true), on: 0)?.get()
+        }
+        world.pass(milliseconds: 500)
+        world.cut(0, 1)
+        world.cut(0, 2)
+        world.pass(milliseconds: 10_000)
+        world.listens = true
+        let token = world.ask(.takeover(force: false), on: 1)
+        world.cancel(token, on: 1)
+        world.pass(milliseconds: 1_000)
+        #expect(world.heard.contains { if case .prepare = $0.message { $0.to == 2 } else { false } })
+        #expect(world.nodes[2].machine.header.pending.isEmpty)
+        world.restart(0)
+        world.connect(0, 1)
+        world.connect(0, 2)
+        world.pass(milliseconds: 5_000)
+        #expect(world.nodes[0].machine.isOpen)
+    }
+
     @Test("a takeover by force beside a better Secondary says how many updates it loses")
     func forcedTakeover() throws {
         var world = try NodeWorld()

@@ -85,7 +85,7 @@ extension RVGNode {
         case .migrate(let state) where state.transaction.rawValue == token && state.peer == host:
             migrateVote(state, vote, now: now, into: &effects)
         default:
-            // The vote of an operation that was given up meanwhile: the contact that said so follows it.
+            // The vote of an operation that was given up meanwhile: a contact that says so followed what asked for it.
             return
         }
     }
@@ -223,7 +223,7 @@ extension RVGMachine {
         undecided.removeAll { $0 == transaction }
         if volumesHeldBy == verb { volumesHeldBy = nil }
         if intakeHeldBy == verb { intakeHeldBy = nil }
-        contactDirty = true
+        tellContactAgain()
         effects.admissionChanged = true
         effects.wake.insert(.peers)
     }

@@ -127,6 +127,15 @@ extension RVGMachine {
         }
     }
 
+    /// Tells every peer how this host stands, behind what was sent before, also where it has told the same already.
+    ///
+    /// A question that is on its way may have been asked and taken back between two contacts that are equal; whoever
+    /// promised something on it learns only from a contact behind it that nothing came of it.
+    package mutating func tellContactAgain() {
+        for position in peers.indices { peers[position].sentContact = nil }
+        contactDirty = true
+    }
+
     /// With a header in doubt: what was said last stands, but for that nothing goes on here.
     private mutating func repeatContacts(_ effects: inout Effects) {
         for position in peers.indices where peers[position].session != nil {
