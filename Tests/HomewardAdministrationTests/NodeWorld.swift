@@ -29,7 +29,6 @@ final class MemoryDisk: BlockDevice, @unchecked Sendable {
     }
 
     func synchronize() throws(Refusal) {}
-    func isHole(at offset: UInt64, length: UInt64) -> Bool { false }
 }
 
 /// Three hosts of one RDS without disks, sockets or a clock: lanes are answered at once, messages carried by hand.

@@ -29,7 +29,6 @@ final class MemoryDevice: BlockDevice, @unchecked Sendable {
     }
 
     func synchronize() throws(Refusal) {}
-    func isHole(at offset: UInt64, length: UInt64) -> Bool { false }
 
     /// As a file that is too short.
     private func check(_ offset: UInt64, _ count: Int) throws(Refusal) {

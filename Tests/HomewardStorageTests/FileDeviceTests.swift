@@ -53,6 +53,30 @@ struct FileDeviceTests {
     }
 
     @Test(
+        "data and holes of a file are told apart, also after a hole was punched and one was filled",
+        .timeLimit(.minutes(1))
+    )
+    func stretches() throws {
+        let folder = try Folder()
+        let device = try FileDevice.create(path: folder.file("v"), size: 8 << 20)
+        let bytes = [UInt8](repeating: 3, count: 1 << 20)
+        try device.write(at: 1 << 20, bytes: bytes)
+        try device.write(at: 4 << 20, bytes: bytes)
+        #expect(device.stretch(at: 0) == DeviceStretch(isHole: true, end: 1 << 20))
+        #expect(device.stretch(at: 1 << 20) == DeviceStretch(isHole: false, end: 2 << 20))
+        #expect(device.stretch(at: 3 << 19) == DeviceStretch(isHole: false, end: 2 << 20))
+        #expect(device.stretch(at: 2 << 20) == DeviceStretch(isHole: true, end: 4 << 20))
+        #expect(device.stretch(at: 5 << 20) == DeviceStretch(isHole: true, end: 8 << 20))
+        // Remembered data may be said of what is a hole by now; a hole is never said of what holds data.
+        #expect(!device.stretch(at: 1 << 20).isHole)
+        try device.zero(at: 1 << 20, length: 1 << 20)
+        try device.write(at: 2 << 20, bytes: bytes)
+        #expect(device.stretch(at: 0).end <= 2 << 20)
+        #expect(device.stretch(at: 2 << 20) == DeviceStretch(isHole: false, end: 3 << 20))
+        #expect(device.stretch(at: 1 << 20) == DeviceStretch(isHole: true, end: 2 << 20))
+    }
+
+    @Test(
         "a file of exactly the size asked for is used as it is, one of another size is not touched",
         .timeLimit(.minutes(1))
     )

@@ -19,11 +19,34 @@ public protocol BlockDevice: AnyObject, Sendable {
     func zero(at offset: UInt64, length: UInt64) throws(Refusal)
     /// Makes everything that was written durable (`fdatasync`). After a failure nothing can be said of what is durable.
     func synchronize() throws(Refusal)
-    /// Whether the range is known to be a hole, and so to read as zeroes, without reading it. False says nothing.
-    func isHole(at offset: UInt64, length: UInt64) -> Bool
+    /// What is known, without reading, of what lies from a place within ``size`` on.
+    func stretch(at offset: UInt64) -> DeviceStretch
+}
+
+/// A part of a device that is of one kind, from the place asked for on.
+public struct DeviceStretch: Hashable, Sendable {
+    /// It reads as zeroes, and nothing is stored for it; false says nothing.
+    public var isHole: Bool
+    /// Where it ends; above the place asked for.
+    public var end: UInt64
+
+    public init(isHole: Bool, end: UInt64) {
+        self.isHole = isHole
+        self.end = end
+    }
 }
 
 extension BlockDevice {
+    /// Of a device that knows no holes.
+    public func stretch(at offset: UInt64) -> DeviceStretch { DeviceStretch(isHole: false, end: .max) }
+
+    /// Whether the range is known to be a hole, and so to read as zeroes, without reading it; false says nothing.
+    public func isHole(at offset: UInt64, length: UInt64) -> Bool {
+        guard length > 0, offset < size, length <= size - offset else { return false }
+        let stretch = stretch(at: offset)
+        return stretch.isHole && stretch.end >= offset + length
+    }
+
     /// The bytes of a range.
     public func bytes(at offset: UInt64, count: Int) throws(Refusal) -> [UInt8] {
         var failure: Refusal?

@@ -116,7 +116,7 @@ extension RVGRuntime {
     // MARK: Blocks
 
     private func read(_ range: BlockRange, seed: UInt64) throws(Refusal) -> TaskResult {
-        let hasher = RangeHasher(devices: devices, seed: seed, longest: range.length)
+        var hasher = RangeHasher(devices: devices, seed: seed, longest: range.length)
         let bytes = try hasher.load(range)
         let hash = BlockHashing.hash(bytes, seed: seed)
         return .block(bytes: BlockHashing.isZero(bytes) ? [] : Array(bytes), hash: hash)

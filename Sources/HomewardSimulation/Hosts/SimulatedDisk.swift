@@ -148,8 +148,6 @@ final class SimulatedDisk: BlockDevice, @unchecked Sendable {
         }
     }
 
-    func isHole(at offset: UInt64, length: UInt64) -> Bool { false }
-
     private func mark(_ place: Int, _ count: Int) {
         guard count > 0 else { return }
         for page in place / SimulatedDisk.page...(place + count - 1) / SimulatedDisk.page { dirty[page] = true }

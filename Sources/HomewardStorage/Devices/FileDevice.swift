@@ -20,6 +20,8 @@ public final class FileDevice: BlockDevice {
     private let key: DeviceRegistry.Key
     /// The first failure of `fdatasync`, with its errno.
     private let syncFailure = Mutex<Int32>(0)
+    /// A part of a file without holes, as it was when it was asked for last.
+    private let knownData = Mutex<Range<UInt64>>(0..<0)
 
     /// Opens what is there.
     ///
@@ -197,13 +199,24 @@ public final class FileDevice: BlockDevice {
         _ = homeward_drop_clean_pages(descriptor)
     }
 
-    public func isHole(at offset: UInt64, length: UInt64) -> Bool {
-        guard !isBlockDevice, length > 0, offset <= size, length <= size - offset else { return false }
+    public func stretch(at offset: UInt64) -> DeviceStretch {
+        guard !isBlockDevice, offset < size else { return DeviceStretch(isHole: false, end: .max) }
+        // Looking for the next hole goes through all data before it: it is remembered, or a file without holes would be gone
+        // through again and again. That a part of it was punched since costs a read, and no truth.
+        if let end = knownData.withLock({ $0.contains(offset) ? $0.upperBound : nil }) {
+            return DeviceStretch(isHole: false, end: end)
+        }
         let data = homeward_seek_data(descriptor, Int64(offset))
-        guard data >= 0 else { return false }
-        // Beyond the end of a file that shrank nothing is known.
-        let end = Int64(offset + length)
-        return data >= end && homeward_size(descriptor) >= end
+        if data > Int64(offset) {
+            // Beyond the end of a file that shrank nothing is known.
+            let end = min(data, homeward_size(descriptor))
+            if end > Int64(offset) { return DeviceStretch(isHole: true, end: UInt64(end)) }
+        }
+        let hole = data == Int64(offset) ? homeward_seek_hole(descriptor, data) : -1
+        guard hole > Int64(offset) else { return DeviceStretch(isHole: false, end: offset + 1) }
+        let found = offset..<UInt64(hole)
+        knownData.withLock { $0 = found }
+        return DeviceStretch(isHole: false, end: found.upperBound)
     }
 
     // MARK: Failures
