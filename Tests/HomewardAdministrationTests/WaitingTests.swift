@@ -23,6 +23,27 @@ struct WaitingTests {
         return world.nodes[0].describe(link, now: world.now)
     }
 
+    @Test("a synchronization waits for nothing but its own work: no time has to pass", arguments: [false, true])
+    func synchronizationWithoutTicks(verifyOnly: Bool) throws {
+        var world = try world()
+        if verifyOnly {
+            _ = try world.perform(.setPaused(seattle, true), on: 0)?.get()
+        } else {
+            _ = try world.perform(.stopReplication(seattle, force: false), on: 0)?.get()
+        }
+        let token = world.ask(
+            verifyOnly
+                ? .verify([seattle])
+                : .synchronize([seattle], checkpoint: "c1", full: false, force: false, consent: true),
+            on: 0
+        )
+        world.settle()
+        guard case .synchronized(let reports)? = try world.answers[token]?.get() else {
+            return #expect(Bool(false), "no answer without a tick: \(String(describing: world.answers[token]))")
+        }
+        #expect(reports.count == 1)
+    }
+
     @Test("a synchronous Secondary whose device fails is left out, and the application goes on")
     func failedSecondary() throws {
         var world = try world(LinkSettings(synchronous: .override))

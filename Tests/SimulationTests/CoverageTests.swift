@@ -28,7 +28,7 @@ struct CoverageTests {
         syncrvg: offered→waiting recording→offered running→ending running→waiting waiting→offered
         takeover: idle→opening idle→preparing idle→silence opening→idle preparing→idle preparing→opening silence→opening
         takeover: silence→preparing
-        target: flushing→ready flushing→writing_blocks idle→quiescing idle→reading_its_cursor quiescing→flushing
+        target: flushing→ready flushing→writing_blocks idle→flushing idle→reading_its_cursor
         target: reading_its_cursor→flushing ready→writing_blocks writing_blocks→idle
         """
 

@@ -111,11 +111,13 @@ extension RVGNode {
         case .applying:
             guard machine.applied == machine.end else { return machine.wantApplied(&effects.core) }
             setPhase(participant, .synchronize(offer, .ready))
+            goOn(participant, now: now, into: &effects)
         case .writing:
             guard machine.isLogIdle, machine.written == machine.end else {
                 return machine.wantDurable(&effects.core)
             }
             salvage(participant, offer, &effects)
+            goOn(participant, now: now, into: &effects)
         case .quiescing:
             guard machine.isLogIdle, machine.applyInFlight == nil, machine.volumeSyncInFlight == nil else { return }
             // Nothing of the old log is ever replayed over a synchronized block; no block before this header is durable.
@@ -169,6 +171,14 @@ extension RVGNode {
                 &effects
             )
         }
+    }
+
+    /// Takes the next phase at once, where nothing has to end first: else it would wait for the next tick.
+    private mutating func goOn(_ participant: Participant, now: Instant, into effects: inout NodeEffects) {
+        guard let next = participants.first(where: { $0.token == participant.token }),
+            case .synchronize(let offer, let phase) = next.kind
+        else { return }
+        advanceSyncParticipant(next, offer, phase, now: now, into: &effects)
     }
 
     /// What lies on the volumes becomes durable before it is compared: a block that is equal is not written again.
