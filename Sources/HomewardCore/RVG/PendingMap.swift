@@ -17,18 +17,26 @@ package struct PendingMap: Sendable {
 
     package mutating func insert(_ record: Record) {
         bytes += record.length
-        for key in keys(of: record) { chunks[key, default: []].append(record.id.value) }
+        guard let touched = PendingMap.chunks(of: record) else { return }
+        for chunk in touched {
+            chunks[Key(volume: record.volume, chunk: chunk), default: []].append(record.id.value)
+        }
     }
 
     /// Records leave in the order in which they came.
     ///
     /// One that never came in is none of ours: it was logged while this host was a Secondary.
     package mutating func remove(_ record: Record) {
+        guard let touched = PendingMap.chunks(of: record) else { return }
         var wasPending = false
-        for key in keys(of: record) where chunks[key]?.first == record.id.value {
+        for chunk in touched {
+            // In place: a copy of the ids would be one more for each write.
+            guard let place = chunks.index(forKey: Key(volume: record.volume, chunk: chunk)),
+                chunks.values[place].first == record.id.value
+            else { continue }
             wasPending = true
-            chunks[key]?.removeFirst()
-            if chunks[key]?.isEmpty == true { chunks[key] = nil }
+            chunks.values[place].removeFirst()
+            if chunks.values[place].isEmpty { chunks.remove(at: place) }
         }
         if wasPending { bytes -= record.length }
     }
@@ -51,10 +59,9 @@ package struct PendingMap: Sendable {
         }
     }
 
-    private func keys(of record: Record) -> [Key] {
-        guard record.kind.isData, record.length > 0 else { return [] }
-        let first = record.offset / PendingMap.chunkBytes
-        let last = (record.offset + record.length - 1) / PendingMap.chunkBytes
-        return (first...last).map { Key(volume: record.volume, chunk: $0) }
+    /// Nil for a record that changes no bytes.
+    private static func chunks(of record: Record) -> ClosedRange<UInt64>? {
+        guard record.kind.isData, record.length > 0 else { return nil }
+        return record.offset / chunkBytes...(record.offset + record.length - 1) / chunkBytes
     }
 }

@@ -229,9 +229,7 @@ extension RVGMachine {
             plain = min(plain, sending.received)
             durably = min(durably, sending.logged)
         }
-        var tokens: [UInt64] = []
-        waiters.release(plainThrough: plain, durableThrough: durably, into: &tokens)
-        for token in tokens { effects.replies.append(.init(token: token)) }
+        waiters.release(plainThrough: plain, durableThrough: durably, into: &effects.replies)
     }
 
     /// Fails everything that waits: the host gave its role up, or was fenced.

@@ -26,10 +26,14 @@ package struct ReplyQueue: Sendable {
         }
     }
 
-    /// Takes out the tokens whose position has been reached.
-    mutating func release(plainThrough: UpdateID, durableThrough: UpdateID, into tokens: inout [UInt64]) {
-        while let first = plain.first, first.id <= plainThrough { tokens.append(plain.removeFirst().token) }
-        while let first = durable.first, first.id <= durableThrough { tokens.append(durable.removeFirst().token) }
+    /// Takes out those whose position has been reached.
+    mutating func release(plainThrough: UpdateID, durableThrough: UpdateID, into replies: inout [Effects.Reply]) {
+        while let first = plain.first, first.id <= plainThrough {
+            replies.append(Effects.Reply(token: plain.removeFirst().token))
+        }
+        while let first = durable.first, first.id <= durableThrough {
+            replies.append(Effects.Reply(token: durable.removeFirst().token))
+        }
     }
 
     /// Fails everything that waits.
