@@ -136,7 +136,7 @@ public struct Record: Hashable, Sendable {
     /// Reads a header; nil when it is none, is damaged, or belongs to another RVG.
     public static func decodeHeader(_ bytes: [UInt8], rvgTag: UInt64) -> Record? {
         guard bytes.count >= headerBytes else { return nil }
-        let header = Array(bytes[..<headerBytes])
+        let header = bytes.count == headerBytes ? bytes : Array(bytes[..<headerBytes])
         var reader = ByteReader(header)
         return try? decode(&reader, header, rvgTag)
     }

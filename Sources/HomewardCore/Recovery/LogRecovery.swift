@@ -141,11 +141,12 @@ public struct LogRecovery {
         var expected = header.tailID
         var life: UInt64 = 0
         let limit = header.tail.value + ring.capacity
+        let reader = LogReader(ring, limit: LogPosition(limit))
         while true {
-            var record = try readRecord(at: scan.stop, expected, life, header: header, tag: tag, limit: limit)
+            var record = try readRecord(reader, at: scan.stop, expected, life, header: header, tag: tag, limit: limit)
             if record == nil {
                 let aligned = scan.stop.aligned(to: Record.syncAlignment)
-                record = try readRecord(at: aligned, expected, life, header: header, tag: tag, limit: limit)
+                record = try readRecord(reader, at: aligned, expected, life, header: header, tag: tag, limit: limit)
             }
             guard let record else { return scan }
             scan.records.append(record)
@@ -158,6 +159,7 @@ public struct LogRecovery {
     }
 
     private func readRecord(
+        _ reader: LogReader,
         at position: LogPosition,
         _ expected: UpdateID,
         _ life: UInt64,
@@ -166,13 +168,13 @@ public struct LogRecovery {
         limit: UInt64
     ) throws(Refusal) -> Record? {
         guard position.value + UInt64(Record.headerBytes) <= limit else { return nil }
-        let bytes = try ring.bytes(at: position, count: Record.headerBytes)
-        guard let record = Record.decodeHeader(bytes, rvgTag: tag), record.position == position, record.id == expected,
-            record.logLife >= life, record.end.value <= limit,
+        let bytes = try reader.bytes(at: position, count: Record.headerBytes)
+        guard let record = Record.decodeHeader(Array(bytes), rvgTag: tag), record.position == position,
+            record.id == expected, record.logLife >= life, record.end.value <= limit,
             header.lineage.history.epoch(of: record.id)?.id == record.epoch
         else { return nil }
         guard record.payloadBytes > 0 else { return record }
-        let payload = try ring.bytes(
+        let payload = try reader.bytes(
             at: LogPosition(position.value + UInt64(Record.headerBytes)),
             count: Int(record.payloadBytes)
         )

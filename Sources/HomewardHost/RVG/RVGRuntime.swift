@@ -358,17 +358,18 @@ final class RVGRuntime: Sendable {
     }
 
     private func apply(_ batch: ApplyBatch) throws(Refusal) {
-        let scratch = ScratchBuffer(count: Record.payloadLimit)
+        guard let last = batch.records.last else { return }
+        let reader = LogReader(ring, limit: last.end)
         for record in batch.records {
             let device = devices[Int(record.volume)]
             switch record.kind {
             case .write:
-                let place = UnsafeMutableRawBufferPointer(rebasing: scratch.bytes[..<Int(record.payloadBytes)])
-                try ring.read(at: LogPosition(record.position.value + UInt64(Record.headerBytes)), into: place)
-                guard checksum(UnsafeRawBufferPointer(place)) == record.payloadCRC else {
-                    throw damaged(record)
-                }
-                try device.write(at: record.offset, [UnsafeRawBufferPointer(place)])
+                let payload = try reader.bytes(
+                    at: LogPosition(record.position.value + UInt64(Record.headerBytes)),
+                    count: Int(record.payloadBytes)
+                )
+                guard checksum(payload) == record.payloadCRC else { throw damaged(record) }
+                try device.write(at: record.offset, [payload])
             case .zeroes, .trim: try device.zero(at: record.offset, length: record.length)
             case .mark, .role: continue
             }
