@@ -51,6 +51,8 @@ struct NodeWorld {
     var stuck: Set<Int> = []
     /// Hosts whose system answers that nobody listens.
     var refusing: Set<Int> = []
+    /// What a target finds noted of a synchronization that it goes on with.
+    var cursor: HeaderFormat.Cursor?
     /// Hosts whose messages stay on the way.
     var mute: Set<Int> = []
     /// Hosts whose messages stay on the way from the moment in which they hold a receipt.
@@ -363,7 +365,7 @@ struct NodeWorld {
         case .read: return .block(bytes: [], hash: hash)
         case .compare: return .differing([])
         case .write, .synchronizeVolumes: return .done
-        case .readCursor: return .cursor(nil)
+        case .readCursor: return .cursor(cursor)
         case .probe(let host, _): return .probed(refused: refusing.contains { NodeWorld.ids[$0] == host })
         }
     }

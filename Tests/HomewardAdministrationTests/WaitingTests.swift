@@ -44,6 +44,28 @@ struct WaitingTests {
         #expect(reports.count == 1)
     }
 
+    @Test("a synchronization goes on from a cursor that stands within an extent")
+    func cursorWithinExtent() throws {
+        var world = try world()
+        _ = try world.perform(.stopReplication(seattle, force: false), on: 0)?.get()
+        world.mute = [1]
+        let token = world.ask(
+            .synchronize([seattle], checkpoint: "c1", full: false, force: false, consent: true),
+            on: 0
+        )
+        world.settle()
+        let job = try #require(world.nodes[1].machine.header.targetJob)
+        world.cut(0, 1)
+        world.mute = []
+        world.cursor = HeaderFormat.Cursor(job: job.checkpoint, volume: 0, offset: 512 << 10)
+        world.connect(0, 1)
+        for _ in 0..<100 where world.answers[token] == nil { world.pass(milliseconds: 100) }
+        guard case .synchronized(let reports)? = try world.answers[token]?.get() else {
+            return #expect(Bool(false), "no end: \(String(describing: world.answers[token]))")
+        }
+        #expect(reports.count == 1)
+    }
+
     @Test("a synchronous Secondary whose device fails is left out, and the application goes on")
     func failedSecondary() throws {
         var world = try world(LinkSettings(synchronous: .override))

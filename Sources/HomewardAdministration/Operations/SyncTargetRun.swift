@@ -145,7 +145,9 @@ extension RVGNode {
             flush(participant, offer, &effects)
         case .ready:
             guard machine.isSettledOnDisk, strayWrites.isEmpty else { return }
-            let cursor = participant.cursor ?? HeaderFormat.Cursor(job: offer.job, volume: 0, offset: 0)
+            var cursor = participant.cursor ?? HeaderFormat.Cursor(job: offer.job, volume: 0, offset: 0)
+            // A cursor that was noted with smaller extents may stand within one of these: it is compared again.
+            cursor.offset -= cursor.offset % offer.extentBytes
             participants.removeAll { $0.token == participant.token }
             target = TargetRun(
                 primary: participant.peer,
