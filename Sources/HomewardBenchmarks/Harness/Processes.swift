@@ -24,13 +24,20 @@ enum Processes {
 
     /// MiB of a line of /proc/PID/status: `VmRSS`, or `VmHWM`, the most since ``forgetPeak(_:)``.
     static func mebibytes(_ field: String, of process: Int32) throws -> Double {
-        let lines = try read("/proc/\(process)/status").split(separator: "\n")
-        guard let line = lines.first(where: { $0.hasPrefix("\(field):") }),
-            let kibibytes = line.split(whereSeparator: { $0 == " " || $0 == "\t" }).dropFirst().first.flatMap({
-                Double($0)
-            })
-        else { throw CannotRun("/proc/\(process)/status has no \(field)") }
+        let value = try status(field, of: process)
+        guard let kibibytes = value.split(separator: " ").first.flatMap({ Double($0) }) else {
+            throw CannotRun("\(field) of process \(process) is no number: \(value)")
+        }
         return kibibytes / 1024
+    }
+
+    /// What a line of /proc/PID/status says.
+    static func status(_ field: String, of process: Int32) throws -> String {
+        let lines = try read("/proc/\(process)/status").split(separator: "\n")
+        guard let line = lines.first(where: { $0.hasPrefix("\(field):") }) else {
+            throw CannotRun("/proc/\(process)/status has no \(field)")
+        }
+        return line.dropFirst(field.count + 1).trimmingCharacters(in: .whitespaces)
     }
 
     /// Lets the peak of a process's memory begin anew.
