@@ -66,6 +66,35 @@ struct WaitingTests {
         #expect(reports.count == 1)
     }
 
+    @Test("a synchronization whose end finds the log kept by a link that stands still fails and names it")
+    func noRoomForTheEnd() throws {
+        var world = try world(LinkSettings(srlprot: .fail))
+        _ = try world.perform(.setPaused(seattle, true), on: 0)?.get()
+        world.write(on: 0)
+        world.mute = [2]
+        let token = world.ask(
+            .synchronize([NodeWorld.ids[2]], checkpoint: "c1", full: false, force: false, consent: true),
+            on: 0
+        )
+        world.settle()
+        for _ in 0..<600 {
+            world.write(on: 0)
+            world.settle()
+        }
+        // Marks may take what is kept free of writes.
+        for _ in 0..<20 {
+            for request in [RVGRequest.checkStart("m"), .checkEnd, .checkDelete("m")] {
+                _ = world.perform(request, on: 0)
+            }
+        }
+        #expect(world.answers[token] == nil)
+        world.mute = []
+        for _ in 0..<100 where world.answers[token] == nil { world.pass(milliseconds: 100) }
+        let refusal = #expect(throws: Refusal.self) { _ = try world.answers[token]?.get() }
+        #expect(refusal?.code == .logFull)
+        #expect(refusal?.message.contains("srlprot=fail") == true, "\(String(describing: refusal))")
+    }
+
     @Test("a synchronous Secondary whose device fails is left out, and the application goes on")
     func failedSecondary() throws {
         var world = try world(LinkSettings(synchronous: .override))

@@ -220,8 +220,10 @@ extension RVGNode {
             machine.wantDurable(&effects.core)
             jobs[position].targets[target].phase = .ending(mark)
         } catch {
-            // Without room for the end mark the log drains or a checkpoint dies, maybe this one.
-            return
+            // Without room for the end mark the log drains or a checkpoint dies, maybe this one. Where it does neither, nobody
+            // can say for how long.
+            guard let refusal = machine.makeControlRoom(now: lastNow, into: &effects.core) else { return }
+            jobs[position].targets[target].phase = .failed(refusal)
         }
     }
 

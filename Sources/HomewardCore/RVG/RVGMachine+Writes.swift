@@ -275,9 +275,14 @@ extension RVGMachine {
     }
 
     /// Makes room for a control record that no writer may come to make room for: the application may be stopped.
-    package mutating func makeControlRoom(now: Instant, into effects: inout Effects) {
-        guard !hasRoom(payloadBytes: 0, control: true), isOpen else { return }
-        _ = reclaim(now: now, into: &effects)
+    ///
+    /// - Returns: why no room comes by itself; nil where there is some, or will be.
+    @discardableResult
+    package mutating func makeControlRoom(now: Instant, into effects: inout Effects) -> Refusal? {
+        guard !hasRoom(payloadBytes: 0, control: true), isOpen,
+            case .refused(.protection(let refusal))? = reclaim(now: now, into: &effects)
+        else { return nil }
+        return refusal
     }
 
     /// Frees what can be freed; whoever needs the room tries again when the header says so.
