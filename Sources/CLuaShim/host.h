@@ -5,7 +5,8 @@
 #include <lua.h>
 #include <lualib.h>
 
-/* Shared by the files of this target; nothing of it is seen by Swift. */
+/* Shared by the files of this target; nothing of it is seen by Swift. Each file calls only those above it here: memory.c
+   and pulse.c; chunk.c, text.c and fiber.c; stack.c, library.c and coroutine.c; state.c. */
 
 /* The count hook comes this often; more seldom gains nothing, since it is its presence that costs. */
 enum { HOOK_INTERVAL = 1000 };
@@ -43,7 +44,8 @@ typedef struct {
 static inline host *host_of(lua_State *L) { return *(host **)lua_getextraspace(L); }
 
 /* memory.c */
-lua_State *new_state(size_t memory, host **h);
+/* Lua's allocator; the context is the host. */
+void *host_allocate(void *context, void *block, size_t old_size, size_t new_size);
 /* Raises a true memory error while more than the cap is held. */
 void settle(lua_State *L, host *h);
 
@@ -63,6 +65,3 @@ void fiber_hook(lua_State *L, lua_Debug *activation);
 /* library.c, coroutine.c */
 void open_libraries(lua_State *L);
 void open_coroutine(lua_State *L);
-
-/* stack.c */
-extern const char classes_key;

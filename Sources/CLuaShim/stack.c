@@ -2,7 +2,7 @@
 
 /* The stack as Swift sees it, and objects. */
 
-const char classes_key;
+static const char classes_key;
 static const char error_key;
 
 int homeward_lua_top(lua_State *L) { return lua_gettop(L); }
