@@ -157,8 +157,8 @@ let package = Package(
         .executableTarget(
             name: "HomewardBenchmarks",
             dependencies: [
-                "HomewardCore", "HomewardAdministration", "HomewardHost", "HomewardNBD", "HomewardThreads", "CPlatform",
-                "CXXHash", "CAllocationCounter",
+                "HomewardCore", "HomewardAdministration", "HomewardHost", "HomewardNBD", "HomewardThreads", "LuaHost",
+                "CPlatform", "CXXHash", "CAllocationCounter",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
