@@ -38,28 +38,34 @@ public enum LuaConcurrency {
         ]
     }
 
+    /// Each function tells itself that it failed: asking all of them after each end would cost the more for each the more
+    /// there are.
     private static let parallel = #"""
         function(functions)
-          local fibers, waiting, positions, results = {}, {}, {}, {}
+          local fibers, results, failed = {}, {}, nil
           local guard <close> = native.guard(fibers)
-          for i, f in ipairs(functions) do
-            fibers[i] = native.spawn(f)
-            waiting[i], positions[i] = fibers[i], i
-          end
-          local failed
-          while #waiting > 0 do
-            local index = native.wait(waiting)
-            local ended, position = table.remove(waiting, index), table.remove(positions, index)
-            if not failed then
-              if native.outcome(ended) == "done" then
-                results[position] = (native.results(ended))
-              else
-                failed = ended
-                for _, fiber in ipairs(waiting) do native.cancel(fiber) end
-              end
+          local function fail(position)
+            if failed then return end
+            failed = position
+            for other, fiber in ipairs(fibers) do
+              if other ~= position then native.cancel(fiber) end
             end
           end
-          if failed then native.results(failed) end
+          local ending = { __close = function(self, raised) if raised ~= nil then fail(self.position) end end }
+          local function run(position, f)
+            local own <close> = setmetatable({ position = position }, ending)
+            return (f())
+          end
+          for position, f in ipairs(functions) do fibers[position] = native.spawn(run, position, f) end
+          for position, fiber in ipairs(fibers) do
+            native.wait({ fiber })
+            if native.outcome(fiber) ~= "done" then
+              fail(position)
+            elseif not failed then
+              results[position] = native.results(fiber)
+            end
+          end
+          if failed then native.results(fibers[failed]) end
           return table.unpack(results, 1, #functions)
         end
         """#
