@@ -65,6 +65,32 @@ extension EndToEnd {
             }
         }
 
+        @Test(
+            "a command whose output finds no room ends with a code, whether it does something or shows it",
+            .timeLimit(.minutes(2))
+        )
+        func fullOutput() throws {
+            try TestLab.run { lab in
+                let script = try lab.write("print.lua", "print('x')")
+                let lines = [
+                    "homeward status", "homeward status --json", "vradmin -g hrdg printrvg hr_rvg", "homeward --help",
+                    "homeward lab status", "homeward lab --help", "homeward runbooks list", "homeward exec \(script)",
+                ]
+                for (line, place) in lines.flatMap({ [($0, "/dev/null"), ($0, "/dev/full")] }) {
+                    let output = try Program(
+                        "/bin/sh",
+                        ["-c", "exec \(lab.folder)/\(line) > \(place)"],
+                        environment: lab.environment(on: "seattle"),
+                        seconds: 60
+                    ).wait()
+                    let isFull = place == "/dev/full"
+                    #expect(output.status == (isFull ? 1 : 0), "\(output)")
+                    #expect((output.code == "io-error") == isFull, "\(output)")
+                    #expect(output.err.contains("No space left on device") == isFull, "\(output)")
+                }
+            }
+        }
+
         @Test("a second daemon of a host is refused, and the first does not notice", .timeLimit(.minutes(2)))
         func second() throws {
             try TestLab.run { lab in

@@ -20,12 +20,15 @@ public enum HomewardCommand {
                 return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && isFolder.boolValue
             }
         }
-        return await run(words, console: .standard) { options in
+        let code = await run(words, console: .standard) { options in
             let place = place(options)
             return { reach, object in try await Connector().connect(place, reach: reach, object: object) }
         } scripting: { options in
             ScriptContext(place(options), console: .standard, options: options, environment: environment)
         }
+        guard let loss = Console.loss else { return code }
+        Console.standard.note(loss.description)
+        return code == 0 ? 1 : code
     }
 
     /// The same with everything around it given, for tests.

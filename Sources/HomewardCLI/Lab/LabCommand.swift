@@ -41,7 +41,7 @@ struct LabOptions: ParsableArguments {
     func carryOut<Result: Encodable>(_ work: (Lab) async throws -> Result, text: (Result) -> String) async throws {
         do {
             let result = try await work(open())
-            LabOutput.write(json ? LabOutput.json(result) : text(result), to: 1)
+            Console.standard.out(json ? LabOutput.json(result) : text(result))
         } catch {
             throw refused(error)
         }
@@ -53,9 +53,9 @@ struct LabOptions: ParsableArguments {
         if error is CancellationError { return ExitCode(130) }
         let refusal = error as? Refusal ?? Refusal(.ioError, "lab", "\(error)", hint: "homeward lab status")
         if json {
-            LabOutput.write(LabOutput.json(["error": refusal]), to: 1)
+            Console.standard.out(LabOutput.json(["error": refusal]))
         } else {
-            LabOutput.write(refusal.description, to: 2)
+            Console.standard.note(refusal.description)
         }
         return ExitCode(refusal.code == .usage ? 2 : refusal.code == .interrupted ? 130 : 1)
     }
@@ -63,10 +63,6 @@ struct LabOptions: ParsableArguments {
 
 /// Text of the lab's commands.
 enum LabOutput {
-    static func write(_ text: String, to descriptor: Int32) {
-        FileHandle(fileDescriptor: descriptor, closeOnDealloc: false).write(Data((text + "\n").utf8))
-    }
-
     static func json(_ value: some Encodable) -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
@@ -95,7 +91,8 @@ package func labCommand(arguments: [String]) async -> Int32 {
         return code.rawValue
     } catch {
         let isHelp = LabCommand.exitCode(for: error) == .success
-        LabOutput.write(LabCommand.fullMessage(for: error), to: isHelp ? 1 : 2)
+        let message = LabCommand.fullMessage(for: error)
+        if isHelp { Console.standard.out(message) } else { Console.standard.note(message) }
         return isHelp ? 0 : 2
     }
 }

@@ -200,7 +200,7 @@ extension LabCommand {
             do {
                 let report = try await options.open().check()
                 guard let first = report.findings.first else {
-                    LabOutput.write(options.json ? LabOutput.json(report) : Self.text(report), to: 1)
+                    Console.standard.out(options.json ? LabOutput.json(report) : Self.text(report))
                     return
                 }
                 let others = report.findings.count - 1

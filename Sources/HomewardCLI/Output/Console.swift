@@ -1,6 +1,8 @@
 import CEdit
 import Foundation
 import Glibc
+import HomewardCore
+import Synchronization
 
 /// Where a command's words go, and who answers its questions.
 public struct Console: Sendable {
@@ -84,6 +86,23 @@ public struct Console: Sendable {
         return String(decoding: line, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
     }
 
+    /// The errno of the first write to stdout that failed; 0: none did.
+    private static let failure = Atomic<Int32>(0)
+
+    /// That something this process printed to stdout is lost; nil when all of it arrived.
+    ///
+    /// Not told of a reader that has gone: it has what it wanted.
+    static var loss: Refusal? {
+        let code = failure.load(ordering: .acquiring)
+        guard code != 0, code != EPIPE else { return nil }
+        return Refusal(
+            .ioError,
+            "standard output",
+            "what was printed is lost in part or whole: \(String(cString: strerror(code)))",
+            hint: "print where there is room; what the command did is done: homeward status"
+        )
+    }
+
     private static func write(_ text: String, to descriptor: Int32) { write(Array(text.utf8), to: descriptor) }
 
     private static func write(_ content: [UInt8], to descriptor: Int32) {
@@ -91,7 +110,11 @@ public struct Console: Sendable {
         while !bytes.isEmpty {
             let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
             if count < 0, errno == EINTR { continue }
-            guard count > 0 else { return }
+            guard count > 0 else {
+                guard descriptor == STDOUT_FILENO else { return }
+                _ = failure.compareExchange(expected: 0, desired: errno, ordering: .acquiringAndReleasing)
+                return
+            }
             bytes = bytes.dropFirst(count)
         }
     }
