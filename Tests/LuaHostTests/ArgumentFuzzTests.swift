@@ -9,7 +9,7 @@ import Testing
 /// declaration, and what goes through unchanged with what the script has.
 @Suite("Arguments of scripts", .timeLimit(.minutes(20)))
 struct ArgumentFuzzTests {
-    private static let types: [LuaType] = {
+    private static var types: [LuaType] {
         let keys = [
             LuaType.Key("a", .integer, "One."), LuaType.Key("b", .array(.string), "More."),
             LuaType.Key("c", .options([LuaType.Key("d", .number, "Inner.")]), "Others."),
@@ -20,7 +20,7 @@ struct ArgumentFuzzTests {
             .oneOf(["x", "yy"]), .either([.string, .array(.integer), .options(keys)]),
             .either([.boolean, .object("Session")]),
         ]
-    }()
+    }
 
     /// Whether a value is of a type as a body may rely on it.
     private static func conforms(_ value: LuaValue, _ type: LuaType) -> Bool {

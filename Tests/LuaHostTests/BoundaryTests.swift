@@ -61,7 +61,7 @@ struct BoundaryTests {
         ]
     )
     func usableAfterwards(text: String) throws {
-        let stepper = try Stepper(.test(limits: LuaLimits(memory: 8 << 20)))
+        let stepper = try Stepper(.test(limits: LuaLimits(memory: 8 << 20, cpuSeconds: 10 * slowness)))
         guard case .failure(let error) = stepper.result(text) else {
             Issue.record("it has enough memory")
             return

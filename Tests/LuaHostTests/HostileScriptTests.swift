@@ -8,7 +8,7 @@ import Testing
 struct HostileScriptTests {
     @Test("beside each, an innocent script comes to its result", arguments: Tricks.gone + Tricks.doors + Tricks.bombs)
     func beside(trick: Trick) async throws {
-        let limits = LuaLimits(memory: 16 << 20, cpuSeconds: 0.25, output: 64 << 10, grace: 0.2)
+        let limits = LuaLimits(memory: 16 << 20, cpuSeconds: 0.25 * slowness, output: 64 << 10, grace: 0.2)
         let printed = Printed()
         // A C function that takes long is told by the watchdog; the process of a command would end.
         let hostile = try testDriver(printed, limits: limits, sources: Tricks.modules, onStuck: { _ in })

@@ -1,5 +1,9 @@
+import Foundation
 import LuaHost
 import Testing
+
+/// How much longer a script takes here than in a release build: a sanitizer says so.
+let slowness = ProcessInfo.processInfo.environment["HOMEWARD_SLOWNESS"].flatMap(Double.init) ?? 1
 
 /// A driver whose verbs take the time they name.
 func testDriver(
