@@ -15,7 +15,7 @@ struct CompletenessFuzzTests {
     private static func expression(_ random: inout FuzzGenerator, _ depth: Int) -> [String] {
         switch random.below(depth > 3 ? 5 : 12) {
         case 0: return [random.pick(["1", "0x10", "1.5e3", "nil", "true", "..."])]
-        case 1: return [random.pick(["'a'", "\"b\\n\"", "[[long\ntext]]", "[==[ ]]\n ]==]", "''"])]
+        case 1: return [random.pick(["'a'", "\"b\\n\"", "[[long\ntext]]", "[==[ ]]\n ]==]", "''", "'<eof>'"])]
         case 2, 3: return [random.pick(["x", "y", "print"])]
         case 4: return ["x", ".", "y"]
         case 5: return ["("] + expression(&random, depth + 1) + [")"]
@@ -83,6 +83,32 @@ struct CompletenessFuzzTests {
                 let isWhole = Self.isLua(beginning) || Self.isLua("return \(beginning)")
                 #expect(LuaChunk.isIncomplete(beginning) != isWhole, "seed \(random.seed): \(beginning)")
             }
+        }
+    }
+
+    @Test("an expression can be typed line by line, too")
+    func expressions() throws {
+        try Fuzz.run("expressions", 150) { random in
+            let words = Self.expression(&random, 0).map { $0 == "..." ? "x" : $0 }
+            let text = words.map { $0 + (random.chance(3) ? "\n" : " ") }.joined()
+            #expect(!LuaChunk.isIncomplete(text), "seed \(random.seed): \(text)")
+            let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+            for count in 1..<max(lines.count, 2) {
+                let beginning = lines.prefix(count).joined(separator: "\n")
+                let isWhole = Self.isLua("return \(beginning)")
+                #expect(isWhole || LuaChunk.isIncomplete(beginning), "seed \(random.seed): \(beginning)")
+            }
+        }
+    }
+
+    @Test("what no further line can mend is not waited for")
+    func beyondMending() throws {
+        try Fuzz.run("beyond-mending", 150) { random in
+            let words = (0...random.below(2)).flatMap { _ in Self.statement(&random, 0) }
+            let broken = random.pick(["'open", "x = = 1", ")", "'<eof>' '<eof>'", "end"])
+            let text = words.joined(separator: " ") + " " + broken
+            guard !Self.isLua(text) else { return }
+            #expect(!LuaChunk.isIncomplete(text), "seed \(random.seed): \(text)")
         }
     }
 

@@ -1,3 +1,4 @@
+import CLuaShim
 import LuaHost
 import Testing
 
@@ -36,8 +37,27 @@ enum Tricks {
             "coroutine.running():close()", "(function() return _G['de' .. 'bug'].sethook end)()",
         ].map { Trick("gone: \($0)", $0, .runtime, .undeclared, .unknownModule) }
 
+    /// What Lua makes of `return 1`, as a literal of Lua.
+    private static let compiled: String = {
+        let text = "return 1"
+        guard let state = homeward_lua_create(1 << 20) else { preconditionFailure("no memory") }
+        defer { homeward_lua_destroy(state) }
+        precondition(homeward_lua_compile(state, text, text.utf8.count, "=x") == HOMEWARD_LUA_LOADED)
+        var length = 0
+        guard let start = homeward_lua_string(state, -1, &length) else { preconditionFailure("no bytecode") }
+        let bytes = UnsafeRawBufferPointer(start: start, count: length)
+        return "'" + bytes.map { "\\x" + String(UInt16($0) | 0x100, radix: 16).dropFirst() }.joined() + "'"
+    }()
+
     static let doors: [Trick] = [
         Trick("bytecode in load", "assert(load('\\27Lua\\84\\0\\25\\147\\r\\n\\26\\n\\4\\8\\8'))", .runtime),
+        Trick("bytecode that is right", "return assert(load(\(compiled)))()", .runtime),
+        Trick("bytecode that is right, with mode b", "return assert(load(\(compiled), 'x', 'b'))()", .runtime),
+        Trick(
+            "bytecode that is right, byte by byte",
+            "local s, n = \(compiled), 0 return assert(load(function() n = n + 1 return s:sub(n, n) end))()",
+            .runtime
+        ),
         Trick(
             "bytecode by pieces",
             "local n = 0 assert(load(function() n = n + 1 return n == 1 and '\\27' or n == 2 and 'Lua' or nil end))",
@@ -199,7 +219,7 @@ enum Tricks {
             "recursion: closing of coroutines",
             """
             local chain = {}
-            for i = 1, 4000 do
+            for i = 1, 8000 do
               chain[i] = coroutine.create(function()
                 local x <close> = setmetatable({}, { __close = function() assert(coroutine.close(chain[i + 1])) end })
                 coroutine.yield()
