@@ -97,6 +97,7 @@ struct DecoderFuzzTests {
             }
             guard let record = Record.decodeHeader(bytes, rvgTag: 5) else { return }
             #expect(record.encodeHeader(rvgTag: 5) == Array(bytes.prefix(Record.headerBytes)), "seed \(random.seed)")
+            #expect(record.payloadBytes <= UInt32(Record.payloadLimit), "seed \(random.seed)")
             _ = try? record.checkBounds([VolumeShape(name: "a", size: 4096), VolumeShape(name: "b", size: 1 << 20)])
         }
     }
@@ -110,22 +111,32 @@ struct DecoderFuzzTests {
             var bytes = sent.flatMap { FrameFormat.encode($0) }
             var damaged = random.chance(2)
             if damaged { bytes = random.mutate(bytes) }
+            let isWhole = !damaged
+            var announced = 0
             if random.chance(4) {
                 damaged = true
-                let length = Int(random.word() % UInt64(FrameFormat.maximumPayload + 1))
-                bytes += FrameFormat.header(kind: 1, channel: 0, payloadLength: length, payloadChecksum: 0)
+                announced = Int(random.word() % UInt64(FrameFormat.maximumPayload + 1))
+                bytes += FrameFormat.header(kind: 1, channel: 0, payloadLength: announced, payloadChecksum: 0)
             }
             var decoder = FrameDecoder(maximumPayload: 4096)
             var taken: [Frame] = []
+            var isRefused = false
             var rest = bytes[...]
             while !rest.isEmpty {
                 let piece = rest.prefix(1 + random.below(100))
                 rest = rest.dropFirst(piece.count)
-                guard let frames = try? decoder.frames(in: Array(piece)) else { break }
+                guard let frames = try? decoder.frames(in: Array(piece)) else {
+                    isRefused = true
+                    break
+                }
                 taken += frames
             }
             let known = sent.prefix(taken.count)
             #expect(damaged || taken == Array(known), "seed \(random.seed)")
+            // The empty one is that of an announced length of 0.
+            let possible = Set(sent + [Frame(kind: 1, channel: 0, payload: [])])
+            #expect(taken.allSatisfy(possible.contains), "seed \(random.seed): no sent frame")
+            if isWhole { #expect(isRefused == (announced > 4096), "seed \(random.seed): \(announced) announced") }
         }
     }
 
