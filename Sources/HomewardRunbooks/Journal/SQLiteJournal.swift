@@ -10,6 +10,8 @@ import Synchronization
 /// written first, with mode 0600; its folder has to be there. Safe to use from any thread.
 public final class SQLiteJournal: RunJournal {
     public let path: String
+    /// What is opened: the file at the path, or a copy of it.
+    private let file: String
     private let now: @Sendable () -> Double
     private let process: ProcessMark
     private let queue = Mutex<DatabaseQueue?>(nil)
@@ -19,8 +21,13 @@ public final class SQLiteJournal: RunJournal {
         self.init(path: path, now: ScriptState.wallClock, process: .current)
     }
 
-    package init(path: String, now: @escaping @Sendable () -> Double, process: ProcessMark) {
+    package convenience init(path: String, now: @escaping @Sendable () -> Double, process: ProcessMark) {
+        self.init(path: path, file: path, now: now, process: process)
+    }
+
+    private init(path: String, file: String, now: @escaping @Sendable () -> Double, process: ProcessMark) {
         self.path = path
+        self.file = file
         self.now = now
         self.process = process
     }
@@ -34,6 +41,7 @@ public final class SQLiteJournal: RunJournal {
             }
         }
         guard exists else { return Self.nothing(call) }
+        guard !isSealed else { return try readCopy(call) }
         return try with { queue in
             try queue.read { try JournalRows.perform(call, now: now(), process: process, in: $0) }
         }
@@ -50,7 +58,31 @@ public final class SQLiteJournal: RunJournal {
     // MARK: The file
 
     /// Looking at what is not there makes nothing.
-    private var exists: Bool { access(path, F_OK) == 0 }
+    private var exists: Bool { access(file, F_OK) == 0 }
+
+    /// Its file system takes no writes, as one that the kernel has shut after an error.
+    private var isSealed: Bool { access(file, W_OK) != 0 && errno == EROFS }
+
+    /// SQLite writes also to read a write-ahead journal, so one that is sealed is read as a copy elsewhere.
+    private func readCopy(_ call: JournalCall) throws(Refusal) -> JournalAnswer {
+        let files = FileManager.default
+        let folder = files.temporaryDirectory.appendingPathComponent("homeward-journal-\(UUID().uuidString)").path
+        do {
+            try files.createDirectory(
+                atPath: folder,
+                withIntermediateDirectories: false,
+                attributes: [.posixPermissions: 0o700]
+            )
+            defer { try? files.removeItem(atPath: folder) }
+            let copy = "\(folder)/journal.sqlite"
+            for end in ["", "-wal"] where access(file + end, F_OK) == 0 {
+                try files.copyItem(atPath: file + end, toPath: copy + end)
+            }
+            return try SQLiteJournal(path: path, file: copy, now: now, process: process).perform(call)
+        } catch {
+            throw refusal(error)
+        }
+    }
 
     private func with<Value>(_ body: (DatabaseQueue) throws -> Value) throws(Refusal) -> Value {
         do {
@@ -74,7 +106,7 @@ public final class SQLiteJournal: RunJournal {
         configuration.busyMode = .timeout(10)
         configuration.label = "journal"
         configuration.prepareDatabase { try $0.execute(sql: "PRAGMA synchronous = FULL") }
-        let queue = try DatabaseQueue(path: path, configuration: configuration)
+        let queue = try DatabaseQueue(path: file, configuration: configuration)
         // Another program's file is refused before anything in it is changed, also the way it is journaled.
         let (path, application) = (path, JournalSchema.applicationID)
         let isKnown = try queue.read { database in
@@ -101,11 +133,11 @@ public final class SQLiteJournal: RunJournal {
 
     /// Before SQLite does, which would let everybody read it.
     private func makeFile() throws(Refusal) {
-        let descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        let descriptor = Glibc.open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw failure(errno) }
         close(descriptor)
-        let cut = path.lastIndex(of: "/")
-        let folder = cut.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+        let cut = file.lastIndex(of: "/")
+        let folder = cut.map { $0 == file.startIndex ? "/" : String(file[..<$0]) } ?? "."
         let handle = Glibc.open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard handle >= 0 else { throw failure(errno) }
         defer { close(handle) }
@@ -114,7 +146,7 @@ public final class SQLiteJournal: RunJournal {
 
     /// Looks at the first bytes before SQLite does, which would make a file of a few bytes into a database.
     private func checkHead() throws(Refusal) {
-        let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC)
+        let descriptor = Glibc.open(file, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw failure(errno) }
         defer { close(descriptor) }
         let magic = Array("SQLite format 3\0".utf8)
