@@ -91,6 +91,35 @@ extension EndToEnd {
             }
         }
 
+        @Test(
+            "the journal on a disk that has become read-only is shown all the same",
+            .enabled(if: mayMount, "no file system may be mounted here"),
+            .timeLimit(.minutes(2))
+        )
+        func sealedJournal() throws {
+            try TestLab.run { lab in
+                try lab.succeed("homeward run migrate to=london --yes")
+                let place = "\(lab.folder)/sealed"
+                try FileManager.default.createDirectory(atPath: place, withIntermediateDirectories: false)
+                _ = try tool("mount", ["-t", "tmpfs", "-o", "size=16M", "none", place])
+                defer { _ = try? tool("umount", ["-l", place]) }
+                // With what a process that was killed leaves beside it.
+                _ = try tool("sh", ["-c", "cp \(lab.folder)/lab/journal.sqlite* \(place)"])
+                _ = try tool("mount", ["-o", "remount,ro", place])
+                var environment = lab.environment()
+                environment["HOMEWARD_LAB"] = place
+                func type(_ words: String...) throws -> Output {
+                    try Program("\(lab.folder)/homeward", words, environment: environment, seconds: 60).wait()
+                }
+                let list = try type("runs", "list")
+                #expect(list.status == 0 && list.out.contains("migrate"), "\(list)")
+                let shown = try type("runs", "show")
+                #expect(shown.status == 0 && shown.out.contains("migrate"), "\(shown)")
+                let left = try FileManager.default.contentsOfDirectory(atPath: "/tmp")
+                #expect(!left.contains { $0.hasPrefix("homeward-journal-") }, "\(left)")
+            }
+        }
+
         @Test("a second daemon of a host is refused, and the first does not notice", .timeLimit(.minutes(2)))
         func second() throws {
             try TestLab.run { lab in

@@ -57,7 +57,16 @@ struct ForgedMessageFuzzTests {
             var world = try NodeWorld()
             world.listens = true
             for _ in 0..<60 { live(&world, &random) }
-            for letter in world.heard { try letter.message.checkBounds(volumes: world.nodes[0].machine.volumes) }
+            let volumes = world.nodes[0].machine.volumes
+            for letter in world.heard {
+                try letter.message.checkBounds(volumes: volumes)
+                // The same, but for one number that nobody can have counted to.
+                guard case .contact(var contact) = letter.message else { continue }
+                contact.reach.dataCount = random.pick([1 << 62, .max])
+                #expect(throws: MalformedBytes.self, "seed \(random.seed)") {
+                    try PeerMessage.contact(contact).checkBounds(volumes: volumes)
+                }
+            }
         }
     }
 

@@ -202,16 +202,19 @@ struct DecoderFuzzTests {
     }
 
     private func drive(_ log: RecoveredLog, capacity: UInt64) {
+        let volumes = [VolumeShape(name: "a", size: 1 << 20), VolumeShape(name: "b", size: 1 << 20)]
         var machine = RVGMachine(
             recovered: log,
             capacity: capacity,
-            volumes: [VolumeShape(name: "a", size: 1 << 20), VolumeShape(name: "b", size: 1 << 20)],
+            volumes: volumes,
             hostName: "seattle",
             diskGroup: "hrdg",
             name: "r",
             limits: Limits(),
             seed: 1
         )
+        let isStrange = log.records.contains { (try? $0.checkBounds(volumes)) == nil }
+        #expect(!isStrange || machine.header.fence != nil, "a log of other volumes is carried out")
         var effects = Effects()
         for second in 1...5 as ClosedRange<UInt64> {
             let now = Instant(nanoseconds: second * 1_000_000_000)
