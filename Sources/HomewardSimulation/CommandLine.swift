@@ -34,6 +34,9 @@ public enum SimulationCommand {
           --procedure P  how the Primary is brought home: typed or runbooks (default: as the seed has it)
           --without F,G  kinds of faults that do not strike: \(Fault.allCases.filter(\.isChosen).map(\.rawValue).joined(separator: ", "))
           --faults N   only the first N faults of these kinds strike
+          --writes N   the applications make only their first N writes
+          --whims N    only the first N verbs are typed that nobody has to type
+          --rvgs N     RVGs on each host, 1 to 4 (default: as the seed has it)
           --plant BUG  puts a known mistake into the simulated host: \(PlantedBug.allCases.map(\.rawValue).joined(separator: ", "))
         """
 
@@ -71,12 +74,17 @@ public enum SimulationCommand {
     /// One option with a value; false: it is none.
     private static func take(_ word: String, _ value: String, into options: inout Options) -> Bool {
         switch word {
-        case "--seeds", "--from", "--seed", "--jobs", "--faults":
+        case "--seeds", "--from", "--seed", "--jobs", "--faults", "--writes", "--whims", "--rvgs":
             guard let number = UInt64(value) else { return false }
             switch word {
             case "--seeds": options.seeds = number
             case "--from": options.from = number
             case "--faults": options.scenario.faultLimit = Int(min(number, 1 << 40))
+            case "--writes": options.scenario.writeLimit = Int(min(number, 1 << 40))
+            case "--whims": options.scenario.whimLimit = Int(min(number, 1 << 40))
+            case "--rvgs":
+                guard 1...4 ~= number else { return false }
+                options.scenario.rvgs = Int(number)
             case "--seed":
                 options.scenario.seed = number
                 options.single = true
@@ -137,7 +145,7 @@ public enum SimulationCommand {
             output.write(Data("begin \(seed)\n".utf8))
             let result = Simulation.run(scenario)
             let lines =
-                "runs \(result.runs.coded)\nstruck \(result.faults)\ncame \(result.coverage.coded)\nend \(result.oneLine)\n"
+                "runs \(result.runs.coded)\nsize \(result.size.coded)\ncame \(result.coverage.coded)\nend \(result.oneLine)\n"
             output.write(Data(lines.utf8))
         }
         return 0

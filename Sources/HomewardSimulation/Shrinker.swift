@@ -1,14 +1,16 @@
 import Foundation
 
-/// Makes a failing life smaller: fewer faults, fewer kinds of them, a smaller world, as long as the same is found.
+/// Makes a failing life smaller: fewer faults, fewer kinds of them, fewer writes and verbs, a smaller world, as long as the
+/// same is found.
 ///
 /// Each try is a process of its own, so that a trap is made smaller like anything else. What is kept is never larger than
-/// what it was made from, and found the same when it was tried last; it need not be the smallest there is.
+/// what it was made from, and found the same when it was tried last; it need not be the smallest there is. The same life is
+/// made smaller in the same way each time.
 struct Shrinker {
     private let kind: String
     private(set) var scenario: Scenario
     private(set) var finding: String
-    private(set) var faults: Int
+    private(set) var size: LifeSize
     private(set) var tries = 0
 
     /// Nil: the scenario finds nothing.
@@ -17,25 +19,32 @@ struct Shrinker {
         guard let finding = first.findings.first?.finding else { return nil }
         self.scenario = scenario
         self.finding = finding
-        faults = first.faults
+        size = first.size
         kind = Shrinker.kind(of: finding)
     }
 
     mutating func shrink() {
+        if scenario.rvgCount > 1 { attempt { $0.rvgs = 1 } }
         if scenario.scope == .wide { attempt { $0.scope = .narrow } }
-        leaveOutTheLast()
+        leaveOutTheLast(\.faults, \.faultLimit)
         for fault in Fault.allCases where fault.isChosen && !scenario.without.contains(fault) {
             attempt { $0.without.insert(fault) }
         }
-        leaveOutTheLast()
+        leaveOutTheLast(\.faults, \.faultLimit)
+        leaveOutTheLast(\.whims, \.whimLimit)
+        leaveOutTheLast(\.writes, \.writeLimit)
+        leaveOutTheLast(\.faults, \.faultLimit)
     }
 
-    /// Halves what is let strike, then takes single faults off the end.
-    private mutating func leaveOutTheLast() {
-        var step = faults / 2
-        while step > 0, faults > 0 {
-            let limit = max(0, faults - step)
-            if !attempt({ $0.faultLimit = limit }) { step /= 2 } else { step = min(step, faults) }
+    /// Halves what happens, then takes single ones off the end.
+    private mutating func leaveOutTheLast(
+        _ part: KeyPath<LifeSize, Int>,
+        _ limit: WritableKeyPath<Scenario, Int?>
+    ) {
+        var step = size[keyPath: part] / 2
+        while step > 0, size[keyPath: part] > 0 {
+            let fewer = max(0, size[keyPath: part] - step)
+            if !attempt({ $0[keyPath: limit] = fewer }) { step /= 2 } else { step = min(step, size[keyPath: part]) }
         }
     }
 
@@ -46,11 +55,11 @@ struct Shrinker {
         tries += 1
         let run = Worker.run(smaller.seed..<smaller.seed + 1, options: smaller.options)
         guard let found = run.findings.first?.finding, Shrinker.kind(of: found) == kind,
-            run.faults <= faults || run.findings.first?.finding.hasPrefix("trapped") == true
+            run.size.isWithin(size) || found.hasPrefix("trapped")
         else { return false }
         scenario = smaller
         finding = found
-        faults = min(faults, run.faults)
+        size = run.size
         return true
     }
 
@@ -65,7 +74,8 @@ struct Shrinker {
 
     /// For people: how small it became, and how to read it.
     var text: String {
-        "seed \(scenario.seed), made smaller in \(tries) tries: \(faults) faults strike\n  \(finding)\n"
+        "seed \(scenario.seed), made smaller in \(tries) tries: \(size.faults) faults strike, \(size.writes) writes, "
+            + "\(size.whims) needless verbs\n  \(finding)\n"
             + "  read it: homeward-sim --seed \(scenario.seed) --story \(scenario.options.joined(separator: " "))"
     }
 }

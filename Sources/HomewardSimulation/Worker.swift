@@ -7,8 +7,8 @@ struct Worker {
     var findings: [(seed: UInt64, finding: String)] = []
     var runs = RunCounts()
     var coverage = Coverage()
-    /// Faults that struck in the last seed that ended.
-    var faults = 0
+    /// Of the last seed that ended.
+    var size = LifeSize()
     /// The first seed that it did not come to.
     var next: UInt64
 
@@ -41,7 +41,7 @@ struct Worker {
         for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
             if line.hasPrefix("runs ") { runs += RunCounts(coded: line.dropFirst(5)) }
             if line.hasPrefix("came ") { coverage += Coverage(coded: line.dropFirst(5)) }
-            if line.hasPrefix("struck ") { faults = Int(line.dropFirst(7)) ?? 0 }
+            if line.hasPrefix("size ") { size = LifeSize(coded: line.dropFirst(5)) ?? size }
             if line.hasPrefix("begin ") { current = UInt64(line.dropFirst(6)) }
             guard line.hasPrefix("end "), let seed = current else { continue }
             if line.count > 4 { findings.append((seed, String(line.dropFirst(4)))) }

@@ -3,7 +3,7 @@ import HomewardCore
 
 /// One life of a host's process: the node, and the lanes that serve it.
 final class Life {
-    let host: SimulatedHost
+    let host: HostedRVG
     var node: RVGNode
     let number: Int
     /// When the process was started.
@@ -28,7 +28,7 @@ final class Life {
     var world: World { host.world }
     var isCurrent: Bool { host.life === self && world.finding == nil }
 
-    init(host: SimulatedHost, node: RVGNode, recovered: [Record]) {
+    init(host: HostedRVG, node: RVGNode, recovered: [Record]) {
         self.host = host
         self.node = node
         number = host.lives
@@ -136,7 +136,7 @@ final class Life {
         _ io: @escaping () throws(Refusal) -> Void,
         then report: @escaping (inout RVGMachine, inout Effects) -> Void
     ) {
-        later(5_000...host.slowestWork * host.slowness) { [self] in
+        later(5_000...host.slowestWork) { [self] in
             do throws(Refusal) { try io() } catch {
                 host.deviceFailed(error)
                 guard isCurrent else { return }
@@ -288,7 +288,13 @@ final class Life {
         var effects = NodeEffects()
         let (messages, records) = node.pullForPeers(now: world.instant, into: &effects) { _ in true }
         for message in messages {
-            host.network.send(message.message, from: host.index, to: message.peer, session: message.session)
+            host.network.send(
+                message.message,
+                of: host.rvg,
+                from: host.index,
+                to: message.peer,
+                session: message.session
+            )
         }
         for departure in records { send(departure) }
         carryOut(effects)
@@ -310,6 +316,7 @@ final class Life {
         }
         host.network.send(
             .replication(.records(departure.attach, epoch: departure.epoch, marks: departure.marks, sent)),
+            of: host.rvg,
             from: host.index,
             to: departure.peer,
             session: departure.session

@@ -171,7 +171,7 @@ extension Life {
 }
 
 /// Mistakes made when a host dies and starts.
-extension SimulatedHost {
+extension HostedRVG {
     /// Power is about to be lost.
     func rememberTail() {
         guard world.planted == .tailComesBack, let life else { return }
@@ -226,5 +226,24 @@ extension SimulatedHost {
         record.payloadCRC = checksum(payload)
         let header = record.encodeHeader(rvgTag: tag)
         header.withUnsafeBytes { raw in try? ring.write(at: record.position, [raw]) }
+    }
+}
+
+/// Mistakes that mix up the RVGs of a host.
+extension SimulatedHost {
+    /// Who takes a frame that names an RVG.
+    func alterTaker(_ named: HostedRVG) -> HostedRVG {
+        guard world.planted == .frameToOtherRVG, rvgs.count > 1, world.chance(2) else { return named }
+        return rvgs.first { $0 !== named } ?? named
+    }
+}
+
+extension HostedRVG {
+    /// The volumes that it opens.
+    func alterVolumes(_ own: [SimulatedDisk]) -> [SimulatedDisk] {
+        guard world.planted == .volumeOfOtherRVG, lives > 0, number > 0,
+            let other = shared.rvgs.first(where: { $0 !== self })?.volumes.first, other.size == own[0].size
+        else { return own }
+        return [other] + own.dropFirst()
     }
 }

@@ -50,7 +50,7 @@ final class SimulatedNetwork {
     /// Whether the system of a host that can be reached says that nobody listens there.
     func refusesConnections(of peer: HostID, from own: Int) -> Bool {
         guard let other = hosts.firstIndex(where: { $0.id == peer }) else { return false }
-        return !isBlocked(own, other) && hosts[other].life == nil
+        return !isBlocked(own, other) && !hosts[other].isRunning
     }
 
     // MARK: Sessions
@@ -63,15 +63,13 @@ final class SimulatedNetwork {
     private func connect(_ a: Int, _ b: Int) {
         let link = link(a, b)
         guard link.session == nil, !link.connecting, link.blocks == 0, link.muted == [false, false],
-            hosts[a].life != nil, hosts[b].life != nil, !hosts[a].isPaused, !hosts[b].isPaused
+            hosts[a].isRunning, hosts[b].isRunning, !hosts[a].isPaused, !hosts[b].isPaused
         else { return }
         link.connecting = true
         world.after(world.milliseconds(1...150)) { [self] in
             link.connecting = false
-            guard link.session == nil, link.blocks == 0, let first = hosts[a].life, let second = hosts[b].life else {
-                return
-            }
-            begin(link, first, second) { world.pick(10_000...5_000_000) }
+            guard link.session == nil, link.blocks == 0, hosts[a].isRunning, hosts[b].isRunning else { return }
+            begin(link, hosts[a], hosts[b]) { world.pick(10_000...5_000_000) }
         }
     }
 
@@ -87,7 +85,7 @@ final class SimulatedNetwork {
         link.held = []
     }
 
-    private func begin(_ link: Link, _ first: Life, _ second: Life, delay: () -> UInt64) {
+    private func begin(_ link: Link, _ first: SimulatedHost, _ second: SimulatedHost, delay: () -> UInt64) {
         let session = nextSession
         nextSession += 1
         link.session = session
@@ -95,13 +93,14 @@ final class SimulatedNetwork {
         for direction in 0...1 {
             let delay = delay()
             for channel in 0..<3 { link.arrivals[(1 - direction) * 3 + channel] = world.now + delay }
-            let (life, peer) = direction == 0 ? (first, second.host) : (second, first.host)
+            let (host, peer) = direction == 0 ? (first, second) : (second, first)
+            let process = host.starts
             world.after(delay) { [self] in
-                life.host.whenAwake { [self] in
-                    guard link.session == session, life.isCurrent else { return }
-                    world.trace("\(life.host.name): session \(session) with \(peer.name)")
+                host.whenAwake { [self] in
+                    guard link.session == session, host.isCurrent(process) else { return }
+                    world.trace("\(host.name): session \(session) with \(peer.name)")
                     link.told[direction] = true
-                    life.connected(to: peer, session: session)
+                    host.connected(to: peer, session: session)
                 }
             }
         }
@@ -110,8 +109,9 @@ final class SimulatedNetwork {
     /// A second connection comes up while the first still does; what was under way on that one may still arrive.
     func duplicate(_ a: Int, _ b: Int) {
         let link = link(a, b)
-        guard isConnected(a, b), link.muted == [false, false], let first = hosts[min(a, b)].life,
-            let second = hosts[max(a, b)].life, !first.host.isPaused, !second.host.isPaused
+        let (first, second) = (hosts[min(a, b)], hosts[max(a, b)])
+        guard isConnected(a, b), link.muted == [false, false], first.isRunning, second.isRunning, !first.isPaused,
+            !second.isPaused
         else { return }
         world.hit(.duplicateConnection)
         world.trace("another connection of \(hosts[a].name) and \(hosts[b].name)")
@@ -124,15 +124,16 @@ final class SimulatedNetwork {
         let link = link(a, b)
         guard let session = link.session else { return }
         world.trace("cut \(hosts[a].name) \(hosts[b].name)")
-        if hosts[a].life != nil, hosts[b].life != nil { world.hit(.cut) }
+        if hosts[a].isRunning, hosts[b].isRunning { world.hit(.cut) }
         retire(link)
         for (side, other) in [(a, b), (b, a)] {
-            guard let life = hosts[side].life else { continue }
-            let peer = hosts[other]
+            let (host, peer) = (hosts[side], hosts[other])
+            guard host.isRunning else { continue }
+            let process = host.starts
             let delay = world.chance(80) ? world.milliseconds(0...20) : world.milliseconds(20...world.pick(100...4_000))
             if delay > 20_000_000 { world.hit(.halfOpen) }
             world.after(delay) {
-                life.host.whenAwake { if life.isCurrent { life.ended(with: peer, session: session) } }
+                host.whenAwake { if host.isCurrent(process) { host.ended(with: peer, session: session) } }
             }
         }
     }
@@ -190,8 +191,9 @@ final class SimulatedNetwork {
 
     // MARK: Messages
 
-    /// Sends what a host's lane gave out; it arrives in the order of its channel, or is lost with the session.
-    func send(_ message: PeerMessage, from source: Int, to target: HostID, session: UInt64) {
+    /// Sends what a lane of an RVG gave out; it arrives in the order of its channel, which all RVGs of the two hosts share,
+    /// or is lost with the session.
+    func send(_ message: PeerMessage, of rvg: RVGID, from source: Int, to target: HostID, session: UInt64) {
         guard let target = hosts.firstIndex(where: { $0.id == target }) else { return }
         let link = link(source, target)
         guard link.session == session else { return }
@@ -206,29 +208,39 @@ final class SimulatedNetwork {
         let arrival = max(world.now + latency, link.arrivals[slot] + 1)
         link.arrivals[slot] = arrival
         let packed = Packet(message, planted: world.planted)
-        let life = hosts[target].life
+        let host = hosts[target]
+        let process = host.isRunning ? host.starts : 0
         world.after(arrival - world.now) { [self] in
             let direction = source < target ? 0 : 1
             let deliver = { [self] in
-                guard let life, life.isCurrent else { return }
+                guard host.isCurrent(process) else { return }
                 let isLate = link.last.session == session && world.now <= link.last.until[direction]
                 guard link.session == session || isLate else { return }
-                hand(packed, to: life, from: source, session: session, late: isLate)
+                hand(packed, of: rvg, to: host, from: source, session: session, late: isLate)
             }
             if link.muted[direction], link.session == session { link.held.append(deliver) } else { deliver() }
         }
         burn(source, target)
     }
 
-    private func hand(_ packet: Packet, to life: Life, from source: Int, session: UInt64, late: Bool) {
+    private func hand(
+        _ packet: Packet,
+        of rvg: RVGID,
+        to host: SimulatedHost,
+        from source: Int,
+        session: UInt64,
+        late: Bool
+    ) {
         if late { world.hit(.lateFrame) }
+        let process = host.starts
         do {
             let message = try packet.unpack()
-            life.host.whenAwake { [self] in
-                if life.isCurrent { life.received(message, from: hosts[source], session: session) }
+            host.whenAwake { [self] in
+                guard host.isCurrent(process) else { return }
+                host.received(message, for: rvg, from: hosts[source], session: session)
             }
         } catch {
-            world.found("\(life.host.name): a message could not be decoded: \(error)")
+            world.found("\(host.name): a message could not be decoded: \(error)")
         }
     }
 }

@@ -7,7 +7,7 @@ import HomewardCore
 final class Model {
     unowned let world: World
     let sectorsPerVolume: Int
-    private(set) var hosts: [SimulatedHost] = []
+    private(set) var hosts: [HostedRVG] = []
     private var lines: [UInt64: Line] = [:]
     private var nextNumber: UInt32 = 1
     /// What was last seen of each host.
@@ -27,14 +27,18 @@ final class Model {
     }
 
     let volumeCount: Int
+    /// What the sectors of the RVG's first volume say that they are of: each volume of a life has a number of its own, so
+    /// that a sector of another RVG is no content that this one ever wrote.
+    let firstVolume: Int
 
-    init(world: World, volumeBytes: UInt64, volumeCount: Int) {
+    init(world: World, rvg number: Int, volumeBytes: UInt64, volumeCount: Int) {
         self.world = world
+        firstVolume = number * 16
         self.volumeCount = volumeCount
         sectorsPerVolume = Int(volumeBytes) / Sectors.bytes
     }
 
-    func attach(_ hosts: [SimulatedHost]) {
+    func attach(_ hosts: [HostedRVG]) {
         self.hosts = hosts
         seen = hosts.map { _ in Seen() }
     }
@@ -58,7 +62,7 @@ final class Model {
         "the log begins at", "are applied here and not part", " was expected",
     ]
 
-    func note(_ text: String, _ host: SimulatedHost) {
+    func note(_ text: String, _ host: HostedRVG) {
         // A detach by the log is a change from outside to whoever watches configurations.
         if text.contains("overflowed") || text.contains("detached") { world.disasters += 1 }
         for alarm in Model.alarms where text.contains(alarm) { world.found("\(host.name): \(text)") }
@@ -91,7 +95,7 @@ final class Model {
         checkOpen()
     }
 
-    private func learnLines(_ entries: [History.Entry], _ host: SimulatedHost) {
+    private func learnLines(_ entries: [History.Entry], _ host: HostedRVG) {
         var parent: Line?
         for entry in entries {
             let name = entry.epoch.id.rawValue
@@ -143,7 +147,7 @@ final class Model {
             }
         case .migrate:
             // The receiver may also take over under the epoch that it was to be handed.
-            let old = hosts.first { $0.name == parent.host && $0 !== life.host }
+            let old = hosts.first { $0.shared.name == parent.host && $0 !== life.host }
             guard old?.persisted?.lineage.history.contains(entry.epoch.id) == true else {
                 return checkSynchronous(life, parent, line)
             }
@@ -156,7 +160,7 @@ final class Model {
 
     /// A takeover on an RLINK that had not left synchronous mode loses nothing.
     private func checkSynchronous(_ life: Life, _ parent: Line, _ line: Line) {
-        guard let old = hosts.first(where: { $0.name == parent.host }), old !== life.host,
+        guard let old = hosts.first(where: { $0.shared.name == parent.host }), old !== life.host,
             let header = old.persisted, header.lineage.history.entries.last?.epoch.id.rawValue == parent.name,
             let link = header.links.first(where: { $0.peer == life.host.id }), link.settings.synchronous != .off,
             link.attachID != nil, link.asynchronousSince == nil
@@ -194,7 +198,7 @@ final class Model {
     }
 
     /// An epoch that ended the reign `host` is Primary in, and was not given up, stands in its own header.
-    private func hasHeardOfItsEnd(_ host: SimulatedHost) -> Bool {
+    private func hasHeardOfItsEnd(_ host: HostedRVG) -> Bool {
         guard let lineage = host.life?.node.machine.header.lineage,
             let reign = lineage.history.entries.last?.epoch.reign
         else { return false }
@@ -202,7 +206,7 @@ final class Model {
     }
 
     /// An epoch that `other`'s data went through ended the reign that `host` is Primary in.
-    private func isOver(_ host: SimulatedHost, by other: SimulatedHost) -> Bool {
+    private func isOver(_ host: HostedRVG, by other: HostedRVG) -> Bool {
         guard let reign = host.persisted?.lineage.history.entries.last?.epoch.reign else { return false }
         return other.persisted?.lineage.history.entries.contains { $0.epoch.closes.contains(reign) } ?? false
     }
@@ -248,7 +252,11 @@ final class Model {
                     let place = UnsafeRawBufferPointer(
                         rebasing: raw[sector * Sectors.bytes..<(sector + 1) * Sectors.bytes]
                     )
-                    numbers[volume * sectorsPerVolume + sector] = Sectors.read(place, volume: volume, sector: sector)
+                    numbers[volume * sectorsPerVolume + sector] = Sectors.read(
+                        place,
+                        volume: firstVolume + volume,
+                        sector: sector
+                    )
                 }
             }
         }
@@ -291,7 +299,7 @@ final class Model {
                         )
                         numbers[volume * sectorsPerVolume + sector + index] = Sectors.read(
                             place,
-                            volume: volume,
+                            volume: firstVolume + volume,
                             sector: sector + index
                         )
                     }

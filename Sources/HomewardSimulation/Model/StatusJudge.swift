@@ -8,15 +8,15 @@ import HomewardCore
 final class StatusJudge {
     private let world: World
     private let model: Model
-    private let hosts: [SimulatedHost]
+    private let hosts: [HostedRVG]
 
-    init(world: World, model: Model, hosts: [SimulatedHost]) {
+    init(world: World, model: Model, hosts: [HostedRVG]) {
         self.world = world
         self.model = model
         self.hosts = hosts
     }
 
-    private func found(_ host: SimulatedHost, _ text: String) { world.found("invariant 12: \(host.name) says \(text)") }
+    private func found(_ host: HostedRVG, _ text: String) { world.found("invariant 12: \(host.name) says \(text)") }
 
     /// Asks every host, as a person would.
     func look() {

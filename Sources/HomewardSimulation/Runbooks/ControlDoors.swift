@@ -8,13 +8,13 @@ import HomewardRunbooks
 final class ControlDoors {
     private let world: World
     private let network: SimulatedNetwork
-    let hosts: [SimulatedHost]
+    let hosts: [HostedRVG]
     /// What hosts were asked to change.
     private(set) var changes = 0
     /// Told of each change that a host is asked for, as chaos likes to come then.
     var onChange: (Life) -> Void = { _ in }
 
-    init(world: World, network: SimulatedNetwork, hosts: [SimulatedHost]) {
+    init(world: World, network: SimulatedNetwork, hosts: [HostedRVG]) {
         self.world = world
         self.network = network
         self.hosts = hosts
@@ -44,7 +44,7 @@ final class ControlDoors {
 
     // MARK: Which host
 
-    private func choose(_ target: ScriptTarget) throws(Refusal) -> SimulatedHost {
+    private func choose(_ target: ScriptTarget) throws(Refusal) -> HostedRVG {
         switch target {
         case .host(let name):
             guard let host = hosts.first(where: { $0.name == name }) else {
@@ -58,7 +58,7 @@ final class ControlDoors {
     }
 
     /// An open Primary goes before one that is fenced: it is the one that has the role.
-    private func choose(rvg: String?, onlyPrimary: Bool) throws(Refusal) -> SimulatedHost {
+    private func choose(rvg: String?, onlyPrimary: Bool) throws(Refusal) -> HostedRVG {
         let answering = hosts.filter { $0.life != nil }
         guard let first = answering.first else {
             throw Refusal(.daemonUnreachable, rvg ?? "homeward", "no host answers", hint: "start one")
@@ -72,14 +72,14 @@ final class ControlDoors {
 
     // MARK: On a host
 
-    private func arrive(_ request: Request, at host: SimulatedHost, _ pending: PendingRequest) {
+    private func arrive(_ request: Request, at host: HostedRVG, _ pending: PendingRequest) {
         guard !pending.isLost else { return }
         guard let life = host.life else { return pending.end(.failure(unreachable(host))) }
         watch(life, request, pending, since: world.now)
         carryOut(request, on: life, relayed: false, pending)
     }
 
-    private func unreachable(_ host: SimulatedHost) -> Refusal {
+    private func unreachable(_ host: HostedRVG) -> Refusal {
         Refusal(
             .daemonUnreachable,
             host.name,
@@ -187,7 +187,7 @@ final class ControlDoors {
     private func relay(
         _ request: Request,
         from life: Life,
-        to peer: SimulatedHost,
+        to peer: HostedRVG,
         _ pending: PendingRequest
     ) throws(Refusal) {
         guard let session = network.session(life.host.index, peer.index) else {
@@ -203,7 +203,7 @@ final class ControlDoors {
         }
     }
 
-    private func lost(_ peer: SimulatedHost) -> Refusal {
+    private func lost(_ peer: HostedRVG) -> Refusal {
         Refusal(
             .hostUnreachable,
             peer.name,
@@ -214,8 +214,8 @@ final class ControlDoors {
 
     /// What the peer carries out goes on: it belongs to the host, not to whoever asked.
     private func watchSession(
-        _ host: SimulatedHost,
-        _ peer: SimulatedHost,
+        _ host: HostedRVG,
+        _ peer: HostedRVG,
         _ session: UInt64,
         _ pending: PendingRequest
     ) {
@@ -280,7 +280,7 @@ final class ControlDoors {
             configErrors: life.node.configErrors()
         )
         let age = (world.now - life.began) / 1_000_000
-        let grace = life.host.limits.returnGraceMilliseconds
+        let grace = life.host.shared.limits.returnGraceMilliseconds
         let peers = hosts.filter { $0 !== life.host }
         let reached = peers.map { network.session(life.host.index, $0.index) != nil }
         return HostDescription(

@@ -8,7 +8,7 @@ import LuaHost
 /// It believes neither: it sees the requests that were answered, the journal's calls, and the hosts themselves.
 final class RunJudge {
     private let world: World
-    private let hosts: [SimulatedHost]
+    private let hosts: [HostedRVG]
     private let site: SiteApplication
     private let journal: SimulatedJournal
     private var command: RunbookCommand?
@@ -43,7 +43,7 @@ final class RunJudge {
         var disasters: Int
     }
 
-    init(world: World, hosts: [SimulatedHost], site: SiteApplication, journal: SimulatedJournal) {
+    init(world: World, hosts: [HostedRVG], site: SiteApplication, journal: SimulatedJournal) {
         self.world = world
         self.hosts = hosts
         self.site = site
@@ -108,7 +108,7 @@ final class RunJudge {
     }
 
     /// The application is stopped where its procedure wants it to run.
-    func stopsApplication(on host: SimulatedHost) {
+    func stopsApplication(on host: HostedRVG) {
         guard host.index == RunbookOperator.home, host.life?.node.machine.isOpen == true, site.host === host else {
             return
         }
@@ -204,7 +204,7 @@ final class RunJudge {
 
     /// The hosts to which the present run says that replication was started: each further Secondary, and whoever handed the
     /// role over.
-    private var brought: [SimulatedHost] {
+    private var brought: [HostedRVG] {
         let steps = present.steps
         return hosts.filter { host in
             guard host.index != RunbookOperator.home else { return false }
@@ -218,7 +218,7 @@ final class RunJudge {
         if host.life?.node.machine.isOpen != true { found("it is done, and \(name) is no open Primary") }
     }
 
-    private func judgeHome(attached: [SimulatedHost]) {
+    private func judgeHome(attached: [HostedRVG]) {
         let home = hosts[RunbookOperator.home]
         guard let machine = home.life?.node.machine, machine.isOpen else {
             return found("it is done, and \(home.name) is no open Primary")

@@ -39,7 +39,7 @@ public struct RunCounts: Sendable, Equatable {
 final class RunbookOperator {
     private let world: World
     private let network: SimulatedNetwork
-    private let hosts: [SimulatedHost]
+    private let hosts: [HostedRVG]
     private let doors: ControlDoors
     private let journal: SimulatedJournal
     private let judge: RunJudge
@@ -58,6 +58,8 @@ final class RunbookOperator {
     var isCalm = false
     /// Nothing that anybody could type would help.
     var isHopeless: () -> Bool = { false }
+    /// Called then.
+    var giveUp: () -> Void = {}
     /// The end is judged: nothing is begun any more.
     var isOver = false
     /// Of each request per thousand runners die at.
@@ -67,7 +69,7 @@ final class RunbookOperator {
     init(
         world: World,
         network: SimulatedNetwork,
-        hosts: [SimulatedHost],
+        hosts: [HostedRVG],
         application: Application,
         doors: ControlDoors
     ) {
@@ -147,7 +149,7 @@ final class RunbookOperator {
         return true
     }
 
-    private func bringHome(from primary: SimulatedHost) -> Bool {
+    private func bringHome(from primary: HostedRVG) -> Bool {
         // An application that hangs on a Primary that was shut is ended before anything else.
         if let running = site.host, running.life?.node.machine.isOpen == false { site.end(on: running) }
         let home = hosts[RunbookOperator.home]
@@ -179,7 +181,7 @@ final class RunbookOperator {
         return true
     }
 
-    private func isTakenOver(_ primary: SimulatedHost, from home: SimulatedHost) -> Bool {
+    private func isTakenOver(_ primary: HostedRVG, from home: HostedRVG) -> Bool {
         let entries = primary.life?.node.machine.header.lineage.history.entries ?? []
         guard let reign = entries.last(where: { $0.epoch.kind != .uncleanStart }), reign.epoch.kind == .takeover else {
             return false
@@ -188,7 +190,7 @@ final class RunbookOperator {
     }
 
     /// The application is started by hand where a host crashed under it.
-    private func keepRunning(on primary: SimulatedHost) -> Bool {
+    private func keepRunning(on primary: HostedRVG) -> Bool {
         guard site.host == nil else {
             closedSince = nil
             return false
@@ -263,7 +265,7 @@ final class RunbookOperator {
             return world.found("\(command.text): \(error)\n\(error.traceback ?? "")")
         }
         refusedInRow = isCalm ? refusedInRow + 1 : 0
-        if refusedInRow > 25, isHopeless() { return world.stop() }
+        if refusedInRow > 25, isHopeless() { return giveUp() }
         if refusedInRow > 25 {
             return world.found("invariant 11: \(command.text) is refused again and again: \(error)")
         }

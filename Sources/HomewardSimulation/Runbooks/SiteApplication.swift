@@ -9,7 +9,7 @@ import HomewardRunbooks
 final class SiteApplication {
     private let world: World
     private let application: Application
-    private let hosts: [SimulatedHost]
+    private let hosts: [HostedRVG]
     /// When it was last stopped by a command; nil while it runs.
     private(set) var stoppedSince: UInt64?
     private(set) var starts = 0
@@ -24,14 +24,14 @@ final class SiteApplication {
         }
         """
 
-    init(world: World, application: Application, hosts: [SimulatedHost]) {
+    init(world: World, application: Application, hosts: [HostedRVG]) {
         self.world = world
         self.application = application
         self.hosts = hosts
     }
 
     /// The host on which it runs.
-    var host: SimulatedHost? { application.host }
+    var host: HostedRVG? { application.host }
 
     /// Carries a command out; it takes its time, and goes on when whoever sent it dies.
     func run(_ command: ShellCommand, _ finish: @escaping (ShellResult) -> Void) {
@@ -64,7 +64,7 @@ final class SiteApplication {
         }
     }
 
-    private func stop(on host: SimulatedHost) -> String? {
+    private func stop(on host: HostedRVG) -> String? {
         stops += 1
         if stoppedSince == nil { stoppedSince = world.now }
         guard world.planted != .ignoreStop else { return nil }
@@ -73,13 +73,13 @@ final class SiteApplication {
     }
 
     /// Ended by hand.
-    func end(on host: SimulatedHost) {
+    func end(on host: HostedRVG) {
         guard application.host === host else { return }
         world.trace("the application on \(host.name) is ended by hand")
         application.close()
     }
 
-    func start(on host: SimulatedHost) -> String? {
+    func start(on host: HostedRVG) -> String? {
         starts += 1
         if let life = host.life, !life.node.machine.header.isPrimary {
             world.found("the application is started on \(host.name), which is a Secondary")

@@ -7,7 +7,7 @@ final class Administrator {
     private let model: Model
     private let network: SimulatedNetwork
     private let application: Application
-    private let hosts: [SimulatedHost]
+    private let hosts: [HostedRVG]
     private var chance: SeededGenerator
     /// Where the Primary belongs.
     var home = 0
@@ -28,7 +28,7 @@ final class Administrator {
     private var nextName = 1
     private(set) var verbs = 0
 
-    init(world: World, model: Model, network: SimulatedNetwork, application: Application, hosts: [SimulatedHost]) {
+    init(world: World, model: Model, network: SimulatedNetwork, application: Application, hosts: [HostedRVG]) {
         self.world = world
         self.model = model
         self.network = network
@@ -138,7 +138,7 @@ final class Administrator {
                 !network.isConnected(host.index, primary.host.index), world.chance(4)
             else { continue }
             // Whoever sees only this side of a partition takes over.
-            ask(life, "takeover", .takeover(force: world.chance(20)))
+            askOnWhim(life, "takeover", .takeover(force: world.chance(20)))
             return true
         }
         for host in hosts where host !== primary.host {
@@ -146,36 +146,36 @@ final class Administrator {
             else {
                 continue
             }
-            ask(life, "start -f", .start(force: true))
+            askOnWhim(life, "start -f", .start(force: true))
             return true
         }
         guard world.chance(4), let link = primary.node.machine.header.links.randomElement(using: &chance) else {
             return false
         }
         switch world.pick(0...7) {
-        case 0: ask(primary, "pauserep \(link.peerName)", .setPaused(link.peer, true))
-        case 1: ask(primary, "stoprep \(link.peerName)", .stopReplication(link.peer, force: world.chance(50)))
+        case 0: askOnWhim(primary, "pauserep \(link.peerName)", .setPaused(link.peer, true))
+        case 1: askOnWhim(primary, "stoprep \(link.peerName)", .stopReplication(link.peer, force: world.chance(50)))
         case 2:
             var settings = link.settings
             settings.synchronous = settings.synchronous == .off ? .override : .off
-            ask(primary, "set \(link.peerName)", .setSettings(link.peer, settings))
+            askOnWhim(primary, "set \(link.peerName)", .setSettings(link.peer, settings))
         case 3:
             if primary.node.machine.header.checkpoints.contains(where: { $0.madeByHand && $0.end == nil }) {
-                ask(primary, "checkend", .checkEnd)
+                askOnWhim(primary, "checkend", .checkEnd)
             } else {
                 nextName += 1
-                ask(primary, "checkstart h\(nextName)", .checkStart("h\(nextName)"))
+                askOnWhim(primary, "checkstart h\(nextName)", .checkStart("h\(nextName)"))
             }
         case 4:
-            ask(primary, "syncrvg -verify \(link.peerName)", .verify([link.peer]))
+            askOnWhim(primary, "syncrvg -verify \(link.peerName)", .verify([link.peer]))
         case 5:
             guard application.host !== primary.host else { return false }
-            ask(primary, "stop", .stop)
+            askOnWhim(primary, "stop", .stop)
         case 6:
             guard let made = primary.node.machine.header.checkpoints.first(where: { $0.madeByHand }) else {
                 return false
             }
-            ask(primary, "checkdelete \(made.name)", .checkDelete(made.name))
+            askOnWhim(primary, "checkdelete \(made.name)", .checkDelete(made.name))
         default:
             guard let target = link.attachID == nil ? nil : hosts.first(where: { $0.id == link.peer }) else {
                 return false
@@ -184,6 +184,10 @@ final class Administrator {
             return false
         }
         return true
+    }
+
+    private func askOnWhim(_ life: Life, _ verb: String, _ request: RVGRequest) {
+        if world.whims.take() { ask(life, verb, request) }
     }
 
     // MARK: No Primary
@@ -273,7 +277,7 @@ final class Administrator {
         return false
     }
 
-    private func join(_ host: SimulatedHost, _ primary: Life) -> Bool {
+    private func join(_ host: HostedRVG, _ primary: Life) -> Bool {
         let machine = primary.node.machine
         let made = machine.header.checkpoints.last { $0.targets.contains { $0.host == host.id } }
         if let made {
@@ -373,7 +377,7 @@ private struct Configuration {
     var disasters: Int
     var isComplete = true
 
-    init(_ hosts: [SimulatedHost], _ world: World) {
+    init(_ hosts: [HostedRVG], _ world: World) {
         disasters = world.disasters
         for host in hosts {
             guard let life = host.life else {

@@ -34,7 +34,7 @@ final class Application {
     }
 
     /// The host on which it has the volumes open.
-    var host: SimulatedHost? { session?.life.isCurrent == true ? session?.life.host : nil }
+    var host: HostedRVG? { session?.life.isCurrent == true ? session?.life.host : nil }
 
     func run() {
         if let open = session, !open.life.isCurrent {
@@ -52,7 +52,7 @@ final class Application {
 
     /// Opens the volumes; whether they could be.
     @discardableResult
-    func open(on host: SimulatedHost?) -> Bool {
+    func open(on host: HostedRVG?) -> Bool {
         if self.host != nil { close() }
         guard let life = host?.life, host?.isPaused == false else { return false }
         let number = nextSession
@@ -120,7 +120,8 @@ final class Application {
         var bytes: [UInt8] = []
         if zero == nil {
             bytes.reserveCapacity(count * Sectors.bytes)
-            for index in 0..<count { Sectors.fill(&bytes, number: number, volume: volume, sector: sector + index) }
+            let place = model.firstVolume + volume
+            for index in 0..<count { Sectors.fill(&bytes, number: number, volume: place, sector: sector + index) }
         }
         let request = ApplicationWrite(
             kind: zero ?? .write,
@@ -132,7 +133,7 @@ final class Application {
             token: token
         )
         var admission = Admission.wait
-        guard let line = model.line(of: life) else { return }
+        guard let line = model.line(of: life), world.writes.take() else { return }
         life.step { [world] node, effects in
             admission = node.admit(request, wallTime: life.host.wall, now: world.instant, into: &effects)
             self.heldSince = admission == .wait ? self.heldSince ?? world.now : nil
@@ -231,7 +232,7 @@ final class Application {
                     let place = UnsafeRawBufferPointer(
                         rebasing: raw[index * Sectors.bytes..<(index + 1) * Sectors.bytes]
                     )
-                    let number = Sectors.read(place, volume: volume, sector: sector + index)
+                    let number = Sectors.read(place, volume: model.firstVolume + volume, sector: sector + index)
                     let expected = wanted[index]
                     if number != expected {
                         world.found(

@@ -37,7 +37,7 @@ final class Chaos {
 
     /// The host loses power, and is gone for a while.
     func lose(_ host: SimulatedHost, milliseconds: ClosedRange<UInt64>) {
-        guard host.life != nil else { return }
+        guard host.isRunning else { return }
         host.crash(power: world.chance(60))
         world.after(world.milliseconds(milliseconds)) { host.start() }
     }
@@ -54,8 +54,9 @@ final class Chaos {
         world.after(pause) { [self] in
             if !isOver, world.chance(10), world.weather.allows(.crashInRecovery) {
                 // It dies again while it recovers.
-                host.fuseLosesPower = world.chance(60)
-                host.fuse.callsLeft = world.pick(0...6)
+                let rvg = host.anyRVG(world.pick)
+                rvg.fuseLosesPower = world.chance(60)
+                rvg.fuse.callsLeft = world.pick(0...6)
             }
             host.start()
         }
@@ -64,13 +65,10 @@ final class Chaos {
     /// A verb was typed: now and then somebody dies, or is cut off, before it has ended.
     func verbTyped(_ life: Life) {
         guard !isOver, world.chance(12) else { return }
-        let host = world.chance(60) ? life.host : hosts[world.pick(0...hosts.count - 1)]
+        let host = world.chance(60) ? life.host.shared : hosts[world.pick(0...hosts.count - 1)]
         switch world.pick(0...5) {
         case 0...2:
-            guard host.life != nil, world.weather.allows(.crashInCall) else { return }
-            host.fuseLosesPower = world.chance(60)
-            host.fuseIsDevice = world.chance(25)
-            host.fuse.callsLeft = world.pick(0...14)
+            _ = light(host, calls: 14)
         case 3: world.after(world.pick(100_000...9_000_000)) { [self] in crash(host, power: world.chance(50)) }
         case 4:
             world.after(world.pick(100_000...9_000_000)) { [self] in
@@ -85,9 +83,19 @@ final class Chaos {
         }
     }
 
+    /// One of the next device calls of an RVG ends its host, or its devices.
+    private func light(_ host: SimulatedHost, calls: Int) -> HostedRVG? {
+        guard host.isRunning, world.weather.allows(.crashInCall) else { return nil }
+        let rvg = host.anyRVG(world.pick)
+        rvg.fuseLosesPower = world.chance(60)
+        rvg.fuseIsDevice = world.chance(25)
+        rvg.fuse.callsLeft = world.pick(0...calls)
+        return rvg
+    }
+
     private func strike() {
         // The Primary is where most of the decisions are.
-        let primaries = hosts.filter { $0.life?.node.machine.header.isPrimary == true }
+        let primaries = hosts.filter { $0.rvgs.contains { $0.life?.node.machine.header.isPrimary == true } }
         let host =
             world.chance(50) && !primaries.isEmpty
             ? primaries[world.pick(0...primaries.count - 1)] : hosts[world.pick(0...hosts.count - 1)]
@@ -95,16 +103,13 @@ final class Chaos {
         case 0..<16: crash(host, power: false)
         case 16..<35: crash(host, power: true)
         case 35..<38:
-            let living = hosts.count { $0.life != nil }
+            let living = hosts.count { $0.isRunning }
             for host in hosts where world.chance(70) { crash(host, power: world.chance(60)) }
-            if living - hosts.count(where: { $0.life != nil }) > 1 { world.hit(.severalCrashes) }
+            if living - hosts.count(where: { $0.isRunning }) > 1 { world.hit(.severalCrashes) }
         case 38..<62:
             // Within one of its next device calls.
-            guard host.life != nil, world.weather.allows(.crashInCall) else { return }
-            host.fuseLosesPower = world.chance(60)
-            host.fuseIsDevice = world.chance(25)
-            host.fuse.callsLeft = world.pick(0...40)
-            world.trace("\(host.name): dies \(host.fuse.callsLeft ?? 0) device calls from now")
+            guard let rvg = light(host, calls: 40) else { return }
+            world.trace("\(rvg.name): dies \(rvg.fuse.callsLeft ?? 0) device calls from now")
         case 62..<72:
             guard world.weather.allows(.cut) else { return }
             network.cut(host.index, other(than: host))
@@ -119,7 +124,7 @@ final class Chaos {
 
     /// A host dies, and comes back some time later.
     func crash(_ host: SimulatedHost, power: Bool) {
-        guard host.life != nil, world.weather.allows(power ? .hostCrash : .processCrash) else { return }
+        guard host.isRunning, world.weather.allows(power ? .hostCrash : .processCrash) else { return }
         host.crash(power: power)
         comeBack(host)
     }
@@ -138,21 +143,31 @@ final class Chaos {
     }
 
     private func stopInOrder(_ host: SimulatedHost) {
-        guard let life = host.life, world.weather.allows(.orderlyStop) else { return }
+        guard host.isRunning, world.weather.allows(.orderlyStop) else { return }
+        let process = host.starts
         world.trace("\(host.name): is asked to stop")
         world.hit(.orderlyStop)
-        life.request(.prepareShutdown) { [self] result in
-            world.trace("\(host.name): \(result)")
+        prepare(host.rvgs[...]) { [self] in
             world.after(10_000) { [self] in
-                guard host.life === life else { return }
+                guard host.isCurrent(process) else { return }
                 host.crash(power: world.chance(30))
                 comeBack(host)
             }
         }
         // Whoever stops a daemon that does not end kills it.
         world.after(15_000_000_000) { [self] in
-            guard host.life === life, world.finding == nil else { return }
+            guard host.isCurrent(process) else { return }
             crash(host, power: false)
+        }
+    }
+
+    /// Its RVGs are brought to rest, one after another, as a daemon does it.
+    private func prepare(_ rvgs: ArraySlice<HostedRVG>, then end: @escaping () -> Void) {
+        guard let first = rvgs.first else { return end() }
+        guard let life = first.life else { return prepare(rvgs.dropFirst(), then: end) }
+        life.request(.prepareShutdown) { [self] result in
+            world.trace("\(first.name): \(result)")
+            prepare(rvgs.dropFirst(), then: end)
         }
     }
 }

@@ -7,7 +7,7 @@ import HomewardCore
 /// have changed nothing, and some of it must be refused.
 final class Meddler {
     private let world: World
-    private let hosts: [SimulatedHost]
+    private let hosts: [HostedRVG]
     private let application: Application
     private var dice: Dice
     private let interval: ClosedRange<UInt64>
@@ -15,7 +15,7 @@ final class Meddler {
     /// Nobody meddles any more.
     var isOver = false
 
-    init(world: World, hosts: [SimulatedHost], application: Application) {
+    init(world: World, hosts: [HostedRVG], application: Application) {
         self.world = world
         self.hosts = hosts
         self.application = application
@@ -43,7 +43,7 @@ final class Meddler {
 
     private typealias Command = (verb: String, request: RVGRequest)
 
-    private func choose(_ life: Life, _ other: SimulatedHost) -> Command? {
+    private func choose(_ life: Life, _ other: HostedRVG) -> Command? {
         let machine = life.node.machine
         let link = machine.header.links.first { $0.peer == other.id }
         switch dice.pick(0...17) {
@@ -76,7 +76,7 @@ final class Meddler {
     }
 
     /// `startrep -c` with a copy that another host has.
-    private func wrongCopy(_ life: Life, _ other: SimulatedHost) -> Command? {
+    private func wrongCopy(_ life: Life, _ other: HostedRVG) -> Command? {
         let made = life.node.machine.header.checkpoints.first { checkpoint in
             !checkpoint.madeByHand && !checkpoint.targets.contains { $0.host == other.id }
         }
@@ -88,7 +88,7 @@ final class Meddler {
     }
 
     /// `startrep -c` with a copy whose log was overwritten.
-    private func overflowedCopy(_ life: Life, _ other: SimulatedHost) -> Command? {
+    private func overflowedCopy(_ life: Life, _ other: HostedRVG) -> Command? {
         let dead = life.node.machine.overflowed.last { $0.checkpoint.targets.contains { $0.host == other.id } }
         guard let name = dead?.checkpoint.name,
             !life.node.machine.header.checkpoints.contains(where: { $0.name == name })
@@ -100,7 +100,7 @@ final class Meddler {
     }
 
     private func ask(_ life: Life, _ verb: String, _ request: RVGRequest) {
-        guard life.isCurrent else { return }
+        guard life.isCurrent, world.whims.take() else { return }
         verbs += 1
         world.trace("\(life.host.name): somebody types \(verb)")
         let began = world.now

@@ -4,7 +4,7 @@ public struct Scenario: Sendable, Equatable {
     public enum Scope: String, CaseIterable, Sendable {
         /// Three hosts with two volumes; processes and hosts die, connections are cut.
         case narrow
-        /// Two to four hosts, one to three volumes, all kinds of ``Fault``, and people who type what is wrong.
+        /// Two to four hosts, one or two RVGs on each with one to three volumes, all kinds of ``Fault``, and people who type what is wrong.
         case wide
     }
 
@@ -18,6 +18,12 @@ public struct Scenario: Sendable, Equatable {
     public var without: Set<Fault>
     /// So many faults strike; nil: all.
     public var faultLimit: Int?
+    /// So many writes are made by the applications; nil: all.
+    public var writeLimit: Int?
+    /// So many verbs are typed that nobody has to type; nil: all.
+    public var whimLimit: Int?
+    /// RVGs on each host; nil: as the seed has it.
+    public var rvgs: Int?
 
     public init(
         seed: UInt64,
@@ -25,7 +31,10 @@ public struct Scenario: Sendable, Equatable {
         procedure: Procedure? = nil,
         scope: Scope = .wide,
         without: Set<Fault> = [],
-        faultLimit: Int? = nil
+        faultLimit: Int? = nil,
+        writeLimit: Int? = nil,
+        whimLimit: Int? = nil,
+        rvgs: Int? = nil
     ) {
         self.seed = seed
         self.planted = planted
@@ -33,6 +42,17 @@ public struct Scenario: Sendable, Equatable {
         self.scope = scope
         self.without = without
         self.faultLimit = faultLimit
+        self.writeLimit = writeLimit
+        self.whimLimit = whimLimit
+        self.rvgs = rvgs
+    }
+
+    /// RVGs on each host: two in one wide life of five, drawn from a generator of its own, so that the other four are what
+    /// they would be if there were never two.
+    var rvgCount: Int {
+        if let rvgs { return max(1, rvgs) }
+        var dice = Dice(seed: seed &* 0xA076_1D64_78BD_642F ^ 0xE703_7ED1_A0B4_28DB)
+        return scope == .wide && dice.chance(20) ? 2 : 1
     }
 
     /// The options of `homeward-sim` that repeat it.
@@ -41,7 +61,11 @@ public struct Scenario: Sendable, Equatable {
         if let planted { words += ["--plant", planted.rawValue] }
         if let procedure { words += ["--procedure", procedure.rawValue] }
         if !without.isEmpty { words += ["--without", without.map(\.rawValue).sorted().joined(separator: ",")] }
-        if let faultLimit { words += ["--faults", "\(faultLimit)"] }
+        for (option, number) in [
+            ("--faults", faultLimit), ("--writes", writeLimit), ("--whims", whimLimit), ("--rvgs", rvgs),
+        ] {
+            if let number { words += [option, "\(number)"] }
+        }
         return words
     }
 }

@@ -12,8 +12,8 @@ public struct SeedResult: Sendable {
     public var runs = RunCounts()
     /// What it came through.
     public var coverage = Coverage()
-    /// How many faults were let strike.
-    public var faults = 0
+    /// How much of what can be left out happened.
+    public var size = LifeSize()
 }
 
 /// How the Primary is brought home at the end of a seed.

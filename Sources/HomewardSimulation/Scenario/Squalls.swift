@@ -37,13 +37,14 @@ final class Squalls {
         let fault = Squalls.kinds[weather.dice.pick(0...Squalls.kinds.count - 1)]
         let host = hosts[weather.dice.pick(0...hosts.count - 1)]
         let word = weather.dice.word()
-        guard host.life != nil, weather.allows(fault) else { return }
+        guard host.isRunning, weather.allows(fault) else { return }
+        let rvg = host.anyRVG { weather.dice.pick($0) }
         switch fault {
         case .failedSync, .readError, .shortRead, .writeError, .noSpace:
-            let disks = [host.log] + host.volumes
+            let disks = [rvg.log] + rvg.volumes
             disks[Int(word % UInt64(disks.count))].ailment = fault
-        case .misdirectedRead, .staleRead: host.misread = fault
-        case .bitFlip: flip(host, word)
+        case .misdirectedRead, .staleRead: rvg.misread = fault
+        case .bitFlip: flip(rvg, word)
         case .slowDisk: slow(host)
         case .pause: pause(host)
         case .clockJump:
@@ -93,19 +94,20 @@ final class Squalls {
         world.hit(.pause)
         world.disasters += 1
         host.pause()
-        let life = host.life
+        let process = host.starts
         world.after(weather.dice.milliseconds(1_000...2_000)) { [self] in
-            if host.isPaused, host.life === life { network.cutAll(host.index) }
+            if host.isPaused, host.isCurrent(process) { network.cutAll(host.index) }
         }
         let pause = weather.dice.chance(50) ? 50...900 : 900...9_000 as ClosedRange<UInt64>
         world.after(weather.dice.milliseconds(pause)) {
-            if host.life === life { host.wake() }
+            if host.isCurrent(process) { host.wake() }
         }
     }
 
     /// Turns a bit over in a record that a later durable record proves to have been durable: what no reader could judge is
     /// left alone, and so is a Primary whose data nobody else has.
-    private func flip(_ host: SimulatedHost, _ word: UInt64) {
+    private func flip(_ host: HostedRVG, _ word: UInt64) {
+        let hosts = host.model.hosts
         guard let machine = host.life?.node.machine, machine.failure == nil,
             !hosts.contains(where: { $0.flipped != nil }), !machine.isLogDamaged
         else { return }

@@ -1,21 +1,16 @@
 import HomewardAdministration
 import HomewardCore
 
-/// Three hosts, an application, an operator, and what goes wrong.
+/// Hosts, one RDS or several on them, and what goes wrong.
 final class Stage {
     private let world: World
     private let network: SimulatedNetwork
-    private let model: Model
     private let hosts: [SimulatedHost]
-    private let application: Application
-    private let administrator: Administrator
+    private let sets: [SimulatedRDS]
     private let procedure: Procedure
     private var chaosEnds: UInt64
     private let chaos: Chaos
     private let squalls: Squalls
-    private let meddler: Meddler
-    private let status: StatusJudge
-    private var topology: Topology
     private var runbooks: RunbookOperator?
     private static let second: UInt64 = 1_000_000_000
 
@@ -25,36 +20,28 @@ final class Stage {
         procedure = scenario.procedure ?? Procedure.of(seed: scenario.seed)
         var topology = Topology(world)
         topology.widen(world)
-        let model = Model(world: world, volumeBytes: topology.volumeBytes, volumeCount: topology.volumeCount)
         let network = SimulatedNetwork(world: world)
         topology.drawLimits(world)
-        self.topology = topology
-        self.model = model
         self.network = network
-        hosts = topology.hostNames.enumerated().map { [topology] index, name in
+        let hosts = topology.hostNames.enumerated().map { [topology] index, name in
             SimulatedHost(
                 world: world,
                 network: network,
-                model: model,
                 index: index,
                 id: HostID(high: world.word(), low: world.word()),
                 name: name,
-                limits: topology.limits,
-                logBytes: topology.logBytes,
-                volumeBytes: topology.volumeBytes,
-                volumeCount: topology.volumeCount
+                limits: topology.limits
             )
         }
+        self.hosts = hosts
         network.attach(hosts)
-        model.attach(hosts)
-        application = Application(world: world, model: model, pace: world.milliseconds(2...25))
-        application.largest = Int(topology.logBytes) / Sectors.bytes / 6
-        administrator = Administrator(
+        let first = SimulatedRDS(
             world: world,
-            model: model,
             network: network,
-            application: application,
-            hosts: hosts
+            hosts: hosts,
+            number: 0,
+            home: RunbookOperator.home,
+            topology: topology
         )
         chaosEnds = world.pick(6...25) * Stage.second
         chaos = Chaos(
@@ -65,72 +52,85 @@ final class Stage {
             interval: world.chance(50) ? 300...2_500 : 1_000...8_000
         )
         squalls = Squalls(world: world, network: network, hosts: hosts, chaos: chaos)
-        status = StatusJudge(world: world, model: model, hosts: hosts)
-        meddler = Meddler(world: world, hosts: hosts, application: application)
+        first.admitMeddler()
+        // Drawn behind everything else: a life with one RVG does not depend on how many there could have been.
+        let more = (1..<scenario.rvgCount).map { number in
+            let further = topology.further(world)
+            let set = SimulatedRDS(
+                world: world,
+                network: network,
+                hosts: hosts,
+                number: number,
+                home: world.pick(0...hosts.count - 1),
+                topology: further
+            )
+            set.admitMeddler()
+            return set
+        }
+        sets = [first] + more
+        world.coverage.count(sets.count == 1 ? "lives with one RVG" : "lives with several RVGs")
     }
 
     func play() -> SeedResult {
-        create()
+        for set in sets { set.create() }
         for host in hosts { host.start() }
-        application.run()
-        administrator.run()
+        for set in sets { set.run() }
         chaos.run()
         squalls.run()
-        meddler.run()
-        administrator.changesByOthers = { [meddler] in meddler.verbs }
-        administrator.onVerb = { [chaos] in chaos.verbTyped($0) }
+        for set in sets {
+            set.runMeddler()
+            set.administrator.onVerb = { [chaos] in chaos.verbTyped($0) }
+        }
         keepConnected()
-        inspect()
-        wander()
+        for set in sets {
+            set.inspect()
+            set.wander { [unowned self] in world.now < chaosEnds }
+        }
         world.run(until: chaosEnds, eventLimit: 3_000_000)
-        if procedure == .runbooks { takeRunbooks() }
+        if procedure == .runbooks { takeRunbooks(sets[0]) }
         heal()
         world.run(until: chaosEnds + 240 * Stage.second, eventLimit: 3_000_000)
-        if world.finding == nil, !finished, isLostToItsMedium {
-            world.coverage.count("lives lost to a damaged medium")
-        } else if world.finding == nil, !finished {
-            let runs = runbooks.map { "; \($0.situation)" } ?? ""
-            world.found("invariant 11: not converged: \(situation)\(runs)")
-        }
+        if world.finding == nil, !finished { judgeUnfinished() }
         return SeedResult(
             seed: world.seed,
             finding: world.finding,
             trace: world.traceHash,
             events: world.events,
-            writes: application.requests,
-            verbs: administrator.verbs,
-            checks: model.checks,
+            writes: sets.reduce(0) { $0 + $1.application.requests },
+            verbs: sets.reduce(0) { $0 + $1.administrator.verbs },
+            checks: sets.reduce(0) { $0 + $1.model.checks },
             runs: runbooks?.counts ?? RunCounts(),
             coverage: world.coverage,
-            faults: world.weather.struck
+            size: LifeSize(faults: world.weather.struck, writes: world.writes.spent, whims: world.whims.spent)
         )
     }
 
     // MARK: By runbooks
 
     /// From now on people reach for runbooks, while hosts, links and terminals go on failing.
-    private func takeRunbooks() {
+    ///
+    /// Those of other RDSs go on typing.
+    private func takeRunbooks(_ set: SimulatedRDS) {
         guard world.finding == nil else { return }
         world.trace("by runbooks")
-        administrator.home = RunbookOperator.home
-        administrator.mishaps = false
-        meddler.isOver = true
-        application.isManaged = true
-        let doors = ControlDoors(world: world, network: network, hosts: hosts)
+        set.administrator.home = RunbookOperator.home
+        set.application.isManaged = true
+        let doors = ControlDoors(world: world, network: network, hosts: set.hosts)
         doors.onChange = { [chaos] in chaos.verbTyped($0) }
         let runbooks = RunbookOperator(
             world: world,
             network: network,
-            hosts: hosts,
-            application: application,
+            hosts: set.hosts,
+            application: set.application,
             doors: doors
         )
         self.runbooks = runbooks
-        runbooks.isHopeless = { [unowned self] in isLostToItsMedium }
-        administrator.pilot = { runbooks.act() }
-        administrator.changesByOthers = { [meddler] in doors.changes + meddler.verbs }
-        if world.chance(75), let primary = hosts.first(where: { $0.life?.node.machine.isOpen == true }) {
-            chaos.lose(primary, milliseconds: 2_000...9_000)
+        runbooks.isHopeless = { set.isLostToItsMedium }
+        // Others still have to come home.
+        runbooks.giveUp = { [unowned self] in if sets.count == 1 { world.stop() } }
+        set.hand(to: runbooks, doors)
+        if world.chance(75), let primary = set.hosts.first(where: { $0.life?.node.machine.isOpen == true }) {
+            chaos.lose(primary.shared, milliseconds: 2_000...9_000)
         }
         chaosEnds = world.now + world.pick(8...25) * Stage.second
         chaos.goOn(until: chaosEnds, interval: world.chance(50) ? 1_000...5_000 : 3_000...20_000)
@@ -138,132 +138,49 @@ final class Stage {
         runbooks.isCalm = true
     }
 
-    /// The Primary's log is damaged and no other host has a copy that could take over: nothing brings that home.
-    private var isLostToItsMedium: Bool {
-        guard let damaged = hosts.first(where: { $0.flipped != nil })?.life?.node.machine, damaged.isLogDamaged,
-            damaged.header.isPrimary
-        else { return false }
-        return !hosts.contains { host in
-            guard let machine = host.life?.node.machine else { return false }
-            return machine.isOpen || !machine.header.isPrimary && machine.isImageConsistent
-        }
-    }
-
-    /// Also nobody is about to restart a daemon.
-    private var isDone: Bool {
-        administrator.isDone && runbooks?.isDone ?? true && hosts.allSatisfy { !$0.isAiling }
-    }
-
-    // MARK: The RDS
-
-    private func create() {
-        let rvg = RVGID(high: world.word(), low: world.word())
-        var generator = SeededGenerator(seed: world.word())
-        topology.drawSettings(world)
-        let settings = topology.settings
-        for host in hosts {
-            let links = hosts.filter { $0 !== host }.map {
-                LinkRecord(peer: $0.id, peerName: $0.name, peerDiskGroup: "dg", peerRVG: "rvg", settings: settings)
-            }
-            var header =
-                host.index == 0
-                ? RVGHeader.newPrimary(rvg: rvg, host: host.id, hostName: host.name, generator: &generator)
-                : RVGHeader.newSecondary(rvg: rvg, host: host.id, of: hosts[0].id, members: links)
-            header.links = links
-            make(host, header)
-        }
-    }
-
-    /// Makes the RVG on a host: first its log, then the catalog that names it; in a wide scenario the host may die within.
-    private func make(_ host: SimulatedHost, _ header: RVGHeader) {
-        host.isNamed = world.planted == .catalogFirst
-        if world.weather.isWide, world.weather.dice.chance(15), world.weather.allows(.crashInCall) {
-            host.fuse.callsLeft = world.weather.dice.pick(0...4)
-        }
-        do throws(Refusal) {
-            try LogRecovery.format(device: host.log, format: host.format, header: header)
-            host.isNamed = true
-            host.fuse.callsLeft = nil
-        } catch {
-            world.trace("\(host.name): dies while the RVG is made")
-            world.hit(.crashInCall)
-            host.log.losePower(garbles: true, world)
-            host.fuse.blown = false
-            // An RVG that no catalog names was never made: it is made again. One that is named has a header.
-            guard !host.isNamed else { return }
-            make(host, header)
-        }
-    }
-
-    // MARK: Looking
-
-    /// Looks at the images now and then.
-    private func inspect() {
-        world.after(world.milliseconds(80...1_000)) { [self] in
-            for host in hosts { if let life = host.life { model.checkImage(life, "at a look") } }
-            model.checkFollowers()
-            status.look()
-            inspect()
-        }
-    }
-
-    /// The operator wants the Primary elsewhere now and then.
-    private func wander() {
-        world.after(world.milliseconds(3_000...15_000)) { [self] in
-            guard world.now < chaosEnds else { return }
-            administrator.home = world.pick(0...hosts.count - 1)
-            wander()
-        }
-    }
-
-    // MARK: The end
-
-    private var finished = false
-    private var hadBlackout = false
-    private var situation: String {
-        hosts.map { host in
-            guard let life = host.life else { return "\(host.name) down" }
-            let machine = life.node.machine
-            let closed = machine.header.isPrimary ? machine.closedBecause?.message ?? "open" : "secondary"
-            let links = machine.header.links.map { "\($0.peerName) \($0.attachID == nil ? "detached" : "attached")" }
-            return "\(host.name) \(closed), \(links.joined(separator: ", ")), \(machine.header.pending.count) pending"
-        }.joined(separator: "; ")
-    }
-
-    private func heal() {
-        guard world.finding == nil else { return }
-        world.trace("heal")
-        administrator.home = 0
-        administrator.mishaps = false
-        meddler.isOver = true
-        world.weather.isOver = true
-        network.unblockAll()
-        // With srlprot=off a log this small is overrun by a busy application for ever.
-        application.pace = max(application.pace, 30_000_000)
-        for host in hosts {
-            host.fuse.callsLeft = nil
-            host.slowness = 1
-            host.heal()
-            host.wake()
-            if host.life == nil { world.after(world.milliseconds(1...1_000)) { host.start() } }
-        }
-        awaitEnd()
-    }
+    private var isDone: Bool { sets.allSatisfy(\.isDone) && runbooks?.isDone ?? true }
 
     private func keepConnected() {
         network.connectAll()
         world.after(300_000_000) { [self] in keepConnected() }
     }
 
+    // MARK: The end
+
+    private var finished = false
+    private var hadBlackout = false
+
+    private func heal() {
+        guard world.finding == nil else { return }
+        world.trace("heal")
+        world.weather.isOver = true
+        network.unblockAll()
+        for set in sets { set.heal() }
+        for host in hosts {
+            host.slowness = 1
+            host.wake()
+            if !host.isRunning { world.after(world.milliseconds(1...1_000)) { host.start() } }
+        }
+        awaitEnd()
+    }
+
     private func awaitEnd() {
         world.after(500_000_000) { [self] in
             guard isDone else { return awaitEnd() }
             runbooks?.isOver = true
-            application.isOver = true
-            application.close()
+            for set in sets {
+                set.application.isOver = true
+                set.application.close()
+            }
             world.trace("quiesce")
             world.after(3 * Stage.second) { [self] in judge() }
         }
+    }
+
+    private func goOn() {
+        for set in sets { set.application.isOver = false }
+        runbooks?.isOver = false
+        awaitEnd()
     }
 
     /// Everything is at rest and every host loses its power: what was believed to be durable has to be.
@@ -274,46 +191,33 @@ final class Stage {
             host.crash(power: true)
             world.after(world.weather.dice.milliseconds(10...800)) { host.start() }
         }
-        application.isOver = false
-        runbooks?.isOver = false
-        awaitEnd()
+        goOn()
     }
 
-    /// Everything is at rest: the three images are one.
+    /// Everything is at rest, if it still is.
     private func judge() {
-        guard isDone, let primary = hosts[0].life, let line = model.line(of: primary) else {
-            application.isOver = false
-            runbooks?.isOver = false
-            return awaitEnd()
-        }
+        guard isDone else { return goOn() }
         // What was turned over and not read yet is found when the logs are read again.
-        if hosts.contains(where: { $0.flipped != nil }), !hadBlackout { return blackOut() }
-        for host in hosts {
-            guard let life = host.life else { return world.found("\(host.name) is down at the end") }
-            guard let numbers = model.checkImage(life, "at the end") else {
-                return world.found("\(host.name) shows no image at the end")
-            }
-            if numbers != model.expected(line, line.count) {
-                let counts = "\(life.node.machine.dataCount), the Primary took \(line.count)"
-                let machine = life.node.machine
-                return world.found(
-                    "\(host.name) ends with another image: it holds \(counts) writes; end \(machine.end), durable "
-                        + "\(machine.durable), applied \(machine.applied), \(machine.following.held.count) records held, "
-                        + "\(machine.freeLogBytes) bytes of log free"
-                )
-            }
-            let machine = life.node.machine
-            if machine.imagePosition != machine.end {
-                return world.found(
-                    "\(host.name) ends with its volumes at \(machine.imagePosition?.description ?? "no position"), its log "
-                        + "at \(machine.end)"
-                )
-            }
+        let isFlipped = sets.contains { $0.hosts.contains { $0.flipped != nil } }
+        if isFlipped, !hadBlackout { return blackOut() }
+        for set in sets where !set.judge() {
+            if world.finding == nil { goOn() }
+            return
         }
         if world.weather.isWide, !hadBlackout { return blackOut() }
         finished = true
-        if model.wasTakenOver { world.coverage.count("failbacks completed") }
+        if sets.contains(where: \.model.wasTakenOver) { world.coverage.count("failbacks completed") }
         world.coverage.count("lives that ended at home")
         world.stop()
+    }
+
+    private func judgeUnfinished() {
+        let unfinished = sets.filter { !$0.isDone }
+        if unfinished.contains(where: \.isLostToItsMedium), unfinished.allSatisfy(\.isLostToItsMedium) {
+            return world.coverage.count("lives lost to a damaged medium")
+        }
+        let runs = runbooks.map { "; \($0.situation)" } ?? ""
+        let situation = sets.map(\.situation).joined(separator: "; ")
+        world.found("invariant 11: not converged: \(situation)\(runs)")
     }
 }

@@ -32,6 +32,15 @@ struct Topology {
         )
     }
 
+    /// Sizes of a further RVG on the same hosts.
+    func further(_ world: World) -> Topology {
+        var other = self
+        other.volumeCount = world.pick(1...2)
+        if world.chance(50) { other.volumeBytes = 32 << 10 }
+        other.logBytes = [64 << 10, 96 << 10, 160 << 10][world.pick(0...2)]
+        return other
+    }
+
     private mutating func widenSizes(_ dice: inout Dice) {
         hostNames = Array(["seattle", "london", "tokyo", "lima"].prefix([2, 3, 3, 3, 4][dice.pick(0...4)]))
         volumeCount = dice.pick(1...3)

@@ -58,6 +58,11 @@ public enum PlantedBug: String, CaseIterable, Sendable {
     case makesecWhileOpen
     /// migrate while the new Primary lacks an update.
     case migrateOutstanding
+    // MARK: Several RVGs on a host
+    /// Now and then a frame is taken by another RVG than the one it names.
+    case frameToOtherRVG
+    /// When a host starts again, one RVG is given a volume of another.
+    case volumeOfOtherRVG
     // MARK: Runbooks
     /// The journal of runs says that a step is done when it is begun.
     case skipStep

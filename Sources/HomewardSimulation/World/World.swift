@@ -8,6 +8,10 @@ final class World {
     let telling: Telling
     /// What is drawn beside everything that narrow scenarios draw.
     let weather: Weather
+    /// Writes of the applications.
+    var writes: Allowance
+    /// Verbs that nobody has to type.
+    var whims: Allowance
     var coverage = Coverage()
     private(set) var now: UInt64 = 0
     private var dice: Dice
@@ -26,6 +30,8 @@ final class World {
         self.telling = telling
         dice = Dice(seed: seed &* 0x9E37_79B9_7F4A_7C15)
         weather = Weather(scenario)
+        writes = Allowance(scenario.writeLimit)
+        whims = Allowance(scenario.whimLimit)
     }
 
     var instant: Instant { Instant(nanoseconds: now) }
