@@ -22,7 +22,9 @@ public enum Telling: Sendable {
         let time = String(repeating: " ", count: max(0, 4 - whole.count)) + whole + "." + fraction
         var who = ""
         var what = text[...]
-        if let colon = text.firstIndex(of: ":"), text[..<colon].allSatisfy({ $0.isLetter || $0.isNumber || $0 == "/" }) {
+        if let colon = text.firstIndex(of: ":"),
+            text[..<colon].allSatisfy({ $0.isLetter || $0.isNumber || $0 == "/" })
+        {
             who = String(text[..<colon])
             what = text[text.index(after: colon)...].drop { $0 == " " }
         }
