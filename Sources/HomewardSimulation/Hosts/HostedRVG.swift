@@ -5,6 +5,7 @@ import HomewardCore
 ///
 /// What it shares with the other RVGs of its host is in ``shared``; each has devices, a log and lanes of its own.
 final class HostedRVG {
+    unowned let world: World
     unowned let shared: SimulatedHost
     let model: Model
     /// Drawn when the RDS is created.
@@ -31,6 +32,8 @@ final class HostedRVG {
     var misread: Fault?
     /// A bit of a durable record was turned over in this log.
     var flipped: Record?
+    /// A bit of the next block that a synchronization compares here turns over.
+    var rotten: UInt64?
     var memory = PlantMemory()
     /// How the host ends when the fuse blows.
     var fuseLosesPower = false
@@ -38,6 +41,7 @@ final class HostedRVG {
     var fuseIsDevice = false
 
     init(_ shared: SimulatedHost, number: Int, model: Model, topology: Topology) {
+        world = shared.world
         self.shared = shared
         rvg = RVGID(high: 0, low: 0)
         self.number = number
@@ -56,7 +60,6 @@ final class HostedRVG {
 
     // MARK: What is the host's
 
-    var world: World { shared.world }
     var network: SimulatedNetwork { shared.network }
     var index: Int { shared.index }
     var id: HostID { shared.id }
@@ -78,13 +81,15 @@ final class HostedRVG {
 
     /// Reads the log back, then runs.
     ///
+    /// - Parameter unreadable: the first read of the log fails.
     /// - Throws: what its devices refused.
-    func open() throws(Refusal) {
+    func open(unreadable: Bool) throws(Refusal) {
         fuse.blown = false
         isAiling = false
         misread = nil
         log.reopen(dropsCleanPages: false)
         for volume in volumes { volume.reopen(dropsCleanPages: true) }
+        if unreadable { log.ailment = .readError }
         volumes = alterVolumes(volumes)
         let recovered = alter(try LogRecovery(device: log, format: format).recover(rvg: rvg, host: id))
         guard judge(recovered) else { return }
@@ -171,6 +176,7 @@ final class HostedRVG {
     /// What has not hit yet never will.
     func heal() {
         misread = nil
+        rotten = nil
         for disk in [log] + volumes { disk.ailment = nil }
     }
 

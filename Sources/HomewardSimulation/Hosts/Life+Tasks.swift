@@ -37,6 +37,7 @@ extension Life {
             let bytes = try load(range)
             return .block(bytes: bytes.allSatisfy { $0 == 0 } ? [] : bytes, hash: hash(bytes, seed))
         case .compare(let range, let blockBytes, let hashes, let seed, let all):
+            host.rot(range)
             return .differing(try compare(range, blockBytes, hashes, seed, all))
         case .write(let range, let bytes, _, _):
             let volume = host.volumes[Int(range.volume)]

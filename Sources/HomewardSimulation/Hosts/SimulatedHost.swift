@@ -59,7 +59,7 @@ final class SimulatedHost {
         isRunning = true
         starts += 1
         for rvg in rvgs where catalog.names(rvg.rvg) {
-            do throws(Refusal) { try rvg.open() } catch {
+            do throws(Refusal) { try rvg.open(unreadable: isUnreadable()) } catch {
                 guard rvg.fuse.blown || rvg.isAiling else {
                     return world.found("\(rvg.name): cannot start: \(error)")
                 }
@@ -76,6 +76,12 @@ final class SimulatedHost {
         }
         if living < rvgs.count { world.coverage.count("started with an RVG that could not be opened") }
         network.connectAll()
+    }
+
+    /// Where there are several RVGs, one of them cannot be opened now and then.
+    private func isUnreadable() -> Bool {
+        rvgs.count > 1 && world.weather.isWide && !world.weather.isOver && world.weather.dice.chance(6)
+            && world.weather.allows(.readError)
     }
 
     private func dieInRecovery(of rvg: HostedRVG) {

@@ -15,10 +15,10 @@ final class SimulatedRDS {
     let administrator: Administrator
     private var meddler: Meddler?
     private let status: StatusJudge
+    /// Decides what the catalogs meet, so that nothing else depends on it.
+    private var luck: Dice
 
-    /// - Parameters:
-    ///   - number: of the RDSs of this life.
-    ///   - home: where its Primary is made.
+    /// Puts an RVG on each host; `number` is that of the RDS among those of this life.
     init(
         world: World,
         network: SimulatedNetwork,
@@ -51,6 +51,7 @@ final class SimulatedRDS {
             hosts: hosts
         )
         administrator.home = home
+        luck = Dice(seed: world.seed &* 0xC2B2_AE3D_27D4_EB4F ^ UInt64(number + 1))
         status = StatusJudge(world: world, model: model, hosts: hosts)
     }
 
@@ -93,6 +94,9 @@ final class SimulatedRDS {
 
     /// Makes the RVG on a host: first its log, then the catalog that names it; in a wide scenario the host may die within.
     private func make(_ host: HostedRVG, _ header: RVGHeader) {
+        if world.weather.isWide, luck.chance(10), world.weather.allows(.fullCatalog) {
+            host.shared.catalog.ailment = .noSpace
+        }
         if world.planted == .catalogFirst { try? host.shared.catalog.add(host.rvg) }
         if world.weather.isWide, world.weather.dice.chance(15), world.weather.allows(.crashInCall) {
             host.fuse.callsLeft = world.weather.dice.pick(0...4)
@@ -102,10 +106,16 @@ final class SimulatedRDS {
             try host.shared.catalog.add(host.rvg)
             host.fuse.callsLeft = nil
         } catch {
-            world.trace("\(host.name): dies while the RVG is made")
-            world.hit(.crashInCall)
-            host.log.losePower(garbles: true, world)
-            host.fuse.blown = false
+            if host.fuse.blown {
+                world.trace("\(host.name): dies while the RVG is made")
+                world.hit(.crashInCall)
+                host.log.losePower(garbles: true, world)
+                host.fuse.blown = false
+            } else {
+                world.trace("\(host.name): \(error.message)")
+                world.hit(.fullCatalog)
+                host.fuse.callsLeft = nil
+            }
             // An RVG that no catalog names was never made: it is made again. One that is named has a header.
             guard !host.shared.catalog.names(host.rvg) else { return }
             make(host, header)

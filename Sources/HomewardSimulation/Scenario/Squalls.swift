@@ -44,7 +44,7 @@ final class Squalls {
             let disks = [rvg.log] + rvg.volumes
             disks[Int(word % UInt64(disks.count))].ailment = fault
         case .misdirectedRead, .staleRead: rvg.misread = fault
-        case .bitFlip: flip(rvg, word)
+        case .bitFlip: rvg.turnOver(fault, word)
         case .slowDisk: slow(host)
         case .pause: pause(host)
         case .clockJump:
@@ -102,34 +102,5 @@ final class Squalls {
         world.after(weather.dice.milliseconds(pause)) {
             if host.isCurrent(process) { host.wake() }
         }
-    }
-
-    /// Turns a bit over in a record that a later durable record proves to have been durable: what no reader could judge is
-    /// left alone, and so is a Primary whose data nobody else has.
-    private func flip(_ host: HostedRVG, _ word: UInt64) {
-        let hosts = host.model.hosts
-        guard let machine = host.life?.node.machine, machine.failure == nil,
-            !hosts.contains(where: { $0.flipped != nil }), !machine.isLogDamaged
-        else { return }
-        if machine.header.isPrimary {
-            let copies = hosts.filter { other in
-                guard other !== host, let theirs = other.life?.node.machine else { return false }
-                return theirs.isImageConsistent && theirs.following.attach != nil
-            }
-            guard !copies.isEmpty else { return }
-        }
-        let ids = machine.header.tailID.value..<max(machine.durable.next.value, machine.header.tailID.value)
-        let durable = ids.compactMap { machine.record(UpdateID($0)) }
-        let proven = durable.last.map { min($0.durableID, machine.replayed) } ?? .zero
-        let candidates = durable.filter { $0.id <= proven && $0.payloadBytes > 0 }
-        guard !candidates.isEmpty else { return }
-        let record = candidates[Int(word % UInt64(candidates.count))]
-        let byte = word >> 16 % UInt64(record.payloadBytes) + UInt64(Record.headerBytes)
-        host.log.flip(bit: Int(word >> 40 & 7), at: host.ring.place(of: LogPosition(record.position.value + byte)))
-        host.whitewash(record)
-        host.flipped = record
-        world.hit(.bitFlip)
-        world.disasters += 1
-        world.trace("\(host.name): a bit of record \(record.id) turns over in its log")
     }
 }

@@ -11,6 +11,7 @@ final class Stage {
     private var chaosEnds: UInt64
     private let chaos: Chaos
     private let squalls: Squalls
+    private let rot: Rot
     private var runbooks: RunbookOperator?
     private static let second: UInt64 = 1_000_000_000
 
@@ -52,6 +53,7 @@ final class Stage {
             interval: world.chance(50) ? 300...2_500 : 1_000...8_000
         )
         squalls = Squalls(world: world, network: network, hosts: hosts, chaos: chaos)
+        rot = Rot(world: world, hosts: hosts)
         first.admitMeddler()
         // Drawn behind everything else: a life with one RVG does not depend on how many there could have been.
         let more = (1..<scenario.rvgCount).map { number in
@@ -77,6 +79,7 @@ final class Stage {
         for set in sets { set.run() }
         chaos.run()
         squalls.run()
+        rot.run()
         for set in sets {
             set.runMeddler()
             set.administrator.onVerb = { [chaos] in chaos.verbTyped($0) }

@@ -36,6 +36,14 @@ public enum Fault: String, CaseIterable, Sendable {
     case noSpace
     /// A bit of a durable record that is not of the last durable group.
     case bitFlip
+    /// The same in the head of such a record.
+    case recordHeadFlip
+    /// A bit of the copy of the log's header that is older than the one that stands.
+    case oldHeaderFlip
+    /// A bit of a block of a volume that a synchronization is about to compare.
+    case blockFlip
+    /// There is no room for the catalog that is to name an RVG.
+    case fullCatalog
     /// A read of the log that gives what lies elsewhere.
     case misdirectedRead
     /// A read of the log that gives what lay there before.
