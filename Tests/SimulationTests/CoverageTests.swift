@@ -36,6 +36,7 @@ struct CoverageTests {
         "failbacks completed", "opened: takeover", "opened: migrate", "opened: uncleanStart",
         "gave the Primary role up",
         "done: failback-difference", "done: failback-difference-multi", "done: takeover", "damage found by recovery",
+        "lives with several RVGs", "lives with one RVG", "started with an RVG that could not be opened",
     ]
 
     @Test("two hundred seeds of the fixed base reach every fault, transition and role change that is listed")

@@ -15,7 +15,8 @@ struct PlantedBugTests {
     func found(bug: PlantedBug) {
         let procedure: Procedure = bug.isOfRunbooks ? .runbooks : .typed
         let found = (UInt64(5_000)..<5_000 + (PlantedBugTests.rare[bug] ?? 40)).first { seed in
-            Simulation.run(Scenario(seed: seed, planted: bug, procedure: procedure)).finding != nil
+            let rvgs = bug.isOfSeveralRVGs ? 2 : nil
+            return Simulation.run(Scenario(seed: seed, planted: bug, procedure: procedure, rvgs: rvgs)).finding != nil
         }
         #expect(found != nil, "no seed found \(bug.rawValue)")
     }

@@ -44,8 +44,9 @@ struct SeedTests {
         #expect(Simulation.run(Scenario(seed: seed, procedure: .runbooks, scope: .narrow)).finding == nil)
     }
 
-    /// Their lives change whenever the simulator draws something more; what each showed has a test of its own where it could
-    /// be had without a whole life.
+    /// One RVG on each host, and without the faults that were added since: so their lives are what they were.
+    ///
+    /// What each showed has a test of its own where it could be had without a whole life.
     @Test(
         "wide seeds that once found something find nothing any more",
         arguments: [
@@ -58,7 +59,15 @@ struct SeedTests {
         ] as [UInt64]
     )
     func wideRegression(seed: UInt64) {
-        #expect(Simulation.run(Scenario(seed: seed)).finding == nil)
+        let added: Set<Fault> = [.recordHeadFlip, .oldHeaderFlip, .blockFlip, .fullCatalog]
+        #expect(Simulation.run(Scenario(seed: seed, without: added, rvgs: 1)).finding == nil)
+    }
+
+    @Test("two RVGs on each host live through the same weather, and neither touches the other", arguments: 61..<81)
+    func severalRVGs(seed: UInt64) {
+        let result = Simulation.run(Scenario(seed: seed, rvgs: 2))
+        #expect(result.finding == nil)
+        #expect(result.coverage.counts["lives with several RVGs"] == 1)
     }
 
     @Test("one seed run twice in one process leaves the same trace")
@@ -104,6 +113,27 @@ struct SeedTests {
         #expect(text.contains("made smaller in"))
         #expect(text.contains("invariant 1"))
         #expect(text.contains("homeward-sim --seed 5000 --story"))
+    }
+
+    @Test("a smaller life has fewer writes and verbs too, and comes out the same each time it is made")
+    func smallerWorkload() throws {
+        let arguments = ["--seed", "5002", "--plant", "skipLogSync", "--procedure", "typed"]
+        let whole = Simulation.run(Scenario(seed: 5002, planted: .skipLogSync, procedure: .typed)).size
+        let text = try output(arguments + ["--shrink"])
+        #expect(try output(arguments + ["--shrink"]) == text)
+        let words = text.split(separator: "\n").last { $0.contains("read it:") }?.split(separator: " ") ?? []
+        let limit = { (option: Substring) in
+            words.firstIndex(of: option).flatMap { Int(words[$0 + 1]) }
+        }
+        #expect(try #require(limit("--writes")) < whole.writes)
+        #expect(try #require(limit("--whims")) < whole.whims)
+    }
+
+    @Test("a life with a limit makes no more writes and types no more needless verbs")
+    func limits() {
+        let size = Simulation.run(Scenario(seed: 5000, writeLimit: 7, whimLimit: 2)).size
+        #expect(size.writes == 7)
+        #expect(size.whims == 2)
     }
 
     @Test("a life is told as a story: when, who, what")

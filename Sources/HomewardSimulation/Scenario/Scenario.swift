@@ -47,12 +47,12 @@ public struct Scenario: Sendable, Equatable {
         self.rvgs = rvgs
     }
 
-    /// RVGs on each host: two in one wide life of five, drawn from a generator of its own, so that the other four are what
+    /// RVGs on each host: two in one wide life of six, drawn from a generator of its own, so that the others are what
     /// they would be if there were never two.
     var rvgCount: Int {
         if let rvgs { return max(1, rvgs) }
         var dice = Dice(seed: seed &* 0xA076_1D64_78BD_642F ^ 0xE703_7ED1_A0B4_28DB)
-        return scope == .wide && dice.chance(20) ? 2 : 1
+        return scope == .wide && dice.chance(16) ? 2 : 1
     }
 
     /// The options of `homeward-sim` that repeat it.

@@ -73,4 +73,6 @@ public enum PlantedBug: String, CaseIterable, Sendable {
 
     /// Shows only where runbooks are run.
     public var isOfRunbooks: Bool { [.skipStep, .repeatStep, .ignoreStop].contains(self) }
+    /// Shows only where hosts have several RVGs.
+    public var isOfSeveralRVGs: Bool { [.frameToOtherRVG, .volumeOfOtherRVG].contains(self) }
 }
