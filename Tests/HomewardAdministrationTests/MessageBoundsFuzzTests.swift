@@ -62,8 +62,8 @@ struct MessageBoundsFuzzTests {
     @Test("blocks of an offer fill extents, and neither is larger than can be held")
     func offers() throws {
         try Fuzz.run("bounds-offers", 2_000) { random in
-            let block = random.pick([4096, 65_536, 16 << 20, (16 << 20) + 1, random.word()])
-            let extent = random.pick([1 << 20, 1 << 30, (1 << 30) + 1, block, random.word()])
+            let block: UInt64 = random.pick([4096, 65_536, 16 << 20, (16 << 20) + 1, random.word()])
+            let extent: UInt64 = random.pick([1 << 20, 1 << 30, (1 << 30) + 1, block, random.word()])
             let offer = SyncOffer(
                 job: Self.job,
                 name: "cp",
