@@ -92,7 +92,19 @@ struct WaitingTests {
         for _ in 0..<100 where world.answers[token] == nil { world.pass(milliseconds: 100) }
         let refusal = #expect(throws: Refusal.self) { _ = try world.answers[token]?.get() }
         #expect(refusal?.code == .logFull)
-        #expect(refusal?.message.contains("srlprot=fail") == true, "\(String(describing: refusal))")
+        #expect(refusal?.message.contains("srlprot=fail, paused") == true, "\(String(describing: refusal))")
+        let again = RVGRequest.synchronize(
+            [NodeWorld.ids[2]],
+            checkpoint: "c2",
+            full: false,
+            force: false,
+            consent: true
+        )
+        let next = #expect(throws: Refusal.self) { _ = try world.perform(again, on: 0)?.get() }
+        #expect(next?.hint.contains("resumerep r seattle") == true, "\(String(describing: next))")
+        _ = try world.perform(.setPaused(seattle, false), on: 0)?.get()
+        world.pass(milliseconds: 2_000)
+        _ = try world.perform(again, on: 0)?.get()
     }
 
     @Test("a synchronous Secondary whose device fails is left out, and the application goes on")

@@ -273,7 +273,7 @@ extension RVGMachine {
         }
         guard hasRoom(payloadBytes: 0, control: true) else {
             // The log drains or a checkpoint dies, also where nobody writes: the next try finds room, or why there is none.
-            makeControlRoom(now: now, into: &effects)
+            if let refusal = makeControlRoom(now: now, into: &effects) { throw refusal }
             throw refuse(
                 .logFull,
                 "the log has no room for a mark",

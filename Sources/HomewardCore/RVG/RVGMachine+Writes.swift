@@ -277,7 +277,6 @@ extension RVGMachine {
     /// Makes room for a control record that no writer may come to make room for: the application may be stopped.
     ///
     /// - Returns: why no room comes by itself; nil where there is some, or will be.
-    @discardableResult
     package mutating func makeControlRoom(now: Instant, into effects: inout Effects) -> Refusal? {
         guard !hasRoom(payloadBytes: 0, control: true), isOpen,
             case .refused(.protection(let refusal))? = reclaim(now: now, into: &effects)
@@ -322,17 +321,18 @@ extension RVGMachine {
             return .wait
         case .fail:
             if connected { return .wait }
-            return .refused(
-                .protection(
-                    refusal(
-                        .logFull,
-                        "the log is full of records that \(link.name) needs (srlprot=fail, not connected)",
-                        hint:
-                            "reconnect \(link.peerName), or: vradmin -g \(diskGroup) -f stoprep \(name) \(link.peerName)"
-                    )
-                )
-            )
+            return .refused(.protection(keptFull(by: link)))
         }
+    }
+
+    private func keptFull(by link: LinkRecord) -> Refusal {
+        let isPaused = link.paused || peer(link.peer)?.contact?.isPaused(to: header.host) == true
+        let verb = { (words: String) in "vradmin -g \(diskGroup) \(words) \(name) \(link.peerName)" }
+        return refusal(
+            .logFull,
+            "the log is full of records that \(link.name) needs (srlprot=fail, \(isPaused ? "paused" : "not connected"))",
+            hint: (isPaused ? verb("resumerep") : "reconnect \(link.peerName)") + ", or: " + verb("-f stoprep")
+        )
     }
 
     private mutating func overflow(_ position: Int, _ effects: inout Effects) {

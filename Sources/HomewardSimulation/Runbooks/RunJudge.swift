@@ -197,17 +197,23 @@ final class RunJudge {
     private func judgePromise(_ runner: ScriptRunner) {
         switch runner.command.runbook {
         case "takeover": judgeTakeover(runner)
-        case "migrate", "failback-difference", "failback-difference-multi": judgeHome(attached: brought)
+        case "migrate", "failback-difference", "failback-difference-multi": judgeHome(home(of: runner))
         default: return
         }
     }
 
+    /// The host that the command named; else what was home before the disaster.
+    private func home(of runner: ScriptRunner) -> HostedRVG {
+        let name = runner.command["home"] ?? runner.command["to"]
+        return hosts.first { $0.name == name } ?? hosts[RunbookOperator.home]
+    }
+
     /// The hosts to which the present run says that replication was started: each further Secondary, and whoever handed the
     /// role over.
-    private var brought: [HostedRVG] {
+    private func brought(to home: HostedRVG) -> [HostedRVG] {
         let steps = present.steps
         return hosts.filter { host in
-            guard host.index != RunbookOperator.home else { return false }
+            guard host !== home else { return false }
             if steps.contains(where: { $0.id == "start-replication-\(host.name)" }) { return true }
             return host.index == present.primary && steps.contains { $0.id == "migrate" && $0.state == "done" }
         }
@@ -218,8 +224,7 @@ final class RunJudge {
         if host.life?.node.machine.isOpen != true { found("it is done, and \(name) is no open Primary") }
     }
 
-    private func judgeHome(attached: [HostedRVG]) {
-        let home = hosts[RunbookOperator.home]
+    private func judgeHome(_ home: HostedRVG) {
         guard let machine = home.life?.node.machine, machine.isOpen else {
             return found("it is done, and \(home.name) is no open Primary")
         }
@@ -227,7 +232,7 @@ final class RunJudge {
             found("it is done, and \(other.name) is an open Primary too")
         }
         if site.host !== home { found("it is done, and the application runs on \(site.host?.name ?? "no host")") }
-        for host in attached where machine.header.links.first(where: { $0.peer == host.id })?.attachID == nil {
+        for host in brought(to: home) where machine.header.links.first(where: { $0.peer == host.id })?.attachID == nil {
             found("it is done, and \(host.name) is not attached to \(home.name)")
         }
     }

@@ -231,25 +231,35 @@ final class Administrator {
 
     // MARK: Secondaries
 
+    /// One that is paused may hold the log that the others' synchronization needs.
+    private func resumePaused(_ primary: Life) -> Bool {
+        for host in hosts where host !== primary.host {
+            guard let life = host.life, !life.node.machine.header.isPrimary,
+                network.isConnected(host.index, primary.host.index),
+                let link = primary.node.machine.header.links.first(where: { $0.peer == host.id }), link.attachID != nil
+            else { continue }
+            if link.paused {
+                ask(primary, "resumerep", .setPaused(host.id, false))
+                return true
+            }
+            if life.node.machine.header.links.contains(where: { $0.peer == primary.host.id && $0.paused }) {
+                ask(life, "resumerep on \(host.name)", .setPaused(primary.host.id, false))
+                return true
+            }
+        }
+        return false
+    }
+
     private func joinSecondaries(_ primary: Life) -> Bool {
         if world.weather.isWide, mishaps, world.weather.dice.chance(15), takeWrongCopy(primary) { return true }
+        if resumePaused(primary) { return true }
         for host in hosts where host !== primary.host {
             let machine = primary.node.machine
             guard let life = host.life, !life.node.machine.header.isPrimary,
                 network.isConnected(host.index, primary.host.index),
                 let link = machine.header.links.first(where: { $0.peer == host.id })
             else { continue }
-            if link.attachID != nil {
-                if link.paused {
-                    ask(primary, "resumerep", .setPaused(host.id, false))
-                } else if life.node.machine.header.links.contains(where: { $0.peer == primary.host.id && $0.paused }) {
-                    ask(life, "resumerep on \(host.name)", .setPaused(primary.host.id, false))
-                } else {
-                    continue
-                }
-                return true
-            }
-            if join(host, primary) { return true }
+            if link.attachID == nil, join(host, primary) { return true }
         }
         return false
     }
