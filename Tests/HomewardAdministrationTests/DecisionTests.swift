@@ -240,6 +240,58 @@ struct DecisionTests {
         #expect(world.nodes[0].machine.isOpen)
     }
 
+    /// London has handed its role to seattle, which has promised and does not know yet.
+    private func doubtfulWorld() throws -> NodeWorld {
+        var world = try NodeWorld()
+        for host in [seattle, dublin] {
+            _ = try world.perform(.startReplication(host, how: .identical, consent: true), on: 0)?.get()
+        }
+        world.pass(milliseconds: 500)
+        world.mute = [1]
+        _ = world.ask(.migrate(seattle), on: 0)
+        world.settle()
+        world.cut(1, 2)
+        world.mute = [0]
+        world.settle()
+        world.cut(0, 1)
+        world.mute = []
+        world.pass(milliseconds: 500)
+        #expect(!world.nodes[0].machine.header.isPrimary && world.nodes[1].machine.header.pending.count == 1)
+        return world
+    }
+
+    @Test("a handed epoch whose reign a third host has ended is not opened by a takeover")
+    func closedHandedEpoch() throws {
+        var world = try doubtfulWorld()
+        world.cut(0, 2)
+        _ = try world.perform(.takeover(force: false), on: 2)?.get()
+        world.connect(1, 2)
+        world.pass(milliseconds: 500)
+        world.cut(1, 2)
+        _ = try world.perform(.takeover(force: false), on: 1)?.get()
+        #expect(world.nodes[1].machine.isOpen && world.nodes[1].machine.header.lineage.closingOwnReign == nil)
+        #expect(world.nodes[1].machine.header.lineage.history.current?.kind == .takeover)
+    }
+
+    @Test("a handed epoch that is given up while its host takes over is not opened")
+    func handedEpochGivenUp() throws {
+        var world = try doubtfulWorld()
+        world.cut(0, 2)
+        world.pass(milliseconds: 20_000)
+        _ = try world.perform(.takeover(force: false), on: 0)?.get()
+        world.fail(0)
+        world.mute = [0]
+        world.connect(0, 1)
+        let token = world.ask(.takeover(force: false), on: 1)
+        world.settle()
+        #expect(world.answers[token] == nil)
+        world.mute = []
+        world.pass(milliseconds: 20_000)
+        #expect(code(world.answers[token]) == .transactionInDoubt)
+        _ = try world.perform(.takeover(force: false), on: 1)?.get()
+        #expect(world.nodes[1].machine.isOpen && world.nodes[1].machine.header.lineage.closingOwnReign == nil)
+    }
+
     @Test("a takeover by force beside a better Secondary says how many updates it loses")
     func forcedTakeover() throws {
         var world = try NodeWorld()

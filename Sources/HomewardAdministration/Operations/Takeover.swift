@@ -177,6 +177,16 @@ extension RVGNode {
         }
     }
 
+    /// A handed epoch that was given up or ended while this takeover waited is not opened; a new one is claimed next time.
+    private func requireStillHanded(_ epoch: Epoch) throws(Refusal) {
+        guard epoch.kind == .migrate, machine.handedEpoch?.epoch.id != epoch.id else { return }
+        throw machine.refuse(
+            .transactionInDoubt,
+            "epoch \(epoch.number), which \(machine.hostName) was to be handed, was given up or ended meanwhile",
+            hint: "repeat it: " + machine.command("takeover", options: "-N", on: machine.hostName)
+        )
+    }
+
     package mutating func advanceTakeover(
         _ state: TakeoverOperation,
         now: Instant,
@@ -194,7 +204,12 @@ extension RVGNode {
         }
         switch state.phase {
         case .silence, .preparing, .makingDurable:
-            do { try requirePrimaryGone() } catch { return abandonOperation(error, &effects) }
+            do {
+                try requirePrimaryGone()
+                try requireStillHanded(state.epoch)
+            } catch {
+                return abandonOperation(error, &effects)
+            }
             if isPrimarySpeaking(now: now) { return }
         case .opening: break
         }
@@ -442,9 +457,13 @@ extension RVGNode {
 }
 
 extension RVGMachine {
-    /// An epoch that the Primary had prepared to hand to this host, when it is in doubt.
+    /// An epoch that the Primary had prepared to hand to this host, when it is in doubt; nil where somebody took over of it
+    /// meanwhile, as this host has heard.
     package var handedEpoch: (epoch: Epoch, firstID: UpdateID)? {
-        for case .migrate(_, _, let epoch, let firstID) in header.pending where firstID == end.next {
+        for case .migrate(_, _, let epoch, let firstID) in header.pending
+        where firstID == end.next
+            && header.lineage.closing(of: epoch, senderHistory: header.lineage.history) == nil
+        {
             return (epoch, firstID)
         }
         return nil
@@ -463,6 +482,7 @@ extension RVGMachine {
                 .max { $0.number < $1.number }
             if let newest { ended.append(newest) }
         }
+        for case .migrate(_, _, let epoch, _) in header.pending { ended.append(epoch) }
         return Epoch(
             number: header.lineage.nextNumber,
             id: id,
