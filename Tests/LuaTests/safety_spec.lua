@@ -107,6 +107,22 @@ describe("the application", function()
     t.truthy(at > 70)
   end)
 
+  it("leaves no step running in the journal when it is interrupted, also behind a failure", function()
+    local restarts = 0
+    for at = 1, 200 do
+      local model = scenes.after_takeover()
+      failing(model, "migrate", false, "volume-open")
+      model.cancel_at = at
+      pcall(sandbox.run, model, name)
+      local run = model.runs[1]
+      for _, step in ipairs(run and run.steps or {}) do
+        t.truthy(step.state ~= "running", ("%s, interrupted at %d"):format(step.id, at))
+        if step.id == "restart-application" and step.state == "failed" then restarts = restarts + 1 end
+      end
+    end
+    t.truthy(restarts > 0)
+  end)
+
   it("that a run before stopped is started when the next refuses to begin", function()
     local stopped
     for at = 1, 300 do

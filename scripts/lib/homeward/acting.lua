@@ -95,6 +95,7 @@ function Run:end_step(entry, state, detail)
   entry.state, entry.detail = state, detail
   entry.seconds = engine.monotonic() - entry.began
   engine.end_step(self.id, entry.id, state, detail)
+  entry.is_kept = true
   self.current, self.title = nil, nil
 end
 
@@ -186,10 +187,18 @@ function Run:abandon(failure, seconds)
   return ok and word or nil
 end
 
--- The last word in the journal, once.
+-- The last word in the journal, once. A step that a cancel has broken off, also one of the engine's own, ends with it;
+-- one that it left between its end and the journal is as it ended.
 function Run:end_journal(state, failure)
   if not self.id or self.is_ended then return end
   self.is_ended = true
+  for _, entry in ipairs(self.steps) do
+    local is_broken = entry.state == "running"
+    if not entry.is_kept then
+      pcall(self.end_step, self, entry, is_broken and "failed" or entry.state,
+        is_broken and error_detail(failure) or entry.detail)
+    end
+  end
   pcall(engine.end_run, self.id, state, error_detail(failure))
 end
 
