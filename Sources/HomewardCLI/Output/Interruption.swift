@@ -33,7 +33,8 @@ enum Interruption {
         let queue = DispatchQueue(label: "interrupt")
         let numbers = [SIGINT, SIGTERM] + (isIgnored(SIGHUP) ? [] : [SIGHUP])
         let sources = numbers.map { number in
-            signal(number, SIG_IGN)
+            // A handler, which a program that is started meanwhile does not inherit; being deaf it would.
+            signal(number) { _ in }
             let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
             source.setEventHandler { signalled(number) }
             source.resume()
