@@ -50,6 +50,14 @@ struct ConcurrencyTests {
         #expect(stepper.cancelled.contains(stepper.begun[0]) && stepper.cancelled.contains(stepper.begun[2]))
     }
 
+    @Test("nil that is raised in parallel cancels the others as any error does")
+    func parallelNil() throws {
+        let (_, error, seconds, stepper) = try timed("t.parallel{ function() t.after(50) end, function() error() end }")
+        #expect(error?.message == "nil was raised as an error")
+        #expect(seconds == 0)
+        #expect(stepper.cancelled == stepper.begun)
+    }
+
     @Test("of two thousand functions each result is at its place, and the error of the last one ends all others")
     func many() throws {
         let (printed, error, seconds, stepper) = try timed(

@@ -51,10 +51,13 @@ public enum LuaConcurrency {
               if other ~= position then native.cancel(fiber) end
             end
           end
-          local ending = { __close = function(self, raised) if raised ~= nil then fail(self.position) end end }
+          local ending = { __close = function(self) if not self.done then fail(self.position) end end }
           local function run(position, f)
             local own <close> = setmetatable({ position = position }, ending)
-            return (f())
+            local result = f()
+            -- An error may be nil, and tells nothing then.
+            own.done = true
+            return result
           end
           for position, f in ipairs(functions) do fibers[position] = native.spawn(run, position, f) end
           for position, fiber in ipairs(fibers) do
