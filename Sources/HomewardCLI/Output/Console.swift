@@ -110,6 +110,12 @@ public struct Console: Sendable {
         while !bytes.isEmpty {
             let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
             if count < 0, errno == EINTR { continue }
+            if count < 0, errno == EAGAIN {
+                // A pipe or terminal whose owner does not want to wait, and that is read slowly.
+                var room = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+                _ = poll(&room, 1, -1)
+                continue
+            }
             guard count > 0 else {
                 guard descriptor == STDOUT_FILENO else { return }
                 _ = failure.compareExchange(expected: 0, desired: errno, ordering: .acquiringAndReleasing)
