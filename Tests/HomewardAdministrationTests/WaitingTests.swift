@@ -265,6 +265,9 @@ struct WaitingTests {
         world.cancel(token, on: 0)
         #expect(world.nodes[0].machine.pins == pins)
         world.mute = []
+        world.pass(milliseconds: 1_000)
+        let left = world.nodes[1].machine.header
+        #expect(left.pending.isEmpty && left.links.allSatisfy { $0.attachID == nil })
         _ = try world.perform(.startReplication(seattle, how: .checkpoint("cp"), consent: true), on: 0)?.get()
     }
 

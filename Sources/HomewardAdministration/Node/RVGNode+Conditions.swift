@@ -14,7 +14,7 @@ extension RVGNode {
         return dataStatus(link, peer) == "up-to-date" ? .upToDate : .behind
     }
 
-    /// Two Primaries where one may be: this host and the other, or, on a Secondary, two that answer.
+    /// Two Primaries where one may be: this host and the other, or, on a Secondary, two that count.
     private func isRival(_ host: HostID) -> Bool {
         machine.header.isPrimary ? primariesThatCount.contains { $0.host == host } : primariesThatCount.count > 1
     }

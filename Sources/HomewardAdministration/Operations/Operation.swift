@@ -85,8 +85,11 @@ extension RVGNode {
         case .migrate(let state) where state.transaction.rawValue == token && state.peer == host:
             migrateVote(state, vote, now: now, into: &effects)
         default:
-            // The vote of an operation that was given up meanwhile: a contact that says so followed what asked for it.
-            return
+            // The vote of an operation that was given up meanwhile. The contact that says so followed what asked for the
+            // vote, and may have come before a promise that took some work: whoever promised is told again.
+            if case .no = vote { return }
+            machine.tellContactAgain()
+            effects.core.wake.insert(.peers)
         }
     }
 

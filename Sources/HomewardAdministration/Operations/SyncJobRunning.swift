@@ -220,9 +220,11 @@ extension RVGNode {
             machine.wantDurable(&effects.core)
             jobs[position].targets[target].phase = .ending(mark)
         } catch {
-            // Without room for the end mark the log drains or a checkpoint dies, maybe this one. Where it does neither, nobody
-            // can say for how long.
-            guard let refusal = machine.makeControlRoom(now: lastNow, into: &effects.core) else { return }
+            // Without room for the end mark the log drains or a checkpoint dies, maybe this one. Where it does neither, and
+            // not for a moment only, nobody can say for how long.
+            guard machine.intakeHeldBy == nil, machine.isLogKept(now: lastNow),
+                let refusal = machine.makeControlRoom(now: lastNow, into: &effects.core)
+            else { return }
             jobs[position].targets[target].phase = .failed(refusal)
         }
     }

@@ -325,6 +325,19 @@ extension RVGMachine {
         }
     }
 
+    /// Whether the link that needs the oldest record stands still: it is paused, or was lost for as long as an operation
+    /// may take.
+    package func isLogKept(now: Instant) -> Bool {
+        let needed = neededFrom
+        guard let link = header.links.first(where: { $0.cursor.map { $0.next <= needed } ?? false }) else {
+            return false
+        }
+        let peer = peer(link.peer)
+        if link.paused || peer?.contact?.isPaused(to: header.host) == true { return true }
+        guard peer?.session == nil else { return false }
+        return now.milliseconds(since: peer?.lostAt ?? startedAt ?? now) >= limits.operationMilliseconds
+    }
+
     private func keptFull(by link: LinkRecord) -> Refusal {
         let isPaused = link.paused || peer(link.peer)?.contact?.isPaused(to: header.host) == true
         let verb = { (words: String) in "vradmin -g \(diskGroup) \(words) \(name) \(link.peerName)" }
