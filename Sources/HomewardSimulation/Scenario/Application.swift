@@ -133,7 +133,11 @@ final class Application {
             token: token
         )
         var admission = Admission.wait
-        guard let line = model.line(of: life), world.writes.take() else { return }
+        guard let line = model.line(of: life) else { return }
+        guard world.writes.take() else {
+            heldSince = nil
+            return
+        }
         life.step { [world] node, effects in
             admission = node.admit(request, wallTime: life.host.wall, now: world.instant, into: &effects)
             self.heldSince = admission == .wait ? self.heldSince ?? world.now : nil
