@@ -151,6 +151,8 @@ struct DecisionTests {
         world.connect(0, 1)
         world.pass(milliseconds: 500)
         #expect(world.nodes[0].machine.replayed == world.nodes[0].machine.header.tailID.previous)
+        #expect(code(world.perform(.start(force: true), on: 0)) == .logDamaged)
+        #expect(!world.nodes[0].machine.isOpen)
         guard case .failure(let refusal)? = world.perform(.makeSecondary(seattle, force: false), on: 0) else {
             return #expect(Bool(false), "not refused")
         }

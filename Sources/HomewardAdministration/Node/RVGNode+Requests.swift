@@ -386,6 +386,8 @@ extension RVGNode {
             return Outcome(already: true, summary: "the RVG is started already")
         }
         guard force, closed.code == .fenced else { throw closed }
+        // Its reign is closed as well, which is what is told first; its volumes end before the damage all the same.
+        if let damage = machine.damage { throw machine.refuse(.logDamaged, damage, hint: closed.hint) }
         if case .opening = machine.gate { return Outcome(already: true, summary: "the RVG is opening") }
         machine.forceOpen(now: now, into: &effects.core)
         return Outcome(
