@@ -275,6 +275,22 @@ struct DecisionTests {
         #expect(world.nodes[1].machine.header.lineage.history.current?.kind == .takeover)
     }
 
+    @Test("a host whose log was damaged before it heard that the role is its own does not take it")
+    func handedToDamagedLog() throws {
+        var world = try doubtfulWorld()
+        world.restart(1, damage: "log, byte 4096")
+        world.connect(0, 1)
+        world.pass(milliseconds: 500)
+        #expect(!world.nodes[1].machine.header.isPrimary && world.nodes[1].machine.header.pending.isEmpty)
+        _ = try world.perform(.takeover(force: false), on: 0)?.get()
+        #expect(world.nodes[0].machine.isOpen && world.nodes[0].machine.header.lineage.closingOwnReign == nil)
+        let back = RVGRequest.synchronize([seattle], checkpoint: "cp", full: false, force: false, consent: true)
+        _ = try world.perform(back, on: 0)?.get()
+        _ = try world.perform(.startReplication(seattle, how: .checkpoint("cp"), consent: true), on: 0)?.get()
+        world.pass(milliseconds: 1_000)
+        #expect(world.nodes[1].machine.isImageConsistent)
+    }
+
     @Test("a handed epoch that is given up while its host takes over is not opened")
     func handedEpochGivenUp() throws {
         var world = try doubtfulWorld()

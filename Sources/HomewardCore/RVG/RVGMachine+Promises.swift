@@ -29,7 +29,8 @@ extension RVGMachine {
                 }
             case .migrate(_, _, let epoch, let firstID):
                 end(promise, &effects)
-                if contact.lineage.history.contains(epoch.id), contact.follows == header.host,
+                // With a log that lost what it held the role is not taken: whoever handed it over has all of it, and takes over.
+                if !isLogDamaged, contact.lineage.history.contains(epoch.id), contact.follows == header.host,
                     let attach = contact.attach(to: header.host)
                 {
                     becomePrimaryByMigrate(from: host, epoch, at: firstID, under: attach, now: now, into: &effects)
