@@ -47,6 +47,8 @@ struct NodeWorld {
     private var nextNumber: UInt64 = 1
     /// Hosts whose `fdatasync` of the log does not come back.
     var slow: Set<Int> = []
+    /// Hosts whose records are not carried out on their volumes.
+    var lazy: Set<Int> = []
     /// Hosts whose headers do not reach the disk.
     var stuck: Set<Int> = []
     /// Hosts whose system answers that nobody listens.
@@ -262,7 +264,7 @@ struct NodeWorld {
             drive(host) { $0.headerWritten(now: now, into: &$1) }
             moved = true
         }
-        while let batch = nodes[host].nextApplyBatch() {
+        while !lazy.contains(host), let batch = nodes[host].nextApplyBatch() {
             for record in batch.records {
                 NodeWorld.demand(BlockRange(volume: record.volume, offset: record.offset, length: record.length))
             }

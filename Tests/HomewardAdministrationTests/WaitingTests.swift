@@ -107,6 +107,36 @@ struct WaitingTests {
         _ = try world.perform(again, on: 0)?.get()
     }
 
+    @Test("a synchronization that is taken up after a crash reads nothing before the log is replayed up to its mark")
+    func takenUpBeforeReplay() throws {
+        var world = try world(LinkSettings())
+        world.write(on: 0)
+        world.mute = [2]
+        let synchronize = RVGRequest.synchronize(
+            [NodeWorld.ids[2]],
+            checkpoint: "c1",
+            full: false,
+            force: false,
+            consent: true
+        )
+        _ = world.ask(synchronize, on: 0)
+        world.settle()
+        #expect(world.nodes[0].machine.header.checkpoints.count == 1)
+        world.restart(0)
+        world.lazy = [0]
+        world.mute = []
+        world.listens = true
+        for other in [1, 2] { world.connect(0, other) }
+        world.pass(milliseconds: 5_000)
+        let offers = { (world: NodeWorld) in
+            world.heard.count { if case .prepare(.synchronize) = $0.message { true } else { false } }
+        }
+        #expect(world.nodes[0].machine.isOpen && offers(world) == 0)
+        world.lazy = []
+        world.pass(milliseconds: 5_000)
+        #expect(offers(world) == 1 && world.nodes[0].machine.header.checkpoints.allSatisfy(\.isComplete))
+    }
+
     @Test("a synchronous Secondary whose device fails is left out, and the application goes on")
     func failedSecondary() throws {
         var world = try world(LinkSettings(synchronous: .override))

@@ -55,6 +55,7 @@ struct SeedTests {
             3783,  // a Secondary with a damaged log was asked for ever
             3420,  // a log that was full when its host became a Secondary stayed so
             53_586,  // a host was not told twice that a synchronization had ended without it
+            50_000_949,  // a synchronization taken up after a crash read volumes on which the log was still replayed
             7_000_753,  // an old Primary that had not given way kept the lost successor's Secondary from taking over
         ] as [UInt64]
     )

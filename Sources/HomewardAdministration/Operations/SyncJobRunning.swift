@@ -116,6 +116,9 @@ extension RVGNode {
             jobs[position].phase = .running
             advance(job: position, now: now, into: &effects)
         case .running:
+            // After a crash the log is replayed from its tail: until it has reached the mark again, older records lie over
+            // what the volumes held when it was made, and nothing of them would follow the copy.
+            guard machine.replayed >= jobs[position].start.previous else { return machine.wantApplied(&effects.core) }
             for target in jobs[position].targets.indices {
                 advance(job: position, target: target, now: now, into: &effects)
             }
