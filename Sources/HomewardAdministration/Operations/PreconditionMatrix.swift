@@ -15,7 +15,7 @@ package enum LinkCondition: Hashable, Sendable, CaseIterable {
     case disconnected
     /// Attached, and held by a command.
     case paused
-    /// Both ends are Primary, or a Secondary sees two of them.
+    /// Both ends are Primary, or a Secondary sees two that count.
     case primaryPrimary
 }
 

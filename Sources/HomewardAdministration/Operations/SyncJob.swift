@@ -272,7 +272,7 @@ extension RVGMachine {
             )
         }
         guard hasRoom(payloadBytes: 0, control: true) else {
-            // The log drains or a checkpoint dies, also where nobody writes: the next try finds room, or why there is none.
+            // The log drains or a checkpoint dies, also where nobody writes, and the next try finds room; or it says why not.
             if let refusal = makeControlRoom(now: now, into: &effects) { throw refusal }
             throw refuse(
                 .logFull,
