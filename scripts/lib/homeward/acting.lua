@@ -111,7 +111,7 @@ end
 function Run:perform(id, title, action)
   local entry = { id = id, title = title, state = "running", began = engine.monotonic() }
   self.steps[#self.steps + 1] = entry
-  self.current, self.title, self.entry = id, title, entry
+  self.current, self.title = id, title
   say(("%s: %s"):format(id, title), "", "  ")
   local ok, result = pcall(function()
     local done = action.done and action.done()
@@ -176,10 +176,7 @@ end
 function Run:abandon(failure, seconds)
   if self.is_over then return nil end
   self.is_over = true
-  local entry = self.entry
-  if entry and entry.state == "running" then
-    pcall(self.end_step, self, entry, "failed", error_detail(failure))
-  end
+  self:end_steps(failure)
   local is_interrupted = failure.code == "interrupted"
   local ok, word = pcall(application.settle, self.ctx, seconds, is_interrupted)
   if ok and word then say(word, "", "  ") end
@@ -187,11 +184,9 @@ function Run:abandon(failure, seconds)
   return ok and word or nil
 end
 
--- The last word in the journal, once. A step that a cancel has broken off, also one of the engine's own, ends with it;
--- one that it left between its end and the journal is as it ended.
-function Run:end_journal(state, failure)
-  if not self.id or self.is_ended then return end
-  self.is_ended = true
+-- A step that a cancel has broken off, also one of the engine's own, ends with the run; one that it left between its end
+-- and the journal is as it ended.
+function Run:end_steps(failure)
   for _, entry in ipairs(self.steps) do
     local is_broken = entry.state == "running"
     if not entry.is_kept then
@@ -199,6 +194,13 @@ function Run:end_journal(state, failure)
         is_broken and error_detail(failure) or entry.detail)
     end
   end
+end
+
+-- The last word in the journal, once.
+function Run:end_journal(state, failure)
+  if not self.id or self.is_ended then return end
+  self.is_ended = true
+  self:end_steps(failure)
   pcall(engine.end_run, self.id, state, error_detail(failure))
 end
 
