@@ -30,12 +30,18 @@ struct DecisionTests {
         #expect(world.nodes[0].machine.header.links == links)
     }
 
-    /// Seattle and dublin have both taken over, apart from each other; london has given way to seattle, and dublin is cut off.
-    private func rivalWorld() throws -> NodeWorld {
+    /// Seattle and dublin follow london.
+    private func attachedWorld() throws -> NodeWorld {
         var world = try NodeWorld()
         for host in [seattle, dublin] {
             _ = try world.perform(.startReplication(host, how: .identical, consent: true), on: 0)?.get()
         }
+        return world
+    }
+
+    /// Seattle and dublin have both taken over, apart from each other; london has given way to seattle, and dublin is cut off.
+    private func rivalWorld() throws -> NodeWorld {
+        var world = try attachedWorld()
         world.write(on: 0)
         world.pass(milliseconds: 500)
         for (left, right) in [(0, 1), (0, 2), (1, 2)] { world.cut(left, right) }
@@ -108,10 +114,7 @@ struct DecisionTests {
 
     @Test("a rival that gives way keeps what it gives up, whether it is refused first or not")
     func rivalGivesWay() throws {
-        var world = try NodeWorld()
-        for host in [seattle, dublin] {
-            _ = try world.perform(.startReplication(host, how: .identical, consent: true), on: 0)?.get()
-        }
+        var world = try attachedWorld()
         world.pass(milliseconds: 500)
         for (left, right) in [(0, 1), (0, 2), (1, 2)] { world.cut(left, right) }
         _ = try world.perform(.takeover(force: false), on: 1)?.get()
@@ -169,10 +172,7 @@ struct DecisionTests {
 
     /// Seattle took over from london, which is back and shut, and dublin follows seattle, whose log is damaged then.
     private func damagedSuccessorWorld() throws -> NodeWorld {
-        var world = try NodeWorld()
-        for host in [seattle, dublin] {
-            _ = try world.perform(.startReplication(host, how: .identical, consent: true), on: 0)?.get()
-        }
+        var world = try attachedWorld()
         world.pass(milliseconds: 500)
         world.cut(0, 1)
         world.cut(0, 2)
@@ -205,10 +205,7 @@ struct DecisionTests {
 
     @Test("a Secondary of the closed reign does not take over while the successor answers")
     func takeoverOfClosedReign() throws {
-        var world = try NodeWorld()
-        for host in [seattle, dublin] {
-            _ = try world.perform(.startReplication(host, how: .identical, consent: true), on: 0)?.get()
-        }
+        var world = try attachedWorld()
         world.pass(milliseconds: 500)
         for (left, right) in [(0, 1), (0, 2), (1, 2)] { world.cut(left, right) }
         _ = try world.perform(.takeover(force: false), on: 1)?.get()
@@ -221,10 +218,7 @@ struct DecisionTests {
 
     @Test("a takeover that is taken back at once leaves no promise behind, and the Primary that returns opens")
     func takenBackAtOnce() throws {
-        var world = try NodeWorld()
-        for host in [seattle, dublin] {
-            _ = try world.perform(.startReplication(host, how: .identical, consent: true), on: 0)?.get()
-        }
+        var world = try attachedWorld()
         world.pass(milliseconds: 500)
         world.cut(0, 1)
         world.cut(0, 2)
@@ -244,10 +238,7 @@ struct DecisionTests {
 
     /// London has handed its role to seattle, which has promised and does not know yet.
     private func doubtfulWorld() throws -> NodeWorld {
-        var world = try NodeWorld()
-        for host in [seattle, dublin] {
-            _ = try world.perform(.startReplication(host, how: .identical, consent: true), on: 0)?.get()
-        }
+        var world = try attachedWorld()
         world.pass(milliseconds: 500)
         world.mute = [1]
         _ = world.ask(.migrate(seattle), on: 0)
@@ -312,10 +303,7 @@ struct DecisionTests {
 
     @Test("a takeover by force beside a better Secondary says how many updates it loses")
     func forcedTakeover() throws {
-        var world = try NodeWorld()
-        for host in [seattle, dublin] {
-            _ = try world.perform(.startReplication(host, how: .identical, consent: true), on: 0)?.get()
-        }
+        var world = try attachedWorld()
         world.write(on: 0)
         world.pass(milliseconds: 500)
         world.cut(0, 1)
