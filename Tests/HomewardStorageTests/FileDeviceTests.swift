@@ -190,3 +190,11 @@ struct FileDeviceTests {
         #expect(refusal { _ = try FileDevice.open(path: path) }?.code == .volumeLocked)
     }
 }
+
+extension FileDevice {
+    /// Whether the whole range is known to be a hole.
+    fileprivate func isHole(at offset: UInt64, length: UInt64) -> Bool {
+        let stretch = stretch(at: offset)
+        return stretch.isHole && stretch.end >= offset + length
+    }
+}

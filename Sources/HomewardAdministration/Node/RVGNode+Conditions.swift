@@ -9,7 +9,7 @@ extension RVGNode {
             return .detached
         }
         let peer = machine.peer(host)
-        if link.paused || machine.header.isPrimary && isPausedThere(link) { return .paused }
+        if link.paused || machine.header.isPrimary && machine.isPausedThere(link) { return .paused }
         guard flows(link, peer), machine.header.isPrimary || peer?.contact?.open == true else { return .disconnected }
         return dataStatus(link, peer) == "up-to-date" ? .upToDate : .behind
     }
@@ -27,11 +27,8 @@ extension RVGNode {
     private var primariesThatCount: [Peer] {
         machine.peers.filter { peer in
             guard let contact = peer.contact, contact.isPrimary else { return false }
-            let theirs = contact.lineage.history
-            guard !machine.header.isPrimary, peer.host != machine.header.follows, let current = theirs.current else {
-                return true
-            }
-            return machine.header.lineage.closing(of: current, senderHistory: theirs) == nil
+            guard !machine.header.isPrimary, peer.host != machine.header.follows else { return true }
+            return machine.header.lineage.closing(reignOf: contact.lineage.history) == nil
         }
     }
 

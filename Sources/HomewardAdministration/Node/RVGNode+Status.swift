@@ -109,7 +109,7 @@ extension RVGNode {
             remoteHost: link.peerName,
             remoteRVG: link.peerRVG,
             remoteDiskGroup: link.peerDiskGroup,
-            state: link.attachID == nil ? "STALE" : link.paused || isPausedThere(link) ? "PAUSE" : "ACTIVE",
+            state: link.attachID == nil ? "STALE" : link.paused || machine.isPausedThere(link) ? "PAUSE" : "ACTIVE",
             kstate: kstate(link, peer),
             flags: flags(link, peer, consistent: contact?.consistent ?? false),
             dataStatus: data,
@@ -162,11 +162,6 @@ extension RVGNode {
         return machine.header.isPrimary ? peer.sending.isStreaming : machine.following.attach == attach
     }
 
-    /// The other end of an attached link says that it is paused from its side.
-    package func isPausedThere(_ link: LinkRecord) -> Bool {
-        link.attachID != nil && machine.peer(link.peer)?.contact?.isPaused(to: machine.header.host) == true
-    }
-
     private func kstate(_ link: LinkRecord, _ peer: Peer?) -> String {
         link.attachID == nil ? "DETACHED" : flows(link, peer) ? "CONNECT" : "ENABLED"
     }
@@ -183,7 +178,8 @@ extension RVGNode {
         }
         flags.append(machine.isSynchronous(link) ? "synchronous" : "asynchronous")
         let (primary, secondary) =
-            machine.header.isPrimary ? (link.paused, isPausedThere(link)) : (isPausedThere(link), link.paused)
+            machine.header.isPrimary
+            ? (link.paused, machine.isPausedThere(link)) : (machine.isPausedThere(link), link.paused)
         if primary { flags.append("primary_paused") }
         if secondary { flags.append("secondary_paused") }
         return flags
@@ -243,7 +239,7 @@ extension RVGNode {
             return machine.header.isPrimary ? "stopped (primary detached)" : "stopped (detached)"
         }
         if link.paused { return "paused by user" }
-        if isPausedThere(link) { return "paused by user on \(link.peerName)" }
+        if machine.isPausedThere(link) { return "paused by user on \(link.peerName)" }
         return flows(link, peer) ? "replicating (connected)" : "paused due to network disconnection"
     }
 

@@ -155,9 +155,7 @@ extension RVGNode {
         guard machine.header.linkIndex(host) != nil else {
             throw machine.refuse(.unknownSecondary, "\(name) is not in the RDS here", hint: machine.command("printrvg"))
         }
-        if let current = history.current,
-            let closing = machine.header.lineage.closing(of: current, senderHistory: history)
-        {
+        if let closing = machine.header.lineage.closing(reignOf: history) {
             throw machine.refuse(
                 .rival,
                 "\(closing.hostName) ended the reign of \(name) (epoch \(closing.number))",

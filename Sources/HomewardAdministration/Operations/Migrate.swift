@@ -93,9 +93,9 @@ extension RVGNode {
     /// Another Primary whose reign nothing that this host knows of has closed.
     private func isUnsettledRival(_ host: HostID) -> Bool {
         guard let contact = machine.peer(host)?.contact, contact.isPrimary,
-            let epoch = contact.lineage.history.current
+            contact.lineage.history.current != nil
         else { return false }
-        return machine.header.lineage.closing(of: epoch, senderHistory: contact.lineage.history) == nil
+        return machine.header.lineage.closing(reignOf: contact.lineage.history) == nil
     }
 
     package mutating func advanceMigrate(_ state: MigrateOperation, now: Instant, into effects: inout NodeEffects) {

@@ -88,8 +88,7 @@ extension RVGNode {
             // The vote of an operation that was given up meanwhile. The contact that says so followed what asked for the
             // vote, and may have come before a promise that took some work: whoever promised is told again.
             if case .no = vote { return }
-            machine.tellContactAgain()
-            effects.core.wake.insert(.peers)
+            machine.tellContactAgain(&effects.core)
         }
     }
 
@@ -226,9 +225,8 @@ extension RVGMachine {
         undecided.removeAll { $0 == transaction }
         if volumesHeldBy == verb { volumesHeldBy = nil }
         if intakeHeldBy == verb { intakeHeldBy = nil }
-        tellContactAgain()
+        tellContactAgain(&effects)
         effects.admissionChanged = true
-        effects.wake.insert(.peers)
     }
 
     /// What a change of role says of the checkpoints that it voids.

@@ -90,11 +90,13 @@ public struct Lineage: Hashable, Sendable, Codable {
         known.first { $0.closes.contains(epoch.reign) && !senderHistory.contains($0.id) }
     }
 
-    /// The epoch that ends the own reign; nil while it counts.
-    public var closingOwnReign: Epoch? {
-        guard let current = history.current else { return nil }
-        return closing(of: current, senderHistory: history)
+    /// The epoch that ends the reign of whoever holds a history; nil while it counts, and of one that has none.
+    public func closing(reignOf other: History) -> Epoch? {
+        other.current.flatMap { closing(of: $0, senderHistory: other) }
     }
+
+    /// The epoch that ends the own reign; nil while it counts.
+    public var closingOwnReign: Epoch? { closing(reignOf: history) }
 
     /// A claim of the own data or heard of that competes with the holder of `other`, a Primary's history: neither closes the other.
     public func rival(of other: History) -> Epoch? {

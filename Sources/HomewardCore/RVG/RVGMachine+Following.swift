@@ -18,8 +18,8 @@ extension RVGMachine {
         // A takeover that is not decided changes nothing yet: the Primary begins again until it is.
         if isTakeoverUndecided { return }
         // A log that cannot be read is never continued: the Primary is told, so that people hear of it and synchronize.
-        guard !isLogDamaged, isFollowing(host, under: attach), let sender = history.current,
-            header.lineage.closing(of: sender, senderHistory: history) == nil
+        guard !isLogDamaged, isFollowing(host, under: attach), history.current != nil,
+            header.lineage.closing(reignOf: history) == nil
         else {
             send(.replication(.notAttached(attach)), to: host, &effects)
             return
@@ -252,7 +252,7 @@ extension RVGMachine {
     package mutating func followPrimary(_ host: HostID, _ contact: Contact, _ effects: inout Effects) {
         guard !header.isPrimary, contact.open, header.follows != host, header.pending.isEmpty, !takingOver,
             let theirs = contact.lineage.history.current,
-            header.lineage.closing(of: theirs, senderHistory: contact.lineage.history) == nil
+            header.lineage.closing(reignOf: contact.lineage.history) == nil
         else { return }
         if let own = header.lineage.history.current {
             let descends =

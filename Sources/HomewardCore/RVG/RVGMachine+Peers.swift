@@ -131,9 +131,10 @@ extension RVGMachine {
     ///
     /// A question that is on its way may have been asked and taken back between two contacts that are equal; whoever
     /// promised something on it learns only from a contact behind it that nothing came of it.
-    package mutating func tellContactAgain() {
+    package mutating func tellContactAgain(_ effects: inout Effects) {
         for position in peers.indices { peers[position].sentContact = nil }
         contactDirty = true
+        effects.wake.insert(.peers)
     }
 
     /// With a header in doubt: what was said last stands, but for that nothing goes on here.

@@ -304,8 +304,7 @@ extension RVGMachine {
 
     /// `srlprot` of the link that needs the oldest record.
     private mutating func protectLog(now: Instant, into effects: inout Effects) -> Admission {
-        let needed = neededFrom
-        guard let position = header.links.firstIndex(where: { $0.cursor.map { $0.next <= needed } ?? false }) else {
+        guard let position = linkThatNeedsOldest else {
             effects.wake.insert([.log, .logSync, .apply, .volumeSync])
             appliedWanted = max(appliedWanted, end)
             return .wait
@@ -325,21 +324,28 @@ extension RVGMachine {
         }
     }
 
+    private var linkThatNeedsOldest: Int? {
+        let needed = neededFrom
+        return header.links.firstIndex { $0.cursor.map { $0.next <= needed } ?? false }
+    }
+
+    /// The other end of an attached link says that it is paused from its side.
+    package func isPausedThere(_ link: LinkRecord) -> Bool {
+        link.attachID != nil && peer(link.peer)?.contact?.isPaused(to: header.host) == true
+    }
+
     /// Whether the link that needs the oldest record stands still: it is paused, or was lost for as long as an operation
     /// may take.
     package func isLogKept(now: Instant) -> Bool {
-        let needed = neededFrom
-        guard let link = header.links.first(where: { $0.cursor.map { $0.next <= needed } ?? false }) else {
-            return false
-        }
+        guard let link = linkThatNeedsOldest.map({ header.links[$0] }) else { return false }
+        if link.paused || isPausedThere(link) { return true }
         let peer = peer(link.peer)
-        if link.paused || peer?.contact?.isPaused(to: header.host) == true { return true }
         guard peer?.session == nil else { return false }
         return now.milliseconds(since: peer?.lostAt ?? startedAt ?? now) >= limits.operationMilliseconds
     }
 
     private func keptFull(by link: LinkRecord) -> Refusal {
-        let isPaused = link.paused || peer(link.peer)?.contact?.isPaused(to: header.host) == true
+        let isPaused = link.paused || isPausedThere(link)
         let verb = { (words: String) in "vradmin -g \(diskGroup) \(words) \(name) \(link.peerName)" }
         return refusal(
             .logFull,

@@ -40,13 +40,6 @@ extension BlockDevice {
     /// Of a device that knows no holes.
     public func stretch(at offset: UInt64) -> DeviceStretch { DeviceStretch(isHole: false, end: .max) }
 
-    /// Whether the range is known to be a hole, and so to read as zeroes, without reading it; false says nothing.
-    public func isHole(at offset: UInt64, length: UInt64) -> Bool {
-        guard length > 0, offset < size, length <= size - offset else { return false }
-        let stretch = stretch(at: offset)
-        return stretch.isHole && stretch.end >= offset + length
-    }
-
     /// The bytes of a range.
     public func bytes(at offset: UInt64, count: Int) throws(Refusal) -> [UInt8] {
         var failure: Refusal?
