@@ -184,8 +184,8 @@ function Run:abandon(failure, seconds)
   return ok and word or nil
 end
 
--- A step that a cancel has broken off, also one of the engine's own, ends with the run; one that it left between its end
--- and the journal is as it ended.
+-- A step that a cancel has broken off, also one of the engine's own, ends with the run; one that it left between its
+-- end and the journal is as it ended.
 function Run:end_steps(failure)
   for _, entry in ipairs(self.steps) do
     local is_broken = entry.state == "running"
