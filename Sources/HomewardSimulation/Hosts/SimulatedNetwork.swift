@@ -76,8 +76,11 @@ final class SimulatedNetwork {
     /// A connection is over: what had left on it may still be read for a moment at the other end.
     private func retire(_ link: Link) {
         guard let session = link.session else { return }
-        let until = [0, 1].map { _ in
-            world.weather.strikes(.lateFrame, onceIn: 3) ? world.now + world.weather.dice.pick(0...80_000_000) : 0
+        let until = [0, 1].map { direction in
+            let arrives = world.weather.strikes(.lateFrame, onceIn: 3)
+            let end = arrives ? world.now + world.weather.dice.pick(0...80_000_000) : 0
+            // Where a frame is lost nothing behind it arrives on the same connection.
+            return link.muted[direction] ? 0 : end
         }
         link.last = (session, until)
         link.session = nil

@@ -280,6 +280,7 @@ final class Model {
             let isHere = { (place: UInt64) in
                 log.number(place, 4) == 0x4352_5748 && log.number(place + 24, 8) == next
                     && log.number(place + 32, 8) == place && log.number(place + 16, 8) == epoch
+                    && Castagnoli.sum(log.bytes(place, 108)) == UInt32(log.number(place + 108, 4))
                     && log.number(place + 96, 8) >= logLife
                     && Castagnoli.sum(log.bytes(place + 112, Int(log.number(place + 104, 4))))
                         == UInt32(log.number(place + 44, 4))

@@ -20,6 +20,12 @@ struct RunbookCommand: Equatable {
         }
     }
 
+    /// The same runbook to the same end, as far as both say which: with another `home` it is another procedure.
+    func goesOn(as next: RunbookCommand) -> Bool {
+        func agree(_ name: String) -> Bool { self[name] == nil || next[name] == nil || self[name] == next[name] }
+        return runbook == next.runbook && agree("home") && agree("to")
+    }
+
     static func == (left: RunbookCommand, right: RunbookCommand) -> Bool {
         left.runbook == right.runbook && left.arguments.elementsEqual(right.arguments) { $0 == $1 }
     }
