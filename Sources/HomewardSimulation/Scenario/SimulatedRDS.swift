@@ -15,6 +15,8 @@ final class SimulatedRDS {
     let administrator: Administrator
     private var meddler: Meddler?
     private let status: StatusJudge
+    /// When it was seen to be lost first, of the looks without a break.
+    private var lostSince: UInt64?
     /// Decides what the catalogs meet, so that nothing else depends on it.
     private var luck: Dice
 
@@ -191,6 +193,17 @@ final class SimulatedRDS {
             guard let machine = host.life?.node.machine else { return false }
             return machine.isOpen || !machine.header.isPrimary && machine.isImageConsistent
         }
+    }
+
+    /// Lost for so long that nobody waits for it any more: of a life with several the others are still brought home.
+    func isGivenUp() -> Bool {
+        guard isLostToItsMedium else {
+            lostSince = nil
+            return false
+        }
+        let since = lostSince ?? world.now
+        lostSince = since
+        return world.now - since > 30_000_000_000
     }
 
     /// Everything is at rest: the images of all hosts are one.

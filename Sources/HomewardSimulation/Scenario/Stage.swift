@@ -130,7 +130,7 @@ final class Stage {
         self.runbooks = runbooks
         runbooks.isHopeless = { set.isLostToItsMedium }
         // Others still have to come home.
-        runbooks.giveUp = { [unowned self] in if sets.count == 1 { world.stop() } }
+        runbooks.giveUp = { [unowned self] in if sets.count == 1 { endWithLoss() } }
         set.hand(to: runbooks, doors)
         if world.chance(75), let primary = set.hosts.first(where: { $0.life?.node.machine.isOpen == true }) {
             chaos.lose(primary.shared, milliseconds: 2_000...9_000)
@@ -141,7 +141,11 @@ final class Stage {
         runbooks.isCalm = true
     }
 
-    private var isDone: Bool { sets.allSatisfy(\.isDone) && runbooks?.isDone ?? true }
+    /// Every RDS is at home, but for those that nothing brings there.
+    private var isDone: Bool {
+        let lost = sets.map { $0.isGivenUp() }
+        return zip(sets, lost).allSatisfy { $0.isDone || $1 } && (lost[0] || runbooks?.isDone ?? true)
+    }
 
     private func keepConnected() {
         network.connectAll()
@@ -203,10 +207,12 @@ final class Stage {
         // What was turned over and not read yet is found when the logs are read again.
         let isFlipped = sets.contains { $0.hosts.contains { $0.flipped != nil } }
         if isFlipped, !hadBlackout { return blackOut() }
-        for set in sets where !set.judge() {
+        let remaining = sets.filter { !$0.isGivenUp() }
+        for set in remaining where !set.judge() {
             if world.finding == nil { goOn() }
             return
         }
+        guard remaining.count == sets.count else { return endWithLoss() }
         if world.weather.isWide, !hadBlackout { return blackOut() }
         finished = true
         if sets.contains(where: \.model.wasTakenOver) { world.coverage.count("failbacks completed") }
@@ -214,11 +220,14 @@ final class Stage {
         world.stop()
     }
 
+    /// What could be brought home was.
+    private func endWithLoss() {
+        finished = true
+        world.coverage.count("lives lost to a damaged medium")
+        world.stop()
+    }
+
     private func judgeUnfinished() {
-        let unfinished = sets.filter { !$0.isDone }
-        if unfinished.contains(where: \.isLostToItsMedium), unfinished.allSatisfy(\.isLostToItsMedium) {
-            return world.coverage.count("lives lost to a damaged medium")
-        }
         let runs = runbooks.map { "; \($0.situation)" } ?? ""
         let situation = sets.map(\.situation).joined(separator: "; ")
         world.found("invariant 11: not converged: \(situation)\(runs)")
