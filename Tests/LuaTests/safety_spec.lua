@@ -68,6 +68,21 @@ describe("the application", function()
     t.equal(model:runs_on(), {})
   end)
 
+  it("stays stopped beside two open Primaries, and the run does not wait for one to go", function()
+    local model = scenes.after_takeover{ hosts = { "seattle", "london", "tokyo" } }
+    model.fail = function(request)
+      if request ~= "migrate" then return nil end
+      local tokyo = model.hosts.tokyo
+      tokyo.role, tokyo.state, tokyo.follows = "primary", "enabled", nil
+      return { code = "volume-open", message = "no" }
+    end
+    local began = model.clock
+    local raised = t.raises("volume-open", function() sandbox.run(model, name) end)
+    t.contains(raised.message, "london and tokyo are open Primaries")
+    t.equal(model:runs_on(), {})
+    t.truthy(model.clock - began < 15, model.clock - began)
+  end)
+
   it("is started where the Primary is when a step after the move fails", function()
     local model = scenes.after_takeover{ hosts = { "seattle", "london", "tokyo" } }
     local times = 0

@@ -7,6 +7,7 @@ local failures = require("homeward.failures")
 local hw = require("homeward")
 local running = require("homeward.running")
 local scenes = require("homeward.scene")
+local words = require("homeward.words")
 
 local M = {}
 
@@ -81,15 +82,24 @@ function M.start(ctx, on)
   }
 end
 
--- The one open Primary, once no change of role is under way; nil when that is not known in time.
+-- Several Primaries stay until somebody chooses; a moment is left for one to hear of the other and shut.
+local rivalry = 3
+
+-- The one open Primary, once no change of role is under way. nil and why, when that is not known in time.
 local function settled_primary(ctx, seconds)
-  local started = engine.monotonic()
+  local started, rivals_since = engine.monotonic(), nil
   repeat
     local ok, set = pcall(scenes.of, ctx)
-    if ok and set.open and #set.opened == 1 and not scenes.is_moving(set) then return set.open, set end
+    local is_settled = ok and not scenes.is_moving(set)
+    if is_settled and set.open then return set.open, set end
+    local now = engine.monotonic()
+    rivals_since = is_settled and #set.opened > 1 and (rivals_since or now) or nil
+    if rivals_since and now - rivals_since >= rivalry then
+      return nil, ("%s are open Primaries"):format(words.list(set.opened))
+    end
     hw.sleep(0.5)
   until engine.monotonic() - started >= seconds
-  return nil
+  return nil, "no open Primary is known"
 end
 
 -- A run ends before its time: the application that it, or a run before it, stopped is started where the Primary is.
@@ -99,9 +109,9 @@ function M.settle(ctx, seconds, is_interrupted)
   local app = run.application
   if not app.touched or not run:has_own("start-application") then return nil end
   if ctx.params.on_failure == "leave" then return "the application is left as it is (on_failure=leave)" end
-  local primary, set = settled_primary(ctx, seconds)
+  local primary, found = settled_primary(ctx, seconds)
   if not primary then
-    return "the application is stopped: no open Primary is known; start it there, or start the runbook again"
+    return ("the application is stopped: %s; start it where it belongs, or start the runbook again"):format(found)
   end
   -- A start that failed is not tried again at once; one that was interrupted is.
   if run.starting == primary and not is_interrupted then
@@ -111,7 +121,7 @@ function M.settle(ctx, seconds, is_interrupted)
   local title = ("Start the application again on %s"):format(primary)
   local ok, failure = run:extra("restart-application", title, function()
     ctx.step.hook("start-application")
-    app.touched, app.on, app.reign = false, primary, reign_of(set, primary)
+    app.touched, app.on, app.reign = false, primary, reign_of(found, primary)
     return { host = primary, reign = app.reign }
   end)
   if ok then return ("the application was started again on %s"):format(primary) end
