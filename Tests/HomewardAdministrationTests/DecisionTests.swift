@@ -205,15 +205,72 @@ struct DecisionTests {
 
     @Test("a Secondary of the closed reign does not take over while the successor answers")
     func takeoverOfClosedReign() throws {
+        var world = try secludedTakeoverWorld(damaged: true)
+        #expect(world.nodes[2].machine.header.follows == london)
+        #expect(code(world.perform(.takeover(force: false), on: 2)) == .primaryPrimary)
+    }
+
+    // Seattle took over apart from the others, and dublin follows london, whose reign that ended. If seattle's log is
+    // damaged then, none of the two Primaries opens any more.
+    private func secludedTakeoverWorld(damaged: Bool) throws -> NodeWorld {
         var world = try attachedWorld()
         world.pass(milliseconds: 500)
         for (left, right) in [(0, 1), (0, 2), (1, 2)] { world.cut(left, right) }
         _ = try world.perform(.takeover(force: false), on: 1)?.get()
-        world.restart(1, damage: "log, byte 4096")
+        if damaged { world.restart(1, damage: "log, byte 4096") }
         for (left, right) in [(0, 1), (0, 2), (1, 2)] { world.connect(left, right) }
         world.pass(milliseconds: 500)
-        #expect(world.nodes[2].machine.header.follows == london)
-        #expect(code(world.perform(.takeover(force: false), on: 2)) == .primaryPrimary)
+        return world
+    }
+
+    @Test("a Secondary takes over by force beside Primaries of which none can open, and ends the reign of each")
+    func takeoverBesideShutRivals() throws {
+        var world = try secludedTakeoverWorld(damaged: true)
+        guard case .failure(let refusal)? = world.perform(.takeover(force: false), on: 2) else {
+            Issue.record("not refused")
+            return
+        }
+        #expect(refusal.code == .primaryPrimary)
+        #expect(refusal.hint.contains("-f -N takeover"), "\(refusal)")
+        guard case .done(let outcome)? = try world.perform(.takeover(force: true), on: 2)?.get() else {
+            Issue.record("no outcome")
+            return
+        }
+        #expect(world.nodes[2].machine.isOpen)
+        #expect(outcome.notes.contains { $0.contains("london") && $0.contains("seattle") }, "\(outcome.notes)")
+        world.pass(milliseconds: 500)
+        for host in [0, 1] {
+            let mine = world.nodes[host].machine.header.lineage.history
+            #expect(world.nodes[2].machine.header.lineage.closing(reignOf: mine)?.host == dublin)
+            _ = try world.perform(.makeSecondary(dublin, force: true), on: host)?.get()
+            #expect(world.nodes[host].machine.header.follows == dublin)
+        }
+    }
+
+    @Test("by force neither, where one of two Primaries is open")
+    func takeoverBesideOpenRival() throws {
+        var world = try secludedTakeoverWorld(damaged: false)
+        #expect(world.nodes[1].machine.isOpen)
+        let before = world.nodes[2].machine.header
+        #expect(code(world.perform(.takeover(force: true), on: 2)) == .primaryReachable)
+        #expect(world.nodes[2].machine.header == before)
+    }
+
+    @Test("what a shut Primary holds of the same history counts as lost")
+    func lostBesideShutPrimary() throws {
+        var world = try attachedWorld()
+        world.pass(milliseconds: 500)
+        for (left, right) in [(0, 1), (0, 2), (1, 2)] { world.cut(left, right) }
+        for _ in 0..<3 { world.write(on: 0) }
+        world.pass(milliseconds: 500)
+        world.restart(0, damage: "log, byte 4096")
+        world.connect(0, 2)
+        world.pass(milliseconds: 500)
+        guard case .done(let outcome)? = try world.perform(.takeover(force: false), on: 2)?.get() else {
+            Issue.record("no outcome")
+            return
+        }
+        #expect((outcome.takeover?.lostAtLeast ?? 0) >= 3, "\(String(describing: outcome.takeover))")
     }
 
     @Test("a takeover that is taken back at once leaves no promise behind, and the Primary that returns opens")

@@ -32,6 +32,17 @@ extension RVGNode {
         }
     }
 
+    /// On a Secondary: the Primaries that count, where there are several and none of them is open or opens by itself.
+    ///
+    /// One may be closed by another, and that one's log be damaged: then nobody goes on but who takes over of them all.
+    package var shutRivals: [Peer] {
+        let rivals = primariesThatCount
+        guard !machine.header.isPrimary, rivals.count > 1, rivals.allSatisfy({ $0.contact?.mayOpen == false }) else {
+            return []
+        }
+        return rivals
+    }
+
     /// Asks the table about the RLINK to `host`.
     ///
     /// True: the state asked for is there already.
@@ -82,7 +93,8 @@ extension RVGNode {
         case .primaryPrimary:
             let others = primariesThatCount.map(\.name).sorted()
             let all = machine.header.isPrimary ? [machine.hostName] + others : others
-            return "\(all.joined(separator: " and ")) are \(all.count == 2 ? "both" : "all") Primary"
+            let shut = shutRivals.isEmpty ? "" : ", and none of them is open"
+            return "\(all.joined(separator: " and ")) are \(all.count == 2 ? "both" : "all") Primary\(shut)"
         }
     }
 
@@ -97,7 +109,7 @@ extension RVGNode {
         case .resumerep: return machine.command("resumerep", secondary)
         case .syncrvg:
             return "bring \(secondary) up to date first: " + machine.command("syncrvg", secondary, options: "-c NAME")
-        case .makesec: return makesecHint(other)
+        case .makesec: return verb == .takeover && !shutRivals.isEmpty ? chooseHint : makesecHint(other)
         case .migrate:
             return "to change roles with both hosts up: " + machine.command("migrate", secondary)
         case .repstatus:
@@ -112,6 +124,12 @@ extension RVGNode {
             }
             return "bring \(other) back, or leave it out: " + machine.command("stoprep", other, options: "-f")
         }
+    }
+
+    /// Among shut Primaries and this copy one is to be chosen.
+    private var chooseHint: String {
+        "open one of them: vxrvg -g \(machine.diskGroup) -f start \(machine.name) --host HOST; or go on with this copy, "
+            + "without what only they hold: " + machine.command("takeover", options: "-f -N", on: machine.hostName)
     }
 
     /// Whose reign was closed gives way; where neither was, it is to be chosen.

@@ -49,14 +49,15 @@ extension RVGNode {
                 hint: "a takeover is typed on a Secondary; where each role is: " + machine.command("printrvg")
             )
         }
-        if let primary = machine.header.follows { try requireAllowed(.takeover, primary) }
+        let rivals = force ? shutRivals : []
+        let primary = machine.header.follows
+        if rivals.isEmpty, let primary { try requireAllowed(.takeover, primary) }
         try requireIdle(for: "takeover")
         try requireTakeoverPossible(force: force)
 
-        let primary = machine.header.follows
-        let handed = machine.handedEpoch
-        var epoch = machine.claim(.takeover)
-        if let handed { epoch = handed.epoch }
+        var epoch = machine.claim(.takeover, ending: rivals.compactMap { $0.contact?.lineage.history.current })
+        // A handed epoch ends the reign of one Primary alone.
+        if rivals.isEmpty, let handed = machine.handedEpoch { epoch = handed.epoch }
         let silentSince = primary.flatMap { machine.peer($0)?.lostAt } ?? machine.startedAt ?? now
         let state = TakeoverOperation(
             token: token,
@@ -65,7 +66,8 @@ extension RVGNode {
             epoch: epoch,
             oldPrimary: primary,
             lastHeard: furthestKnown,
-            phase: .silence(until: silentSince.advanced(byMilliseconds: machine.limits.primarySilenceMilliseconds))
+            phase: .silence(until: silentSince.advanced(byMilliseconds: machine.limits.primarySilenceMilliseconds)),
+            notes: note(ended: rivals)
         )
         machine.takingOver = true
         machine.decide(later: state.transaction.rawValue)
@@ -125,12 +127,18 @@ extension RVGNode {
         try requirePrimaryGone()
     }
 
-    /// The newest id that is known of the old Primary's data: what this host heard of, or a host that answers holds of the
-    /// same history.
+    private func note(ended rivals: [Peer]) -> [String] {
+        guard !rivals.isEmpty else { return [] }
+        let names = rivals.map(\.name).sorted().joined(separator: " and ")
+        return ["the reigns of \(names) are ended; updates that only they hold are not part of this host's data"]
+    }
+
+    /// The newest id that is known of the old Primary's data: what this host heard of, or a host that answers, be it that
+    /// Primary, shut, holds of the same history.
     private var furthestKnown: UpdateID? {
         let own = machine.header.lineage.history
         let others = machine.peers.compactMap { peer -> UpdateID? in
-            guard let contact = peer.contact, !contact.isPrimary, let fork = own.fork(with: contact.lineage.history),
+            guard let contact = peer.contact, let fork = own.fork(with: contact.lineage.history),
                 fork.firstID > machine.end.next
             else { return nil }
             return contact.reach.end
@@ -307,7 +315,7 @@ extension RVGNode {
                 "the takeover that \(machine.label(of: by)) announced (epoch \(epoch.number)) is overruled"
             )
         }
-        if machine.handedEpoch == nil {
+        if state.epoch.kind != .migrate {
             let given = machine.header.lineage.history.entries.map(\.epoch.id)
             machine.header.lineage.revive(given)
         }
@@ -469,10 +477,10 @@ extension RVGMachine {
         return nil
     }
 
-    /// A new epoch of this host that ends the reign that it followed, and that of its own data.
-    package mutating func claim(_ kind: Epoch.Kind) -> Epoch {
+    /// A new epoch of this host that ends the reign that it followed, that of its own data, and those of `others`.
+    package mutating func claim(_ kind: Epoch.Kind, ending others: [Epoch] = []) -> Epoch {
         let id: EpochID = random.name()
-        var ended: [Epoch] = []
+        var ended = others
         if let current = header.lineage.history.current { ended.append(current) }
         if let followed = header.follows {
             // The newest that is known of the Primary that it follows, from its last contact.
