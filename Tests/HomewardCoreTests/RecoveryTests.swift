@@ -162,6 +162,22 @@ struct RecoveryTests {
         #expect(recovered.damage == nil)
     }
 
+    @Test("what an earlier life left before a page is not taken for what this life logged at its beginning")
+    func leftBeforePage() throws {
+        let log = try Log()
+        for _ in 1...3 { try log.append(durable: 0) }
+        // A start could not read the second record, which was not known to be durable: it goes on behind the first.
+        let cut = log.records[0].end
+        log.header.logLife += 1
+        try log.writeHeader()
+        log.records.removeLast(2)
+        log.end = cut.aligned(to: Record.syncAlignment)
+        for durable in [0, 0, 3] as [UInt64] { try log.append(durable: durable) }
+        let recovered = try log.recover()
+        #expect(recovered.records == log.records)
+        #expect(recovered.damage == nil)
+    }
+
     @Test("each start that was not clean begins a new life of the log, durably")
     func lives() throws {
         let clean = try Log(cleanStop: true)

@@ -144,9 +144,11 @@ public struct LogRecovery {
         let reader = LogReader(ring, limit: LogPosition(limit))
         while true {
             var record = try readRecord(reader, at: scan.stop, expected, life, header: header, tag: tag, limit: limit)
-            if record == nil {
-                let aligned = scan.stop.aligned(to: Record.syncAlignment)
-                record = try readRecord(reader, at: aligned, expected, life, header: header, tag: tag, limit: limit)
+            let aligned = scan.stop.aligned(to: Record.syncAlignment)
+            // A record that an earlier start could not read, and cut, may still stand before what was logged in its place.
+            if aligned > scan.stop, record.map({ $0.end <= aligned }) ?? true {
+                let later = try readRecord(reader, at: aligned, expected, life, header: header, tag: tag, limit: limit)
+                if let later, later.logLife > record?.logLife ?? 0 { record = later }
             }
             guard let record else { return scan }
             scan.records.append(record)
