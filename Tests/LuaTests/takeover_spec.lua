@@ -47,6 +47,16 @@ describe("takeover", function()
     scenes.ends(model, "tokyo", {})
   end)
 
+  it("counts as lost what a Primary holds that answers and is shut", function()
+    local model = scenes.after_loss()
+    model:restart("seattle")
+    local seattle = model.hosts.seattle
+    seattle.state = "fenced"
+    seattle.records = { 1, 2, 3, 4, 5 }
+    sandbox.run(model, "takeover", { to = "london" })
+    t.contains(table.concat(model.said, "\n"), "london holds updates up to 0.3; at least 2 updates are lost")
+  end)
+
   it("does not stop an application on the host that was lost", function()
     local model = scenes.after_loss{ ahead = "london" }
     sandbox.run(model, "takeover")

@@ -188,7 +188,7 @@ function RVG:createpri(volumes, srl) end
 function RVG:makesec(new_primary, options) end
 
 ---@class homeward.RVG.takeover.options
----@field force? boolean although another Secondary holds more of the same history
+---@field force? boolean although another Secondary holds more, or beside several Primaries that are all shut
 
 --- On a consistent Secondary whose Primary is gone: makes it Primary. What never reached it is lost.
 ---@async

@@ -12,7 +12,8 @@ extension VVRLanguage {
             help: """
                 On a consistent Secondary whose Primary is gone: makes it Primary. Updates that never reached it are
                 lost. -N: no fast failback, which this release does not have; the way back is makesec, syncrvg -c,
-                startrep -c, migrate. -f: although another Secondary holds more of the same history.
+                startrep -c, migrate. -f: although another Secondary holds more of the same history, or
+                beside several Primaries of which none is open.
                 """
         ) { words in
             guard words.has("-N"), !words.has("-autofb") else {

@@ -60,7 +60,11 @@ enum RVGClass {
             binding.changing(
                 "takeover",
                 "On a consistent Secondary whose Primary is gone: makes it Primary. What never reached it is lost.",
-                [.options([.force("although another Secondary holds more of the same history")])],
+                [
+                    .options([
+                        .force("although another Secondary holds more, or beside several Primaries that are all shut")
+                    ])
+                ],
                 returns:
                     "\(Binding.outcome); takeover = { epoch, fork_id, fork_time?, last_heard_id?, lost_at_least?, old_primary? }"
             ) { Binding.Call(.takeover($0.rvg, force: $0.flag(0, "force")), to: $0.here) },
