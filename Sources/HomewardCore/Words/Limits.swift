@@ -26,7 +26,10 @@ public struct Limits: Hashable, Sendable {
     /// How long an operation waits for votes.
     public var operationMilliseconds: UInt64 = 10_000
     /// Bytes of the ranges that synchronization compares at once; a multiple of ``blockBytes``.
-    public var extentBytes: UInt64 = 4 << 20
+    ///
+    /// Each is a round trip, of holes too: small ones make a volume that is mostly holes slow. What a crash of the target can
+    /// cost is ``extentWindow`` of them compared again.
+    public var extentBytes: UInt64 = 32 << 20
     /// Bytes that are hashed, and sent when they differ.
     public var blockBytes: UInt64 = 64 << 10
     /// Extents in flight.
