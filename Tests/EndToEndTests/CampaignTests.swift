@@ -26,7 +26,7 @@ extension EndToEnd {
             let started = Date()
             print("campaign: seed \(seed) begins")
             do {
-                try TestLab.run { lab in try Campaign(lab, seed).run() }
+                try TestLab.run(volume: "128M") { lab in try Campaign(lab, seed).run() }
             } catch {
                 print("campaign: seed \(seed) FAILED: \(error)")
                 throw error
