@@ -64,6 +64,8 @@ final class RunbookOperator {
     var isOver = false
     /// Of each request per thousand runners die at.
     private let mortality: Int
+    /// Why the last run failed.
+    private var lastReason: String?
     static let home = 0
 
     init(
@@ -264,7 +266,10 @@ final class RunbookOperator {
         if defects.contains(error.code) {
             return world.found("\(command.text): \(error)\n\(error.traceback ?? "")")
         }
-        refusedInRow = isCalm ? refusedInRow + 1 : 0
+        // Another reason is progress.
+        let reason = error.description
+        refusedInRow = isCalm && reason == lastReason ? refusedInRow + 1 : 0
+        lastReason = reason
         if refusedInRow > 25, isHopeless() { return giveUp() }
         if refusedInRow > 25 {
             return world.found("invariant 11: \(command.text) is refused again and again: \(error)")

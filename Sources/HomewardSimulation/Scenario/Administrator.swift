@@ -14,6 +14,8 @@ final class Administrator {
     private var waiting: (life: Life, since: UInt64, verb: String)?
     private var nothingOpenSince: UInt64?
     private var refusals = 0
+    /// The last takeover was told to be typed with -f.
+    private var isToForce = false
     private var isSetUp = false
     /// Does what is done by runbooks; false: it is to be typed.
     ///
@@ -101,7 +103,8 @@ final class Administrator {
                 world.trace("\(verb): \(refusal.code.rawValue): \(refusal.message)")
                 world.coverage.count("refused: \(refusal.code.rawValue)")
                 refusals += 1
-                expectUnchanged(before, verb)
+                // The operation that is in progress goes on.
+                if refusal.code != .operationInProgress { expectUnchanged(before, verb) }
             }
             then(result)
         }
@@ -202,7 +205,12 @@ final class Administrator {
         if let candidate = secondaries.isEmpty ? nil : secondaries[world.pick(0...secondaries.count - 1)],
             let life = candidate.life, primaries.isEmpty || world.chance(85)
         {
-            return ask(life, "takeover", .takeover(force: patience > 8_000_000_000 && world.chance(25)))
+            let isDesperate = patience > 8_000_000_000 && world.chance(25)
+            return ask(life, "takeover", .takeover(force: isDesperate || isToForce)) { [self] result in
+                guard case .failure(let refusal) = result else { return isToForce = false }
+                // What the hint says is done the next time.
+                isToForce = refusal.code == .primaryPrimary && refusal.hint.contains("-f -N takeover")
+            }
         }
         guard patience > 12_000_000_000, let life = primaries.first?.life else { return }
         ask(life, "start -f", .start(force: true))
