@@ -34,6 +34,16 @@ struct WaitingTests {
         ])
     }
 
+    private var shutPrimary: Answer {
+        var rds = Samples.rds { $0.dataStatus = "behind" }
+        for place in rds.members.indices where rds.members[place].role == "primary" {
+            rds.members[place].state = "fenced"
+            rds.members[place].reason = "record 0.7 was durable and cannot be read"
+            rds.members[place].isShut = true
+        }
+        return .rds([rds])
+    }
+
     private let silence = Refusal(.daemonUnreachable, "hr_rvg", "no answer", hint: "wait")
 
     private func wait(_ answers: [Result<Answer, Refusal>], _ options: String = "") async throws -> (LuaValue, Int) {
@@ -82,6 +92,9 @@ struct WaitingTests {
             try await wait([.success(link("unknown", kstate: "DETACHED"))])
         }
         #expect(detached?.code == LuaError.Code(.linkDetached))
+        let shut = await #expect(throws: LuaError.self) { try await wait([.success(shutPrimary)]) }
+        #expect(shut?.code == LuaError.Code(.fenced))
+        #expect(shut?.message.contains("record 0.7 was durable") == true, "\(shut?.message ?? "")")
         let other = Refusal(.unknownRVG, "hr_rvg", "no such RVG", hint: "")
         let error = await #expect(throws: LuaError.self) { try await wait([.failure(other)]) }
         #expect(error?.code == LuaError.Code(.unknownRVG))

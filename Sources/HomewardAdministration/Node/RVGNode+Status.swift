@@ -17,6 +17,7 @@ extension RVGNode {
             role: machine.header.isPrimary ? "primary" : "secondary",
             state: state,
             reason: reason,
+            isShut: machine.header.isPrimary && machine.header.fence != nil ? true : nil,
             volumes: volumes,
             log: log,
             logSize: logSize,

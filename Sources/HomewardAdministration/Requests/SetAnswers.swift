@@ -55,6 +55,8 @@ public struct MemberDescription: Hashable, Sendable, Codable {
     public var state: String
     /// Why it is fenced or failed, and what it waits for.
     public var reason: String?
+    /// True of a Primary that does not open by itself: another host took over, or its log is damaged.
+    public var isShut: Bool?
     public var volumes: [VolumeDescription]
     public var log: String
     public var logSize: UInt64
@@ -80,6 +82,7 @@ public struct MemberDescription: Hashable, Sendable, Codable {
         role: String,
         state: String,
         reason: String?,
+        isShut: Bool? = nil,
         volumes: [VolumeDescription],
         log: String,
         logSize: UInt64,
@@ -100,6 +103,7 @@ public struct MemberDescription: Hashable, Sendable, Codable {
         self.role = role
         self.state = state
         self.reason = reason
+        self.isShut = isShut
         self.volumes = volumes
         self.log = log
         self.logSize = logSize

@@ -39,6 +39,7 @@ extension AnswerTables {
             "role": .text(member.role),
             "state": .text(member.state),
             "reason": text(member.reason),
+            "shut": member.isShut.map { .boolean($0) } ?? .none,
             "reachable": .boolean(member.reachable),
             "age": number(member.age),
             "dg": .text(member.diskGroup),

@@ -81,7 +81,8 @@ enum RDSClass {
             details: """
                 rds:await("seattle", { state = "up-to-date", timeout = 3600 })
                 A host that does not answer for a while is waited for; a link that is detached is not, since nothing would
-                come: link-detached is raised. In a plan it does not wait.
+                come: link-detached is raised; nor is a Primary that does not open by itself: fenced. In a plan it does not
+                wait.
                 """,
             takes: [
                 LuaParameter("host", LuaParameter.hostType, "the Secondary: its name or a Host"),
@@ -121,9 +122,10 @@ enum RDSClass {
           while true do
             local ok, st = pcall(self.status, self)
             if not ok and not engine.is_silence(st.code) then error(st, 0) end
-            local link, is_primary
+            local link, is_primary, shut
             if ok then
               for _, member in ipairs(st.hosts) do
+                if member.name == st.primary and member.shut then shut = member end
                 -- With two Primaries st.primary is nil.
                 if member.name == name and member.role == "primary" and member.state ~= "fenced" then is_primary = true end
               end
@@ -149,6 +151,12 @@ enum RDSClass {
                 hw.fail{ code = "link-detached", object = object, host = st.primary,
                   message = "replication to " .. name .. " is not started, so it never becomes " .. state,
                   hint = ("rds:syncrvg(%q, { checkpoint = NAME }), then rds:startrep with the same"):format(name) }
+              end
+              if shut then
+                hw.fail{ code = "fenced", object = object, host = shut.name,
+                  message = ("the Primary %s is shut, so %s never becomes %s: %s"):format(shut.name, name, state,
+                    shut.reason or "it was fenced"),
+                  hint = show:gsub("repstatus", "-l printrvg") }
               end
             elseif is_primary then
               hw.fail{ code = "not-secondary", object = object,
