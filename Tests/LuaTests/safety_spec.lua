@@ -102,6 +102,23 @@ describe("the application", function()
     scenes.ends(model, "seattle", { "london", "tokyo" })
   end)
 
+  it("a further Secondary that is detached again does not count as done", function()
+    local model = scenes.after_takeover{ hosts = { "seattle", "london", "oslo", "tokyo" } }
+    model.fail = function(request, host)
+      if request == "syncrvg" and host == "tokyo" then
+        local link = model.hosts.seattle.links.oslo
+        if link then link.attached = false end
+      end
+      return nil
+    end
+    local raised = t.raises("link-detached", function() sandbox.run(model, "failback-difference-multi") end)
+    t.contains(raised.message, "replication to oslo")
+    model:revive()
+    model.fail = nil
+    sandbox.run(model, "failback-difference-multi")
+    scenes.ends(model, "seattle", { "london", "oslo", "tokyo" })
+  end)
+
   it("is started again when the run is interrupted, wherever that is", function()
     local at = 1
     while true do

@@ -63,6 +63,7 @@ local function further_secondaries(ctx, home)
     ctx.step("start-replication-" .. name, ("Start replication to %s"):format(name),
       replication.start_and_forget(ctx, name, checkpoint, home))
   end
+  replication.require_started(ctx, ctx.params.secondaries, home)
 end
 
 function M.run(ctx)

@@ -100,6 +100,22 @@ function M.start_and_forget(ctx, host, checkpoint, from)
   }
 end
 
+-- Raises if one of the hosts is not replicated to any more: the log may have overflowed while others were synchronized.
+function M.require_started(ctx, hosts, from)
+  local run = running.of(ctx)
+  if run.is_plan or run.is_outline then return end
+  local set = scenes.of(ctx)
+  for _, host in ipairs(hosts) do
+    local link = set.open == from and scenes.link(set.members[from], host)
+    if link and link.kstate == "DETACHED" then
+      failures.raise{ code = "link-detached", host = from, object = ctx.params.rvg,
+        message = ("replication to %s was started and is detached again%s"):format(host,
+          link.reason and ": " .. link.reason or ""),
+        hint = "synchronize it anew, with the same command: " .. running.command(run) }
+    end
+  end
+end
+
 -- startrep, and then waits until what was written meanwhile has nearly gone over: the application still runs.
 function M.start_early(ctx, host, checkpoint)
   local action = M.start(ctx, host, checkpoint)
