@@ -214,6 +214,7 @@ static uint64_t nanoseconds(clockid_t clock) {
 }
 
 uint64_t homeward_monotonic_nanoseconds(void) { return nanoseconds(CLOCK_MONOTONIC); }
+uint64_t homeward_thread_nanoseconds(void) { return nanoseconds(CLOCK_THREAD_CPUTIME_ID); }
 uint64_t homeward_wall_nanoseconds(void) { return nanoseconds(CLOCK_REALTIME); }
 
 struct homeward_monitor {

@@ -60,6 +60,8 @@ int homeward_unix_path_limit(void);
 
 /// Nanoseconds of the monotonic clock.
 uint64_t homeward_monotonic_nanoseconds(void);
+/// Nanoseconds of processor time that the calling thread has had.
+uint64_t homeward_thread_nanoseconds(void);
 /// Nanoseconds since 1970 of the wall clock: for display, never for a decision.
 uint64_t homeward_wall_nanoseconds(void);
 

@@ -101,7 +101,7 @@ public final class HostEngine: Sendable {
             blocked: catalog.blockedPeers,
             logger: logger
         )
-        pool = TaskPool(threads: max(2, sysconf(Int32(_SC_NPROCESSORS_ONLN))) + 1)
+        pool = TaskPool(processors: sysconf(Int32(_SC_NPROCESSORS_ONLN)))
         state = Monitor(State(catalog: catalog))
     }
 

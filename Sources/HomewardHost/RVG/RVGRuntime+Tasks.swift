@@ -61,12 +61,17 @@ extension RVGRuntime {
     private func carryOut(_ work: NodeTask.Work) throws(Refusal) -> TaskResult {
         switch work {
         case .salvage(let records, let label): return .salvaged(path: try salvage(records, label: label))
-        case .hash(let ranges, let seed): return .hashes(try hash(ranges, seed: seed))
-        case .read(let range, let seed, _): return try read(range, seed: seed)
+        case .hash(let ranges, let seed):
+            return .hashes(try pool.hashing.take { turn throws(Refusal) in try hash(ranges, seed: seed, turn) })
+        case .read(let range, let seed, _):
+            return try pool.hashing.take { turn throws(Refusal) in try read(range, seed: seed, turn) }
         case .compare(let range, let blockBytes, let hashes, let seed, let all):
-            return .differing(try compare(range, blockBytes, hashes, seed, all: all))
+            if all { return .differing(Array(0..<UInt64(hashes.count))) }
+            return .differing(
+                try pool.hashing.take { turn throws(Refusal) in try compare(range, blockBytes, hashes, seed, turn) }
+            )
         case .write(let range, let bytes, let hash, let seed):
-            try write(range, bytes, hash, seed)
+            try pool.hashing.take { turn throws(Refusal) in try write(range, bytes, hash, seed, turn) }
             return .done
         case .synchronizeVolumes(let cursor):
             for device in devices { try device.synchronize() }
@@ -82,12 +87,15 @@ extension RVGRuntime {
 
     // MARK: Hashing
 
-    private func hash(_ ranges: [BlockRange], seed: UInt64) throws(Refusal) -> [BlockHash] {
+    private func hash(_ ranges: [BlockRange], seed: UInt64, _ turn: HashingTurn) throws(Refusal) -> [BlockHash] {
         guard let longest = ranges.map(\.length).max() else { return [] }
         var hasher = RangeHasher(devices: devices, seed: seed, longest: longest)
         var hashes: [BlockHash] = []
         hashes.reserveCapacity(ranges.count)
-        for range in ranges { hashes.append(try hasher.hash(range)) }
+        for range in ranges {
+            hashes.append(try hasher.hash(range))
+            turn.pause()
+        }
         return hashes
     }
 
@@ -96,9 +104,8 @@ extension RVGRuntime {
         _ blockBytes: UInt64,
         _ hashes: [BlockHash],
         _ seed: UInt64,
-        all: Bool
+        _ turn: HashingTurn
     ) throws(Refusal) -> [UInt64] {
-        if all { return Array(0..<UInt64(hashes.count)) }
         var hasher = RangeHasher(devices: devices, seed: seed, longest: blockBytes)
         var differing: [UInt64] = []
         for (index, expected) in hashes.enumerated() {
@@ -109,20 +116,29 @@ extension RVGRuntime {
                 length: min(blockBytes, range.offset + range.length - offset)
             )
             if try hasher.hash(block) != expected { differing.append(UInt64(index)) }
+            turn.pause()
         }
         return differing
     }
 
     // MARK: Blocks
 
-    private func read(_ range: BlockRange, seed: UInt64) throws(Refusal) -> TaskResult {
+    private func read(_ range: BlockRange, seed: UInt64, _ turn: HashingTurn) throws(Refusal) -> TaskResult {
+        defer { turn.pause() }
         var hasher = RangeHasher(devices: devices, seed: seed, longest: range.length)
         let bytes = try hasher.load(range)
         let hash = BlockHashing.hash(bytes, seed: seed)
         return .block(bytes: BlockHashing.isZero(bytes) ? [] : Array(bytes), hash: hash)
     }
 
-    private func write(_ range: BlockRange, _ bytes: [UInt8], _ hash: BlockHash, _ seed: UInt64) throws(Refusal) {
+    private func write(
+        _ range: BlockRange,
+        _ bytes: [UInt8],
+        _ hash: BlockHash,
+        _ seed: UInt64,
+        _ turn: HashingTurn
+    ) throws(Refusal) {
+        defer { turn.pause() }
         let device = devices[Int(range.volume)]
         if bytes.isEmpty {
             try device.zero(at: range.offset, length: range.length)

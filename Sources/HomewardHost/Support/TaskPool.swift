@@ -9,8 +9,12 @@ final class TaskPool: Sendable {
     }
 
     private let state = Monitor(State())
+    /// Whose turn it is to hash.
+    let hashing: HashingTurns
 
-    init(threads: Int) {
+    init(processors: Int) {
+        hashing = HashingTurns(processors: processors)
+        let threads = max(2, processors) + 1
         for number in 0..<threads {
             startThread(name: "work-\(number)") { [state] in
                 while true {
