@@ -207,7 +207,8 @@ final class Administrator {
         {
             let isDesperate = patience > 8_000_000_000 && world.chance(25)
             return ask(life, "takeover", .takeover(force: isDesperate || isToForce)) { [self] result in
-                guard case .failure(let refusal) = result else { return isToForce = false }
+                isToForce = false
+                guard case .failure(let refusal) = result else { return }
                 // What the hint says is done the next time.
                 isToForce = refusal.code == .primaryPrimary && refusal.hint.contains("-f -N takeover")
             }
