@@ -19,7 +19,7 @@ struct ArgumentFuzzTests {
             .any, .boolean, .integer, .number, .string, .bytes, .function, .table, .object("Box"), .array(.any),
             .array(.integer), .array(.array(.string)), .array(.object("Box")), .options(keys),
             .oneOf(["x", "yy"]), .either([.string, .array(.integer), .options(keys)]),
-            .either([.boolean, .object("Session")]),
+            .either([.boolean, .object("Session")]), .either([.integer, .string]),
         ]
     }
 
@@ -105,6 +105,12 @@ struct ArgumentFuzzTests {
             try Self.round(expression, random.seed)
         }
     }
+
+    @Test(
+        "a whole number is an integer also where a type is one of several",
+        arguments: ["2^53", "{ 2^53 }", "{ a = 3.0 }"]
+    )
+    func wholeNumbers(expression: String) throws { try Self.round(expression, 0) }
 
     private static func round(_ expression: String, _ seed: UInt64) throws {
         let seen = Seen()

@@ -198,12 +198,36 @@ struct LuaArgumentChecker {
                 return LuaTable.Field(name: field.name, value: normal(field.value, type))
             }
             return .table(LuaTable(array: table.array, fields: fields))
+        case (.either(let types), _):
+            return types.first { $0.fits(value) }.map { normal(value, $0) } ?? value
         default: return value
         }
     }
 }
 
 extension LuaType {
+    /// Whether a copied value is of this type: says which of several it was checked as.
+    fileprivate func fits(_ value: LuaValue) -> Bool {
+        switch (self, value) {
+        case (.any, _), (.boolean, .boolean), (.integer, .integer), (.number, .integer), (.number, .number),
+            (.bytes, .string), (.function, .function), (.table, .table):
+            return true
+        case (.integer, .number(let number)): return Int64(exactly: number) != nil
+        case (.string, .string): return value.text != nil
+        case (.oneOf(let words), .string): return value.text.map(words.contains) ?? false
+        case (.object(let name), .object(let object)): return object.className == name
+        case (.array(let element), .table(let table)):
+            return table.fields.isEmpty && table.array.allSatisfy(element.fits)
+        case (.options(let keys), .table(let table)):
+            return table.array.isEmpty
+                && table.fields.allSatisfy { field in
+                    keys.contains { $0.name == field.name && $0.type.fits(field.value) }
+                }
+        case (.either(let types), _): return types.contains { $0.fits(value) }
+        default: return false
+        }
+    }
+
     var isTable: Bool {
         switch self {
         case .table, .array, .options: true
