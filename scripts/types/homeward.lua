@@ -299,7 +299,8 @@ function RDS:rlinks() end
 ---
 --- rds:await("seattle", { state = "up-to-date", timeout = 3600 })
 --- A host that does not answer for a while is waited for; a link that is detached is not, since nothing would
---- come: link-detached is raised. In a plan it does not wait.
+--- come: link-detached is raised; nor is a Primary that does not open by itself: fenced. In a plan it does not
+--- wait.
 ---@param host string|homeward.Host the Secondary: its name or a Host
 ---@param options? homeward.RDS.await.options any of these
 ---@return table # the link, as in status().links; { planned = true } in a plan
