@@ -55,15 +55,18 @@ function M.preflight(ctx, check)
   replication.check_synchronization(ctx, check, home, ctx.params.checkpoint)
 end
 
+-- Returns those to which replication is started.
 local function further_secondaries(ctx, home)
+  local started = {}
   for i, name in ipairs(ctx.params.secondaries) do
     local checkpoint = replication.checkpoint_name(ctx.params.checkpoint_further, i)
     ctx.step("synchronize-" .. name, ("Copy what differs from %s to %s"):format(home, name),
       replication.synchronize(ctx, name, checkpoint, home))
     ctx.step("start-replication-" .. name, ("Start replication to %s"):format(name),
       replication.start_and_forget(ctx, name, checkpoint, home))
+    if replication.is_started(ctx, name, home) then started[#started + 1] = name end
   end
-  replication.require_started(ctx, ctx.params.secondaries, home)
+  return started
 end
 
 function M.run(ctx)
@@ -86,9 +89,10 @@ function M.run(ctx)
     replication.await(ctx, home, ctx.params.secondaries))
   step("migrate", ("Move the role Primary from %s to %s"):format(away, home), roles.migrate(ctx, home))
 
-  if not ctx.params.start_first then further_secondaries(ctx, home) end
+  local started = not ctx.params.start_first and further_secondaries(ctx, home)
   step("start-application", ("Start the application on %s"):format(home), application.start(ctx, home))
-  if ctx.params.start_first then further_secondaries(ctx, home) end
+  started = started or further_secondaries(ctx, home)
+  replication.require_started(ctx, started, home)
 end
 
 return M

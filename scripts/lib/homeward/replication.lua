@@ -100,10 +100,17 @@ function M.start_and_forget(ctx, host, checkpoint, from)
   }
 end
 
--- Raises if one of the hosts is not replicated to any more: the log may have overflowed while others were synchronized.
-function M.require_started(ctx, hosts, from)
+-- Whether replication from `from` to the host is started; not known while nothing is done.
+function M.is_started(ctx, host, from)
   local run = running.of(ctx)
-  if run.is_plan or run.is_outline then return end
+  return not run.is_plan and not run.is_outline and attached(ctx, host, from) and true or false
+end
+
+-- Raises if a host to which replication was started is not replicated to any more: the log may have overflowed while
+-- others were synchronized.
+function M.require_started(ctx, hosts, from)
+  if #hosts == 0 then return end
+  local run = running.of(ctx)
   local set = scenes.of(ctx)
   for _, host in ipairs(hosts) do
     local link = set.open == from and scenes.link(set.members[from], host)
