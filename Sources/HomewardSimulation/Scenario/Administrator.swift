@@ -14,8 +14,8 @@ final class Administrator {
     private var waiting: (life: Life, since: UInt64, verb: String)?
     private var nothingOpenSince: UInt64?
     private var refusals = 0
-    /// The last takeover was told to be typed with -f.
-    private var isToForce = false
+    /// Where the last takeover was told to be typed with -f.
+    private var toForce: Life?
     private var isSetUp = false
     /// Does what is done by runbooks; false: it is to be typed.
     ///
@@ -94,6 +94,7 @@ final class Administrator {
         verbs += 1
         world.trace("type \(verb) on \(life.host.name)")
         let before = Configuration(hosts, world)
+        let isBusy = life.node.operation != nil
         onVerb(life)
         life.request(request) { [self] result in
             waiting = nil
@@ -103,8 +104,8 @@ final class Administrator {
                 world.trace("\(verb): \(refusal.code.rawValue): \(refusal.message)")
                 world.coverage.count("refused: \(refusal.code.rawValue)")
                 refusals += 1
-                // The operation that is in progress goes on.
-                if refusal.code != .operationInProgress { expectUnchanged(before, verb) }
+                // An operation that was in progress goes on.
+                if refusal.code != .operationInProgress || !isBusy { expectUnchanged(before, verb) }
             }
             then(result)
         }
@@ -206,14 +207,15 @@ final class Administrator {
             let life = candidate.life, primaries.isEmpty || world.chance(85)
         {
             let isDesperate = patience > 8_000_000_000 && world.chance(25)
-            return ask(life, "takeover", .takeover(force: isDesperate || isToForce)) { [self] result in
-                isToForce = false
+            return ask(life, "takeover", .takeover(force: isDesperate || toForce === life)) { [self] result in
+                toForce = nil
                 guard case .failure(let refusal) = result else { return }
                 // What the hint says is done the next time.
-                isToForce = refusal.code == .primaryPrimary && refusal.hint.contains("-f -N takeover")
+                if refusal.code == .primaryPrimary, refusal.hint.contains("-f -N takeover") { toForce = life }
             }
         }
-        guard patience > 12_000_000_000, let life = primaries.first?.life else { return }
+        let whole = primaries.first { $0.life?.node.machine.isLogDamaged == false }
+        guard patience > 12_000_000_000, let life = (whole ?? primaries.first)?.life else { return }
         ask(life, "start -f", .start(force: true))
     }
 

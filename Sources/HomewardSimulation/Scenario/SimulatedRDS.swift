@@ -191,7 +191,7 @@ final class SimulatedRDS {
         else { return false }
         return !hosts.contains { host in
             guard let machine = host.life?.node.machine else { return false }
-            return machine.isOpen || !machine.header.isPrimary && machine.isImageConsistent
+            return machine.header.isPrimary ? !machine.isLogDamaged : machine.isImageConsistent
         }
     }
 

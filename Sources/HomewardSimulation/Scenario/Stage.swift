@@ -212,8 +212,8 @@ final class Stage {
             if world.finding == nil { goOn() }
             return
         }
-        guard remaining.count == sets.count else { return endWithLoss() }
         if world.weather.isWide, !hadBlackout { return blackOut() }
+        guard remaining.count == sets.count else { return endWithLoss() }
         finished = true
         if sets.contains(where: \.model.wasTakenOver) { world.coverage.count("failbacks completed") }
         world.coverage.count("lives that ended at home")
