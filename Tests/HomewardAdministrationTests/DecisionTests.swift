@@ -212,12 +212,15 @@ struct DecisionTests {
 
     // Seattle took over apart from the others, and dublin follows london, whose reign that ended. If seattle's log is
     // damaged then, none of the two Primaries opens any more.
-    private func secludedTakeoverWorld(damaged: Bool) throws -> NodeWorld {
+    private func secludedTakeoverWorld(damaged: Bool, failed: Bool = false) throws -> NodeWorld {
         var world = try attachedWorld()
         world.pass(milliseconds: 500)
         for (left, right) in [(0, 1), (0, 2), (1, 2)] { world.cut(left, right) }
         _ = try world.perform(.takeover(force: false), on: 1)?.get()
+        for _ in 0..<2 { world.write(on: 1) }
+        world.pass(milliseconds: 500)
         if damaged { world.restart(1, damage: "log, byte 4096") }
+        if failed { world.fail(1) }
         for (left, right) in [(0, 1), (0, 2), (1, 2)] { world.connect(left, right) }
         world.pass(milliseconds: 500)
         return world
@@ -238,6 +241,8 @@ struct DecisionTests {
         }
         #expect(world.nodes[2].machine.isOpen)
         #expect(outcome.notes.contains { $0.contains("london") && $0.contains("seattle") }, "\(outcome.notes)")
+        // What seattle took as a Primary.
+        #expect((outcome.takeover?.lostAtLeast ?? 0) >= 2, "\(String(describing: outcome.takeover))")
         world.pass(milliseconds: 500)
         for host in [0, 1] {
             let mine = world.nodes[host].machine.header.lineage.history
@@ -253,6 +258,18 @@ struct DecisionTests {
         #expect(world.nodes[1].machine.isOpen)
         let before = world.nodes[2].machine.header
         #expect(code(world.perform(.takeover(force: true), on: 2)) == .primaryReachable)
+        #expect(world.nodes[2].machine.header == before)
+    }
+
+    @Test("nor where one of them failed: it may open when its daemon is restarted")
+    func takeoverBesideFailedRival() throws {
+        var world = try secludedTakeoverWorld(damaged: false, failed: true)
+        let before = world.nodes[2].machine.header
+        guard case .failure(let refusal)? = world.perform(.takeover(force: true), on: 2) else {
+            Issue.record("not refused")
+            return
+        }
+        #expect(refusal.code == .primaryPrimary && refusal.hint.contains("restart the daemon of seattle"), "\(refusal)")
         #expect(world.nodes[2].machine.header == before)
     }
 

@@ -35,9 +35,10 @@ extension RVGNode {
     /// On a Secondary: the Primaries that count, where there are several and none of them is open or opens by itself.
     ///
     /// One may be closed by another, and that one's log be damaged: then nobody goes on but who takes over of them all.
+    /// One that failed is none of them: what it holds, and whether it opens, is known when its daemon was restarted.
     package var shutRivals: [Peer] {
         let rivals = primariesThatCount
-        guard !machine.header.isPrimary, rivals.count > 1, rivals.allSatisfy({ $0.contact?.mayOpen == false }) else {
+        guard !machine.header.isPrimary, rivals.count > 1, rivals.allSatisfy({ $0.contact?.isShut == true }) else {
             return []
         }
         return rivals
@@ -109,7 +110,7 @@ extension RVGNode {
         case .resumerep: return machine.command("resumerep", secondary)
         case .syncrvg:
             return "bring \(secondary) up to date first: " + machine.command("syncrvg", secondary, options: "-c NAME")
-        case .makesec: return verb == .takeover && !shutRivals.isEmpty ? chooseHint : makesecHint(other)
+        case .makesec: return verb == .takeover ? takeoverHint ?? makesecHint(other) : makesecHint(other)
         case .migrate:
             return "to change roles with both hosts up: " + machine.command("migrate", secondary)
         case .repstatus:
@@ -126,10 +127,17 @@ extension RVGNode {
         }
     }
 
-    /// Among shut Primaries and this copy one is to be chosen.
-    private var chooseHint: String {
-        "open one of them: vxrvg -g \(machine.diskGroup) -f start \(machine.name) --host HOST; or go on with this copy, "
-            + "without what only they hold: " + machine.command("takeover", options: "-f -N", on: machine.hostName)
+    /// Among shut Primaries and this copy one is to be chosen, as soon as none has failed; nil where one may open.
+    private var takeoverHint: String? {
+        let failed = primariesThatCount.filter { $0.contact?.failed == true }.map(\.name).sorted()
+        if !failed.isEmpty, primariesThatCount.allSatisfy({ $0.contact?.mayOpen == false }) {
+            let names = failed.joined(separator: " and ")
+            return "restart the daemon of \(names), whose device failed; then repeat takeover"
+        }
+        guard !shutRivals.isEmpty else { return nil }
+        let start = "vxrvg -g \(machine.diskGroup) -f start \(machine.name) --host HOST"
+        return "open one of them: \(start); or go on with this copy, without what only they hold: "
+            + machine.command("takeover", options: "-f -N", on: machine.hostName)
     }
 
     /// Whose reign was closed gives way; where neither was, it is to be chosen.

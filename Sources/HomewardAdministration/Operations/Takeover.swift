@@ -21,6 +21,8 @@ package struct TakeoverOperation: Sendable {
     package var transaction: TransactionID
     package var epoch: Epoch
     package var oldPrimary: HostID?
+    /// Several Primaries, all shut, whose reigns are ended by force.
+    package var rivals: [HostID] = []
     package var lastHeard: UpdateID?
     package var phase: Phase
     package var fork: UpdateID = .zero
@@ -65,7 +67,8 @@ extension RVGNode {
             transaction: machine.random.name(),
             epoch: epoch,
             oldPrimary: primary,
-            lastHeard: furthestKnown,
+            rivals: rivals.map(\.host),
+            lastHeard: furthestKnown(beside: rivals.map(\.host)),
             phase: .silence(until: silentSince.advanced(byMilliseconds: machine.limits.primarySilenceMilliseconds)),
             notes: note(ended: rivals)
         )
@@ -135,12 +138,16 @@ extension RVGNode {
 
     /// The newest id that is known of the old Primary's data: what this host heard of, or a host that answers, be it that
     /// Primary, shut, holds of the same history.
-    private var furthestKnown: UpdateID? {
+    private func furthestKnown(beside rivals: [HostID]) -> UpdateID? {
         let own = machine.header.lineage.history
         let others = machine.peers.compactMap { peer -> UpdateID? in
-            guard let contact = peer.contact, let fork = own.fork(with: contact.lineage.history),
-                fork.firstID > machine.end.next
-            else { return nil }
+            guard let contact = peer.contact, let fork = own.fork(with: contact.lineage.history) else { return nil }
+            guard contact.isPrimary else { return fork.firstID > machine.end.next ? contact.reach.end : nil }
+            // A successor's epoch may begin just behind this host's end; without data in it nothing is lost.
+            let counts = rivals.contains(peer.host) || peer.host == machine.header.follows
+            guard counts, fork.firstID >= machine.end.next, contact.reach.dataCount > machine.dataCount else {
+                return nil
+            }
             return contact.reach.end
         }
         return ([machine.following.primaryEnd].compactMap(\.self) + others).max()
@@ -185,6 +192,17 @@ extension RVGNode {
         }
     }
 
+    /// A rival that is not there any more may have been restarted, and open.
+    private func requireStillShut(_ rivals: [HostID]) throws(Refusal) {
+        for host in rivals where machine.peer(host)?.contact?.isShut != true {
+            throw machine.refuse(
+                .primaryPrimary,
+                "\(machine.label(of: host)), a Primary that was shut, does not answer any more, or is not shut",
+                hint: "see what it does, and repeat it: " + machine.command("printrvg", options: "-l")
+            )
+        }
+    }
+
     /// A handed epoch that was given up or ended while this takeover waited is not opened; a new one is claimed next time.
     private func requireStillHanded(_ epoch: Epoch) throws(Refusal) {
         guard epoch.kind == .migrate, machine.handedEpoch?.epoch.id != epoch.id else { return }
@@ -214,6 +232,7 @@ extension RVGNode {
         case .silence, .preparing, .makingDurable:
             do {
                 try requirePrimaryGone()
+                try requireStillShut(state.rivals)
                 try requireStillHanded(state.epoch)
             } catch {
                 return abandonOperation(error, &effects)
@@ -260,8 +279,9 @@ extension RVGNode {
         }
         let first = machine.end.next
         for peer in third {
-            // With -f a host that holds more is overruled: it fetches this host's records instead.
-            let count = state.force ? Prepare.overruling : machine.dataCount
+            // With -f a host that holds more is overruled: it fetches this host's records instead. Where -f overrules
+            // Primaries, a better Secondary is to be known first.
+            let count = state.force && state.rivals.isEmpty ? Prepare.overruling : machine.dataCount
             machine.send(
                 .prepare(
                     .takeover(
@@ -296,6 +316,9 @@ extension RVGNode {
             var state = state
             state.phase = .preparing(hosts.filter { $0 != host }, deadline: deadline)
             operation = .takeover(state)
+        case .no(let refusal) where refusal.code == .betterSecondary && !state.rivals.isEmpty:
+            let there = machine.command("takeover", options: "-f -N", on: machine.label(of: host))
+            abandonOperation(machine.refuse(refusal.code, refusal.message, hint: "take over there: " + there), &effects)
         case .no(let refusal):
             abandonOperation(refusal, &effects)
         }

@@ -44,6 +44,8 @@ public struct Contact: Hashable, Sendable, Codable {
     public var open: Bool
     /// A device of it failed: it takes nothing and answers nothing until its daemon is restarted.
     public var failed: Bool
+    /// A Primary that opens only when somebody decides so: another took over, or its log is damaged.
+    public var isShut: Bool { isPrimary && !mayOpen && !failed }
     /// A Primary that is open, or that may open by itself once it knows enough.
     public var mayOpen: Bool
     public var lineage: Lineage
