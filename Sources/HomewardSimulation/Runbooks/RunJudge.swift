@@ -87,6 +87,8 @@ final class RunJudge {
             present.steps.append((id, "running"))
         case .endStep(_, let id, let state, _):
             guard let place = present.steps.firstIndex(where: { $0.id == id && $0.state == "running" }) else {
+                // Where a cancel lost the answer of the journal, the same end is told again.
+                if present.steps.contains(where: { $0.id == id && $0.state == state }) { return }
                 return found("step \(id) is ended as \(state), and was not begun")
             }
             present.steps[place].state = state
