@@ -60,7 +60,7 @@ final class RunJudge {
     // MARK: What happens
 
     func begin(_ command: RunbookCommand) {
-        if isOver || self.command.map({ !$0.goesOn(as: command) }) ?? true {
+        if isOver || self.command?.goesOn(as: command) != true {
             changes = []
             origin.disasters = world.disasters
             origin.primary = hosts.firstIndex { $0.life?.node.machine.isOpen == true }

@@ -22,14 +22,14 @@ local function heard(member)
   return ok and updates.primary_id and number(updates.primary_id) or nil
 end
 
--- What a Primary that answers and is shut holds of the reign that the Secondary's data are of.
+-- What a Primary that answers and is shut holds of the reign that the Secondary's data are of; 0 without one.
 local function shut(set, member)
-  local most
+  local most = 0
   for _, name in ipairs(set.names) do
     local other = set.members[name]
     local is_same = other.reign and member.reign and other.reign.id == member.reign.id
     if other.reachable and other.role == "primary" and is_same then
-      most = math.max(most or 0, number(other.position) or 0)
+      most = math.max(most, number(other.position) or 0)
     end
   end
   return most
@@ -42,9 +42,8 @@ local function rank(set)
   for _, name in ipairs(set.names) do
     local member = set.members[name]
     if member.reachable and member.role == "secondary" then
-      for _, known in ipairs{ heard(member) or 0, shut(set, member) or 0 } do
-        if known > 0 then result.newest = math.max(result.newest or 0, known) end
-      end
+      local newest = math.max(heard(member) or 0, shut(set, member))
+      if newest > 0 then result.newest = math.max(result.newest or 0, newest) end
       result.ranks[#result.ranks + 1] = { name = name, id = member.position, held = number(member.position) or 0,
         consistent = member.consistent, reign = member.reign and member.reign.id }
     elseif not member.reachable then

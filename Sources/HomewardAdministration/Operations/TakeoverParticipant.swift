@@ -1,0 +1,101 @@
+import HomewardCore
+
+/// takeover, on a third host that is asked to promise (OperationSteps, b).
+extension RVGNode {
+    /// Another Secondary announces a takeover: promise to take no frame of the reign that it ends, or say why not.
+    package mutating func takeoverAnnounced(
+        _ transaction: TransactionID,
+        epoch: Epoch,
+        firstID: UpdateID,
+        history: History,
+        dataCount: UInt64,
+        from host: HostID,
+        into effects: inout NodeEffects
+    ) {
+        let token = transaction.rawValue
+        do {
+            try requireMayPromise(epoch, firstID, history, dataCount, to: host)
+        } catch {
+            machine.send(.vote(token: token, .no(error)), to: host, &effects.core)
+            return
+        }
+        if case .takeover? = operation {
+            abandonOperation(
+                machine.refuse(
+                    .operationInProgress,
+                    "\(machine.label(of: host)) takes over at the same time and goes first",
+                    hint: "see how it ends: vradmin -g \(machine.diskGroup) printrvg \(machine.name)"
+                ),
+                &effects
+            )
+        }
+        machine.header.pending.append(.takeover(transaction, by: host, epoch: epoch, firstID: firstID))
+        machine.forgetStream()
+        machine.headerChanged(&effects.core)
+        machine.send(.vote(token: token, .yes), to: host, &effects.core)
+    }
+
+    private func requireMayPromise(
+        _ epoch: Epoch,
+        _ firstID: UpdateID,
+        _ history: History,
+        _ dataCount: UInt64,
+        to host: HostID
+    ) throws(Refusal) {
+        if machine.isOpen {
+            throw machine.refuse(
+                .primaryReachable,
+                "\(machine.hostName) is an open Primary",
+                hint: machine.command("printrvg")
+            )
+        }
+        if let followed = machine.header.follows, machine.peer(followed)?.contact?.open == true, followed != host {
+            throw machine.refuse(
+                .primaryReachable,
+                "\(machine.hostName) is connected to the open Primary \(machine.label(of: followed))",
+                hint: "use migrate, or mend the link between \(machine.label(of: host)) and "
+                    + machine.label(of: followed)
+            )
+        }
+        if case .takeover(let own)? = operation {
+            let committed = own.phase == .opening
+            if committed || machine.header.host < host {
+                throw machine.refuse(
+                    .operationInProgress,
+                    "\(machine.hostName) is taking over itself",
+                    hint: "wait for its end"
+                )
+            }
+        }
+        if let doubt = machine.header.pending.first(where: { if case .takeover = $0 { $0.peer != host } else { false } }
+        ) {
+            throw machine.refuse(
+                .transactionInDoubt,
+                "\(machine.hostName) promised to let \(machine.label(of: doubt.peer)) take over",
+                hint: "ask \(machine.label(of: doubt.peer)) first"
+            )
+        }
+        if dataCount != Prepare.overruling,
+            let doubt = machine.header.pending.first(where: { if case .migrate = $0 { $0.peer != host } else { false } }
+            )
+        {
+            throw machine.refuse(
+                .transactionInDoubt,
+                "\(machine.label(of: doubt.peer)) may have handed its role to \(machine.hostName)",
+                hint: "take over there: " + machine.command("takeover", options: "-N", on: machine.hostName)
+                    + "; or here with -f"
+            )
+        }
+        let mine = machine.header.lineage.history
+        guard !machine.header.isPrimary, dataCount != Prepare.overruling, machine.isImageConsistent,
+            machine.dataCount > dataCount,
+            mine.fork(with: history).map({ $0.firstID >= firstID }) ?? false
+        else { return }
+        throw machine.refuse(
+            .betterSecondary,
+            "\(machine.hostName) holds \(machine.dataCount - dataCount) more updates of the same history (up to \(machine.end))",
+            hint: "take over there: " + machine.command("takeover", options: "-N", on: machine.hostName)
+                + "; or here with -f"
+        )
+    }
+}
