@@ -77,6 +77,25 @@ struct WaitingTests {
         #expect(asked == 2)
     }
 
+    @Test("up-to-date but for some bytes, of what is connected and consistent")
+    func near() async throws {
+        let (link, asked) = try await wait(
+            [
+                .success(link("behind", kstate: "ENABLED")), .success(link("inconsistent", consistent: false)),
+                .success(link("behind")),
+            ],
+            "behind = 20480"
+        )
+        #expect(link.at("data_status") == .text("behind"))
+        #expect(asked == 3)
+        let error = await #expect(throws: LuaError.self) {
+            try await wait([.success(self.link("behind"))], "behind = 20479, timeout = 0.3")
+        }
+        #expect(error?.code == .timedOut)
+        let shut = await #expect(throws: LuaError.self) { try await wait([.success(shutPrimary)], "behind = 1") }
+        #expect(shut?.code == LuaError.Code(.fenced))
+    }
+
     @Test("the end of the time names what is waited for and how it stands")
     func timeout() async throws {
         let error = await #expect(throws: LuaError.self) { try await wait([.success(link("behind"))], "timeout = 0.3") }

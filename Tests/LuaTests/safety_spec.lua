@@ -83,6 +83,21 @@ describe("the application", function()
     t.truthy(model.clock - began < 15, model.clock - began)
   end)
 
+  it("is not waited for in a run that is refused before it began anything", function()
+    local model = scenes.after_takeover()
+    model.fail = function(request) return request == "migrate" and { code = "volume-open", message = "no" } or nil end
+    t.raises("volume-open", function() sandbox.run(model, name, { on_failure = "leave" }) end)
+    model:revive()
+    model.fail = nil
+    model:crash("london")
+    local began = model.clock
+    local raised = t.raises("preflight-failed", function()
+      sandbox.run(model, name, { home = "seattle", on_failure = "restart" })
+    end)
+    t.contains(raised.message, "the application is stopped")
+    t.truthy(model.clock - began < 5, model.clock - began)
+  end)
+
   it("is started where the Primary is when a step after the move fails", function()
     local model = scenes.after_takeover{ hosts = { "seattle", "london", "tokyo" } }
     local times = 0
@@ -117,6 +132,24 @@ describe("the application", function()
     model.fail = nil
     sandbox.run(model, "failback-difference-multi")
     scenes.ends(model, "seattle", { "london", "oslo", "tokyo" })
+  end)
+
+  it("a run whose home is lost behind its last step is not done", function()
+    local model = scenes.after_takeover{ hosts = { "seattle", "london", "tokyo" } }
+    local forgotten, asked = false, 0
+    model.fail = function(request)
+      forgotten = forgotten or request == "checkdelete"
+      if forgotten and request == "end_step" then asked = asked + 1 end
+      if asked == 1 then
+        asked = 2
+        model:crash("seattle")
+      end
+      return nil
+    end
+    local raised = t.raises("host-unreachable", function()
+      sandbox.run(model, "failback-difference-multi", { start_first = "yes" })
+    end)
+    t.contains(raised.message, "seattle does not answer any more")
   end)
 
   it("is started again when the run is interrupted, wherever that is", function()

@@ -292,6 +292,7 @@ function RDS:rlinks() end
 
 ---@class homeward.RDS.await.options
 ---@field state? "up-to-date"|"consistent"|"connected" what is waited for; up-to-date if left out
+---@field behind? integer bytes that may still be missing for up-to-date, on a link that is connected; 0 if left out
 ---@field timeout? number seconds, after which timed-out is raised; no bound if left out
 ---@field on_progress? function called now and then with { phase = "wait", host, data_status, replication_status, behind, seconds }
 

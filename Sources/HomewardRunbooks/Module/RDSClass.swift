@@ -92,6 +92,11 @@ enum RDSClass {
                         .oneOf(["up-to-date", "consistent", "connected"]),
                         "what is waited for; up-to-date if left out"
                     ),
+                    LuaType.Key(
+                        "behind",
+                        .integer,
+                        "bytes that may still be missing for up-to-date, on a link that is connected; 0 if left out"
+                    ),
                     LuaType.Key("timeout", .number, "seconds, after which timed-out is raised; no bound if left out"),
                     LuaType.Key(
                         "on_progress",
@@ -142,7 +147,9 @@ enum RDSClass {
                 options.on_progress{ phase = "wait", host = name, data_status = link.data_status,
                   replication_status = link.replication_status, behind = link.behind, seconds = seconds }
               end
-              if (state == "up-to-date" and link.data_status == "up-to-date")
+              local is_near = options.behind and link.consistent and link.kstate == "CONNECT"
+                and link.behind.bytes <= options.behind
+              if (state == "up-to-date" and (link.data_status == "up-to-date" or is_near))
                 or (state == "consistent" and link.consistent)
                 or (state == "connected" and link.kstate == "CONNECT") then
                 return link

@@ -124,7 +124,8 @@ function M.homeward(model)
       return model:request("cplist", function() return status.checkpoints(model:primary()) end)
     end,
     await = function(_, host, options)
-      local name, state = name_of(host), options and options.state or "up-to-date"
+      options = options or {}
+      local name, state = name_of(host), options.state or "up-to-date"
       if model.is_planning then
         model.planned[#model.planned + 1] = ("vradmin -g hrdg repstatus hr_rvg   (until %s is %s)"):format(name, state)
         return { planned = true }
@@ -133,7 +134,8 @@ function M.homeward(model)
         local st = model:request("await", function() return status.rds(model) end, name)
         for _, link in ipairs(st.links) do
           if link.secondary == name then
-            if link.data_status == state or (state == "consistent" and link.consistent) then return link end
+            local is_near = options.behind and link.consistent and link.kstate == "CONNECT"
+            if link.data_status == state or is_near or (state == "consistent" and link.consistent) then return link end
             if link.kstate == "DETACHED" then models.refuse("link-detached", "replication to it is not started") end
           end
         end

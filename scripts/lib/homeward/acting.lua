@@ -238,7 +238,8 @@ function M.run(options)
   end)
   if ok then return result end
   local failure = failures.from(result)
-  local word = run:abandon(failure, 30)
+  -- Behind a refusal nothing is on its way that this run began.
+  local word = run:abandon(failure, #run.problems > 0 and 3 or 30)
   if word then failure.message = ("%s (%s)"):format(failure.message, word) end
   return error(failure, 0)
 end

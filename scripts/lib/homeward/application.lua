@@ -87,7 +87,7 @@ local rivalry = 3
 
 -- The one open Primary, once no change of role is under way. nil and why, when that is not known in time.
 local function settled_primary(ctx, seconds)
-  local started, rivals_since = engine.monotonic(), nil
+  local started, rivals_since, is_told = engine.monotonic(), nil, false
   repeat
     local ok, set = pcall(scenes.of, ctx)
     local is_settled = ok and not scenes.is_moving(set)
@@ -96,6 +96,11 @@ local function settled_primary(ctx, seconds)
     rivals_since = is_settled and #set.opened > 1 and (rivals_since or now) or nil
     if rivals_since and now - rivals_since >= rivalry then
       return nil, ("%s are open Primaries"):format(words.list(set.opened))
+    end
+    if not is_told then
+      is_told = true
+      engine.say(("the application is stopped: looks for the open Primary, for %s at most"):format(
+        words.seconds(seconds)))
     end
     hw.sleep(0.5)
   until engine.monotonic() - started >= seconds

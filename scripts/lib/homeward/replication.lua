@@ -106,14 +106,30 @@ function M.is_started(ctx, host, from)
   return not run.is_plan and not run.is_outline and attached(ctx, host, from) and true or false
 end
 
--- Raises if a host to which replication was started is not replicated to any more: the log may have overflowed while
--- others were synchronized.
+-- The RDS with `host` as its open Primary; a moment is left for an answer that was lost. Raises if it is not.
+local function require_open(ctx, host)
+  local set
+  for _ = 1, 8 do
+    set = scenes.of(ctx)
+    if set.open == host then return set end
+    hw.sleep(0.5)
+  end
+  local member = set.members[host]
+  local is_silent = not member or not member.reachable
+  return failures.raise{ code = is_silent and "host-unreachable" or "not-primary", host = host, object = ctx.params.rvg,
+    message = is_silent and ("%s does not answer any more, so whether it replicates is not known"):format(host)
+      or ("%s is not the open Primary any more%s"):format(host, member.reason and ": " .. member.reason or ""),
+    hint = "how the hosts stand: homeward status" }
+end
+
+-- Raises if the Primary was lost meanwhile, or a host to which replication was started is not replicated to any more:
+-- the log may have overflowed while others were synchronized.
 function M.require_started(ctx, hosts, from)
-  if #hosts == 0 then return end
   local run = running.of(ctx)
-  local set = scenes.of(ctx)
+  if run.is_plan or run.is_outline then return end
+  local set = require_open(ctx, from)
   for _, host in ipairs(hosts) do
-    local link = set.open == from and scenes.link(set.members[from], host)
+    local link = scenes.link(set.members[from], host)
     if link and link.kstate == "DETACHED" then
       failures.raise{ code = "link-detached", host = from, object = ctx.params.rvg,
         message = ("replication to %s was started and is detached again%s"):format(host,
@@ -126,21 +142,13 @@ end
 -- startrep, and then waits until what was written meanwhile has nearly gone over: the application still runs.
 function M.start_early(ctx, host, checkpoint)
   local action = M.start(ctx, host, checkpoint)
-  local near = 4 * 1024 * 1024
   return {
     done = action.done,
     run = function()
       local result = action.run()
       if running.of(ctx).is_plan then return result end
-      local show = progress.printer()
-      while true do
-        local set = scenes.of(ctx)
-        local link = scenes.link(set.members[set.open], host)
-        if link and link.consistent and link.kstate == "CONNECT" and link.behind.bytes <= near then return result end
-        if link and link.kstate == "DETACHED" then return result end
-        if link then show{ phase = "wait", host = host, data_status = link.data_status, behind = link.behind } end
-        hw.sleep(0.5)
-      end
+      ctx.rds:await(host, { behind = 4 * 1024 * 1024, on_progress = progress.printer() })
+      return result
     end,
   }
 end
