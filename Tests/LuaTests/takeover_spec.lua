@@ -47,6 +47,21 @@ describe("takeover", function()
     scenes.ends(model, "tokyo", {})
   end)
 
+  it("names what is left when no Secondary is consistent", function()
+    local model = scenes.after_loss()
+    model.hosts.london.consistent, model.hosts.tokyo.consistent = false, false
+    local raised = t.raises("preflight-failed", function() sandbox.run(model, "takeover", { to = "london" }) end)
+    t.contains(raised.hint, "start what does not answer: seattle")
+    t.equal(raised.hint:find("vxrvg"), nil)
+    model:restart("seattle")
+    model.hosts.seattle.state = "fenced"
+    for _, arguments in ipairs{ { to = "london" }, {} } do
+      raised = t.raises("preflight-failed", function() sandbox.run(model, "takeover", arguments) end)
+      t.contains(raised.hint, "vxrvg -g hrdg -f start hr_rvg --host seattle")
+      t.equal(raised.hint:find("to=", 1, true), nil)
+    end
+  end)
+
   it("counts as lost what a Primary holds that answers and is shut", function()
     local model = scenes.after_loss()
     model:restart("seattle")

@@ -278,7 +278,8 @@ final class RunbookOperator {
         var byHand = ["not-secondary", "link-paused", "rival"]
         // Of several old Primaries that wait for each other one is opened by force.
         if world.weather.isWide { byHand.append("primary-primary") }
-        if byHand.contains(where: { error.description.contains("[\($0)]") }) {
+        let isVerb = world.weather.isWide && error.description.contains("-f start")
+        if isVerb || byHand.contains(where: { error.description.contains("[\($0)]") }) {
             byHandUntil = world.now + 4_000_000_000
         }
         unfinished = adopt(error, command)

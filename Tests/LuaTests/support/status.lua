@@ -44,6 +44,7 @@ local function member(model, host)
   return {
     name = host.name, role = host.role, state = host.state, reason = host.reason, reachable = true, dg = host.dg,
     rvg = host.rvg, consistent = host.consistent, follows = host.follows, position = ("0.%d"):format(#host.records),
+    shut = host.role == "primary" and host.state == "fenced" or nil,
     log = { name = "hr_srl", size = host.size, used = host.used }, volumes = volumes(), open_by = open_by,
     links = links, activity = activity, history = history,
   }

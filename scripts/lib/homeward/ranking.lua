@@ -83,6 +83,24 @@ local function lines(result)
   return list
 end
 
+-- What is left to do where `set` has no open Primary: a consistent Secondary takes over, hosts that are silent are
+-- started, or a Primary that is shut is opened as it is.
+local function way_out(set, result)
+  local best = result.ranks[1]
+  if best and best.consistent then return ("choose a consistent one: to=%s"):format(best.name) end
+  local ways = {}
+  if #result.silent > 0 then ways[1] = "start what does not answer: " .. table.concat(result.silent, ", ") end
+  for _, name in ipairs(set.primaries) do
+    local member = set.members[name]
+    if member.shut then
+      ways[#ways + 1] = ("open %s with the data that it holds, though another may have gone on: "
+        .. "vxrvg -g %s -f start %s --host %s"):format(name, member.dg, member.rvg, name)
+    end
+  end
+  if #ways == 0 then return "how the hosts stand: homeward status" end
+  return table.concat(ways, "; or ")
+end
+
 local function infer(look)
   local set = look.set
   if not set then return nil, false end
@@ -94,7 +112,7 @@ local function infer(look)
   local best, second = result.ranks[1], result.ranks[2]
   if not best or not best.consistent then
     return nil, { message = "no consistent Secondary answers" .. (#result.ranks > 0 and ": "
-      .. table.concat(lines(result), "; ") or ""), hint = "start the daemon of one; homeward status" }
+      .. table.concat(lines(result), "; ") or ""), hint = way_out(set, result) }
   end
   if second and second.consistent and second.held == best.held then
     local text = ("%s and %s hold the same, so which is to take over is yours to say: %s")
@@ -127,9 +145,9 @@ function M.check(ctx, check, to, worse)
         ctx.params.rvg, to) }
     return
   end
-  check:that(member.consistent, { code = "inconsistent", host = to, object = ctx.params.rvg,
-    message = to .. " is inconsistent and cannot take over", hint = "choose a consistent one: to=HOST" })
   local result = rank(set)
+  check:that(member.consistent, { code = "inconsistent", host = to, object = ctx.params.rvg,
+    message = to .. " is inconsistent and cannot take over", hint = way_out(set, result) })
   local best = result.ranks[1]
   for _, entry in ipairs(result.ranks) do
     if entry.name == to and best.consistent and best.held > entry.held and not worse then

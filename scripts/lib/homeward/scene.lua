@@ -67,7 +67,7 @@ local function member(host, rvg)
   return {
     name = host.name, reachable = true, version = host.version, process = host.process, dg = own.dg, rvg = own.rvg,
     role = own.role or "none", state = own.state, reason = own.reason, follows = own.follows,
-    consistent = own.consistent, position = own.position, log = own.log or {}, links = own.links or {},
+    shut = own.shut, consistent = own.consistent, position = own.position, log = own.log or {}, links = own.links or {},
     volumes = own.volumes or {}, open_by = own.open_by or {}, activity = own.activity or {},
     history = own.history or {}, reign = reign, before = before, config_errors = rvg.config_errors or {},
   }
