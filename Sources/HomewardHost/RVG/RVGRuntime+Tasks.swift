@@ -7,10 +7,15 @@ import HomewardWire
 
 /// Work that operations and synchronizations ask for: on the pool's threads, without the lock.
 extension RVGRuntime {
-    func perform(_ task: NodeTask) {
+    /// Has the pool carry out a task.
+    private func enqueue(_ task: NodeTask) {
+        pool.add(hashes: task.work.hashes) { [self] turn in perform(task, turn) }
+    }
+
+    private func perform(_ task: NodeTask, _ turn: HashingTurn) {
         var result: TaskResult
         do throws(Refusal) {
-            result = try carryOut(task.work)
+            result = try carryOut(task.work, turn)
         } catch {
             result = .failed(error)
         }
@@ -29,7 +34,7 @@ extension RVGRuntime {
                 return false
             }
         }
-        for task in ready { pool.add { [self] in perform(task) } }
+        for task in ready { enqueue(task) }
     }
 
     /// Begins the paced reads whose turn has come.
@@ -54,24 +59,20 @@ extension RVGRuntime {
             state.paced = waiting
             return (ready, pause)
         }
-        for task in ready { pool.add { [self] in perform(task) } }
+        for task in ready { enqueue(task) }
         return pause
     }
 
-    private func carryOut(_ work: NodeTask.Work) throws(Refusal) -> TaskResult {
+    private func carryOut(_ work: NodeTask.Work, _ turn: HashingTurn) throws(Refusal) -> TaskResult {
         switch work {
         case .salvage(let records, let label): return .salvaged(path: try salvage(records, label: label))
-        case .hash(let ranges, let seed):
-            return .hashes(try pool.hashing.take { turn throws(Refusal) in try hash(ranges, seed: seed, turn) })
-        case .read(let range, let seed, _):
-            return try pool.hashing.take { turn throws(Refusal) in try read(range, seed: seed, turn) }
+        case .hash(let ranges, let seed): return .hashes(try hash(ranges, seed: seed, turn))
+        case .read(let range, let seed, _): return try read(range, seed: seed, turn)
         case .compare(let range, let blockBytes, let hashes, let seed, let all):
             if all { return .differing(Array(0..<UInt64(hashes.count))) }
-            return .differing(
-                try pool.hashing.take { turn throws(Refusal) in try compare(range, blockBytes, hashes, seed, turn) }
-            )
+            return .differing(try compare(range, blockBytes, hashes, seed, turn))
         case .write(let range, let bytes, let hash, let seed):
-            try pool.hashing.take { turn throws(Refusal) in try write(range, bytes, hash, seed, turn) }
+            try write(range, bytes, hash, seed, turn)
             return .done
         case .synchronizeVolumes(let cursor):
             for device in devices { try device.synchronize() }
@@ -185,5 +186,16 @@ extension RVGRuntime {
         let path = "\(salvageFolder)/\(diskGroup)-\(name)-\(label)-\(first)-\(HostClock.wall / 1_000_000_000).salvage"
         try DurableFile.replace(path, with: bytes)
         return path
+    }
+}
+
+extension NodeTask.Work {
+    /// Whether it reads or writes blocks of the volumes and hashes them.
+    fileprivate var hashes: Bool {
+        switch self {
+        case .hash, .read, .write: true
+        case .compare(_, _, _, _, let all): !all
+        case .salvage, .synchronizeVolumes, .readCursor, .probe: false
+        }
     }
 }

@@ -30,7 +30,7 @@ final class RVGSession: VolumeSession {
         _ requests: [VolumeRequest],
         reply: @escaping @Sendable (UInt64, VolumeFailure?) -> Void
     ) {
-        runtime.pool.hashing.writeCame()
+        runtime.pool.writeCame()
         open.withLock { $0 += requests.count }
         for request in requests {
             let tag = request.tag
