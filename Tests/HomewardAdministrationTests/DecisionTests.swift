@@ -247,6 +247,9 @@ struct DecisionTests {
         for host in [0, 1] {
             let mine = world.nodes[host].machine.header.lineage.history
             #expect(world.nodes[2].machine.header.lineage.closing(reignOf: mine)?.host == dublin)
+            // Also of the one that seattle had closed before: dublin is whom it is to follow.
+            let shut = host == 0 ? world.nodes[host].machine.closedBecause : nil
+            if host == 0 { #expect(shut?.message.contains("dublin took over") == true, "\(String(describing: shut))") }
             _ = try world.perform(.makeSecondary(dublin, force: true), on: host)?.get()
             #expect(world.nodes[host].machine.header.follows == dublin)
         }

@@ -85,9 +85,11 @@ public struct Lineage: Hashable, Sendable, Codable {
 
     /// The epoch that ends the reign of `epoch` for whoever holds `senderHistory`; nil while it counts.
     ///
-    /// It is in the own history or heard of, is not part of the sender's history, and was not given up.
+    /// It is in the own history or heard of, is not part of the sender's history, and was not given up. Of several it is
+    /// one whose own reign counts, if there is one: whoever closed the others goes on.
     public func closing(of epoch: Epoch, senderHistory: History) -> Epoch? {
-        known.first { $0.closes.contains(epoch.reign) && !senderHistory.contains($0.id) }
+        let closing = known.filter { $0.closes.contains(epoch.reign) && !senderHistory.contains($0.id) }
+        return closing.first { one in !closing.contains { $0.closes.contains(one.reign) } } ?? closing.first
     }
 
     /// The epoch that ends the reign of whoever holds a history; nil while it counts, and of one that has none.

@@ -214,8 +214,15 @@ extension RVGMachine {
     }
 
     /// A Primary that learns that its reign is closed fences itself at once and fails its writes.
+    ///
+    /// One that is shut already goes on to name whom the RDS follows, when that successor's reign was closed as well.
     package mutating func fenceIfClosed(_ effects: inout Effects) {
-        guard header.isPrimary, header.fence == nil, let closing = header.lineage.closingOwnReign else { return }
+        guard header.isPrimary, let closing = header.lineage.closingOwnReign else { return }
+        switch header.fence {
+        case nil: break
+        case .closed(let former) where closing.closes.contains(former.reign): break
+        case .closed, .damaged: return
+        }
         header.fence = .closed(by: closing)
         effects.note("\(objectName): fenced, \(closing.hostName) took over (epoch \(closing.number))")
         headerChanged(&effects)
