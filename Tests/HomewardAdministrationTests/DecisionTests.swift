@@ -255,6 +255,40 @@ struct DecisionTests {
         }
     }
 
+    @Test("a copy of before a takeover does not take over beside one of what was written since")
+    func takeoverBesideNewerReign() throws {
+        var world = try attachedWorld()
+        world.pass(milliseconds: 500)
+        // Dublin has more of london's reign than seattle, which takes over.
+        world.cut(0, 1)
+        world.cut(1, 2)
+        for _ in 0..<4 { world.write(on: 0) }
+        world.pass(milliseconds: 500)
+        world.cut(0, 2)
+        _ = try world.perform(.takeover(force: false), on: 1)?.get()
+        world.write(on: 1)
+        world.connect(0, 1)
+        world.pass(milliseconds: 500)
+        _ = try world.perform(.makeSecondary(seattle, force: true), on: 0)?.get()
+        let back = RVGRequest.synchronize([london], checkpoint: "cp", full: false, force: false, consent: true)
+        _ = try world.perform(back, on: 1)?.get()
+        _ = try world.perform(.startReplication(london, how: .checkpoint("cp"), consent: true), on: 1)?.get()
+        world.pass(milliseconds: 1_000)
+        #expect(world.nodes[0].machine.isImageConsistent)
+        world.cut(0, 1)
+        world.connect(0, 2)
+        world.pass(milliseconds: 500)
+        #expect(world.nodes[2].machine.dataCount > world.nodes[0].machine.dataCount)
+        guard case .failure(let refusal)? = world.perform(.takeover(force: false), on: 2) else {
+            Issue.record("not refused")
+            return
+        }
+        #expect(refusal.code == .betterSecondary && refusal.message.contains("since seattle took over"), "\(refusal)")
+        #expect(refusal.hint.contains("--host london"), "\(refusal)")
+        _ = try world.perform(.takeover(force: false), on: 0)?.get()
+        #expect(world.nodes[0].machine.isOpen)
+    }
+
     @Test("by force neither, where one of two Primaries is open")
     func takeoverBesideOpenRival() throws {
         var world = try secludedTakeoverWorld(damaged: false)

@@ -87,8 +87,18 @@ extension RVGNode {
             )
         }
         let mine = machine.header.lineage.history
-        guard !machine.header.isPrimary, dataCount != Prepare.overruling, machine.isImageConsistent,
-            machine.dataCount > dataCount,
+        guard !machine.header.isPrimary, dataCount != Prepare.overruling, machine.isImageConsistent else { return }
+        // What was written since then is here, and the copy that is to take over never had it.
+        if let since = machine.header.lineage.closing(reignOf: history), mine.contains(since.id) {
+            throw machine.refuse(
+                .betterSecondary,
+                "\(machine.hostName) holds what was written since \(since.hostName) took over (epoch \(since.number)), "
+                    + "and \(machine.label(of: host)) holds data of before",
+                hint: "take over there: " + machine.command("takeover", options: "-N", on: machine.hostName)
+                    + "; or here with -f"
+            )
+        }
+        guard machine.dataCount > dataCount,
             mine.fork(with: history).map({ $0.firstID >= firstID }) ?? false
         else { return }
         throw machine.refuse(
