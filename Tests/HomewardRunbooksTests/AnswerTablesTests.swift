@@ -34,10 +34,13 @@ struct AnswerTablesTests {
         #expect(at(status, "config_errors.1.host") == .text("seattle"))
     }
 
-    @Test("with two Primaries none is named, whatever the answer says")
+    @Test("with two Primaries that answer none is named, whatever the answer says")
     func twoPrimaries() throws {
         var rds = Samples.rds
         rds.members[1].role = "primary"
+        // What a host was that does not answer says nothing of who is Primary now.
+        #expect(at(AnswerTables.value(rds), "primary") == .text("london"))
+        rds.members[1].reachable = true
         let status = AnswerTables.value(rds)
         #expect(at(status, "primary") == .none)
         #expect(at(status, "config_errors.1.error") == .text("Primary-Primary configuration"))

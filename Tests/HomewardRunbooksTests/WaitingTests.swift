@@ -127,6 +127,45 @@ struct WaitingTests {
         }
     }
 
+    /// The Primary is shut, and another was one when it was last heard of.
+    private var shutBesideSilent: Answer {
+        guard case .rds(var sets) = shutPrimary, var other = sets.first?.members.first(where: { $0.role == "primary" })
+        else { return shutPrimary }
+        other.host = "oslo"
+        other.state = "enabled"
+        other.isShut = nil
+        other.reachable = false
+        sets[0].members.append(other)
+        return .rds(sets)
+    }
+
+    @Test("a Primary that does not answer may open: beside it a shut one is waited for")
+    func silentSuccessor() async throws {
+        let (link, asked) = try await wait([
+            .success(shutBesideSilent), .success(shutBesideSilent), .success(self.link("up-to-date")),
+        ])
+        #expect(link.at("data_status") == .text("up-to-date"))
+        #expect(asked == 3)
+    }
+
+    @Test("a lost Primary is waited for as long as was said, and why nothing is known is told")
+    func silent() async throws {
+        var bench = Bench()
+        bench.hosts = hosts([.failure(silence)])
+        let seen = try await bench.hw(
+            """
+            local reason
+            local ok, e = pcall(function()
+              hw.rds("hrdg", "hr_rvg"):await("seattle", { silence = 0.3, on_progress = function(p) reason = p.reason end })
+            end)
+            return { code = e.code, message = e.message, reason = reason }
+            """
+        )
+        #expect(seen.at("code") == .text("timed-out"))
+        #expect(seen.at("reason") == .text("no answer"))
+        #expect(seen.at("message").text?.contains("no Primary has answered for 0.3 s") == true, "\(seen)")
+    }
+
     @Test("it tells how it stands, and can be given up")
     func progress() async throws {
         var bench = Bench()

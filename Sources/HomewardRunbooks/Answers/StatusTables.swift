@@ -21,9 +21,9 @@ extension AnswerTables {
         ])
     }
 
-    /// Two Primaries are none: a script that acts on the one it was told would act on a guess.
+    /// Two Primaries that answer are none: a script that acts on the one it was told would act on a guess.
     private static func primary(of rds: RDSDescription) -> String? {
-        let primaries = rds.members.filter { $0.role == "primary" }
+        let primaries = rds.members.filter { $0.role == "primary" && $0.reachable }
         return primaries.count > 1 ? nil : rds.primary
     }
 

@@ -99,9 +99,17 @@ enum RDSClass {
                     ),
                     LuaType.Key("timeout", .number, "seconds, after which timed-out is raised; no bound if left out"),
                     LuaType.Key(
+                        "silence",
+                        .number,
+                        "seconds without a Primary that answers, after which timed-out is raised; no bound if left out"
+                    ),
+                    LuaType.Key(
                         "on_progress",
                         .function,
-                        "called now and then with { phase = \"wait\", host, data_status, replication_status, behind, seconds }"
+                        """
+                        called now and then with { phase = "wait", host, data_status, replication_status, behind, reason, \
+                        seconds }; reason: why nothing is known of the link
+                        """
                     ),
                 ]),
             ],
@@ -123,30 +131,40 @@ enum RDSClass {
             engine.note(show .. "   (until " .. name .. " is " .. state .. ")")
             return { planned = true }
           end
-          local started, last, paused = engine.monotonic(), "no answer yet", false
+          local started, heard, last, paused = engine.monotonic(), engine.monotonic(), "no answer yet", false
           while true do
             local ok, st = pcall(self.status, self)
             if not ok and not engine.is_silence(st.code) then error(st, 0) end
-            local link, is_primary, shut
+            local link, is_primary, shut, may_open
             if ok then
               for _, member in ipairs(st.hosts) do
-                if member.name == st.primary and member.shut then shut = member end
-                -- With two Primaries st.primary is nil.
+                if member.role == "primary" then
+                  if member.shut and member.reachable then shut = member else may_open = true end
+                end
                 if member.name == name and member.role == "primary" and member.state ~= "fenced" then is_primary = true end
               end
               for _, candidate in ipairs(st.links) do
                 if candidate.secondary == name then link = candidate end
               end
             end
-            local seconds = engine.monotonic() - started
-            if link then
+            local now = engine.monotonic()
+            local seconds = now - started
+            if not ok then
+              last = st.message
+            elseif not link then
+              last = "no Primary is known"
+            else
+              heard = now
               last = ("it is %s, %d updates behind, %s"):format(
                 link.data_status, link.behind.updates, link.replication_status)
               paused = link.replication_status:find("paused by user", 1, true) ~= nil
-              if options.on_progress then
-                options.on_progress{ phase = "wait", host = name, data_status = link.data_status,
-                  replication_status = link.replication_status, behind = link.behind, seconds = seconds }
-              end
+            end
+            if options.on_progress then
+              options.on_progress{ phase = "wait", host = name, seconds = seconds, reason = not link and last or nil,
+                data_status = link and link.data_status, replication_status = link and link.replication_status,
+                behind = link and link.behind }
+            end
+            if link then
               local is_near = options.behind and link.consistent and link.kstate == "CONNECT"
                 and link.behind.bytes <= options.behind
               if (state == "up-to-date" and (link.data_status == "up-to-date" or is_near))
@@ -159,27 +177,29 @@ enum RDSClass {
                   message = "replication to " .. name .. " is not started, so it never becomes " .. state,
                   hint = ("rds:syncrvg(%q, { checkpoint = NAME }), then rds:startrep with the same"):format(name) }
               end
-              if shut then
-                hw.fail{ code = "fenced", object = object, host = shut.name,
-                  message = ("the Primary %s is shut, so %s never becomes %s: %s"):format(shut.name, name, state,
-                    shut.reason or "it was fenced"),
-                  hint = show:gsub("repstatus", "-l printrvg") }
-              end
             elseif is_primary then
               hw.fail{ code = "not-secondary", object = object,
                 message = name .. " is the Primary, and only a Secondary becomes " .. state, hint = show }
             elseif ok and st.primary then
               hw.fail{ code = "unknown-secondary", object = object,
                 message = "the Primary " .. st.primary .. " has no link to " .. name, hint = show }
-            elseif ok then
-              last = "no Primary is known"
-            else
-              last = st.message
+            end
+            if shut and not may_open then
+              hw.fail{ code = "fenced", object = object, host = shut.name,
+                message = ("the Primary %s is shut, so %s never becomes %s: %s"):format(shut.name, name, state,
+                  shut.reason or "it was fenced"),
+                hint = show:gsub("repstatus", "-l printrvg") }
             end
             if options.timeout and seconds >= options.timeout then
               hw.fail{ code = "timed-out", object = object, host = name,
                 message = ("%s is not %s after %g s: %s"):format(name, state, options.timeout, last),
                 hint = paused and (show:gsub("repstatus", "resumerep") .. " " .. name) or show }
+            end
+            if options.silence and now - heard >= options.silence then
+              hw.fail{ code = "timed-out", object = object, host = name,
+                message = ("no Primary has answered for %g s, so %s does not become %s: %s"):format(options.silence, name,
+                  state, last),
+                hint = "start the daemon of the Primary, or take over: homeward run takeover; the roles: homeward status" }
             end
             hw.sleep(0.25)
           end
