@@ -101,6 +101,8 @@ struct JournalTests {
         #expect(try journal.perform(.lastRun(runbook: "failback-difference", before: nil)) == .run(run))
         #expect(try journal.perform(.lastRun(runbook: "failback-difference", before: second)) == .run(nil))
         #expect(try journal.perform(.lastRun(runbook: "migrate", before: nil)) == .run(nil))
+        let third = try id(try journal.perform(Self.begin("failback-difference")))
+        #expect(try journal.perform(.lastRun(runbook: "failback-difference", before: third)) == .run(run))
 
         // A step that is begun again begins anew.
         _ = try journal.perform(.beginStep(run: second, id: "makesec", title: "again"))

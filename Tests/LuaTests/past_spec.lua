@@ -118,6 +118,97 @@ describe("the run before", function()
     t.truthy(waited)
   end)
 
+  it("of another RVG does not make the one of this RVG forgotten", function()
+    local found = 0
+    for at = 1, 300 do
+      local model = scenes.after_takeover()
+      if not sandbox.kill(model, at, name) then break end
+      if #model.runs == 1 and #model:runs_on() == 0 then
+        model.runs[2] = { id = "run-2", runbook = name, state = "done", steps = {},
+          parameters = { dg = "hrdg", rvg = "other", home = "seattle" } }
+        sandbox.run(model, name)
+        scenes.ends(model, "seattle", { "london" }, at)
+        found = found + 1
+      end
+    end
+    t.truthy(found > 3)
+  end)
+
+  it("is found by the command of the hint where the RVG had to be given, and what was given is given again", function()
+    local model = scenes.after_takeover{ hosts = { "seattle", "london", "tokyo" } }
+    model.extra_rvgs = { { rvg = "other", dg = "hrdg" } }
+    fail_at(model, "migrate")
+    local raised = t.raises("io-error", function()
+      sandbox.run(model, "failback-difference-multi", { rvg = "hr_rvg", secondaries = "" })
+    end)
+    t.contains(raised.hint, "homeward run failback-difference-multi --site site.lua rvg=hr_rvg secondaries=")
+    t.equal(raised.hint:find("home=", 1, true), nil)
+  end)
+
+  it("without an RVG claims nothing about the application", function()
+    local model = scenes.after_takeover()
+    fail_at(model, "migrate")
+    t.raises("io-error", function() sandbox.run(model, name, { on_failure = "leave" }) end)
+    model:revive()
+    model.fail, model.extra_rvgs = nil, { { rvg = "other", dg = "hrdg" } }
+    local raised = t.raises("preflight-failed", function() sandbox.run(model, name) end)
+    t.equal(raised.message:find("the application is stopped", 1, true), nil)
+  end)
+
+  -- london took over, where the application did not start; somebody started it by hand.
+  local function after_failed_takeover()
+    local model = scenes.after_loss{ ahead = "london" }
+    model.programs = { app = function() return error({ code = "command-failed", message = "no", hint = "" }, 0) end }
+    t.raises("command-failed", function() sandbox.run(model, "takeover", { to = "london" }) end)
+    model:revive()
+    model.programs, model.running = nil, { london = true }
+    return model
+  end
+
+  it("of a takeover is gone on with while its host is the Primary", function()
+    local model = after_failed_takeover()
+    local result = sandbox.run(model, "takeover")
+    t.equal(result.steps[1].state, "skipped")
+    scenes.ends(model, "london", {})
+  end)
+
+  it("of a takeover says nothing about the next disaster", function()
+    local model = after_failed_takeover()
+    model:restart("seattle")
+    sandbox.run(model, "failback-difference-multi")
+    model:revive()
+    model:deliver()
+    model:crash("seattle")
+    local raised = t.raises("preflight-failed", function() sandbox.run(model, "takeover") end)
+    t.contains(raised.message, "which is to take over is yours to say")
+  end)
+
+  it("of a takeover by a host that is lost as well hands that host on to nobody", function()
+    local model = after_failed_takeover()
+    model:crash("london")
+    sandbox.run(model, "takeover")
+    scenes.ends(model, "tokyo", {})
+  end)
+
+  it("of a failback does not hand its home on when another host has taken over since", function()
+    local model = scenes.after_takeover{ hosts = { "seattle", "london", "tokyo" } }
+    fail_at(model, "startrep")
+    t.raises("io-error", function() sandbox.run(model, name, { home = "seattle", checkpoint = "old" }) end)
+    model:revive()
+    model.fail = nil
+    model:crash("london")
+    local tokyo = model.hosts.tokyo
+    for i, epoch in ipairs(model.hosts.london.history) do tokyo.history[i] = epoch end
+    tokyo.records = sandbox.copy(model.hosts.london.records)
+    model.hosts.seattle.up = false
+    verbs.takeover(model, "tokyo")
+    model:restart("london")
+    for _, parameter in ipairs(sandbox.plan(model, name).parameters) do
+      if parameter.name == "home" then t.equal(parameter.value .. " " .. parameter.from, "london inferred") end
+      t.truthy(parameter.from ~= "journal", parameter.name)
+    end
+  end)
+
   it("finished: nothing is to be done, also without its parameters", function()
     local model = scenes.after_takeover{ hosts = { "seattle", "london", "tokyo" } }
     sandbox.run(model, "failback-difference-multi")

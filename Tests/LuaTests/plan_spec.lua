@@ -238,4 +238,21 @@ describe("check", function()
   end)
 end)
 
+describe("a host of the cluster that is no host of the RVG, and is silent", function()
+  local function with_backup(model)
+    model.names[#model.names + 1] = "backup"
+    model.hosts.backup = { name = "backup", up = false, role = "none", history = {}, records = {}, links = {} }
+    return model
+  end
+
+  it("is left out", function()
+    local model = with_backup(scenes.after_takeover{ hosts = { "seattle", "london", "tokyo" } })
+    sandbox.run(model, "failback-difference-multi")
+    scenes.ends(model, "seattle", { "london", "tokyo" })
+    model = with_backup(scenes.healthy())
+    sandbox.run(model, "migrate")
+    scenes.ends(model, "london", { "seattle" })
+  end)
+end)
+
 return t.results()

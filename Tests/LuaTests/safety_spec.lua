@@ -253,6 +253,39 @@ describe("a second run", function()
   end)
 end)
 
+describe("a second run that is refused", function()
+  it("leaves the application alone, which the first has stopped", function()
+    local refused = 0
+    for at = 1, 300 do
+      local model = scenes.after_takeover()
+      if not sandbox.kill(model, at, "failback-difference") then break end
+      if #model.runs == 1 and #model:runs_on() == 0 then
+        model.runner_lives = true
+        t.raises("preflight-failed", function() sandbox.run(model, "failback-difference") end)
+        t.equal(model:runs_on(), {}, at)
+        t.equal(model.shell, {}, at)
+        refused = refused + 1
+      end
+    end
+    t.truthy(refused > 3)
+  end)
+end)
+
+describe("a checkpoint that somebody else made", function()
+  it("is not deleted by a run that finds nothing to do", function()
+    for _, case in ipairs{ { "migrate", { to = "london" } }, { "failback-difference-multi", {} } } do
+      local name, arguments = table.unpack(case)
+      local model = name == "migrate" and scenes.healthy{ hosts = { "seattle", "london", "tokyo" } }
+        or scenes.after_takeover{ hosts = { "seattle", "london", "tokyo" } }
+      sandbox.run(model, name, arguments)
+      model:revive()
+      model:open_primary().checkpoints.checkpt = { state = "completed", targets = {} }
+      pcall(sandbox.run, model, name, arguments)
+      t.truthy(model:open_primary().checkpoints.checkpt, name)
+    end
+  end)
+end)
+
 describe("updates that never left", function()
   local name = "failback-difference"
 

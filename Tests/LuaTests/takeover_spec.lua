@@ -1,8 +1,10 @@
 -- takeover: the ranking, what would be lost, and what is refused.
 
+local models = require("support.model")
 local sandbox = require("support.sandbox")
 local scenes = require("support.scenes")
 local t = require("support.harness")
+local verbs = require("support.verbs")
 local describe, it = t.describe, t.it
 
 describe("takeover", function()
@@ -70,6 +72,56 @@ describe("takeover", function()
     seattle.records = { 1, 2, 3, 4, 5 }
     sandbox.run(model, "takeover", { to = "london" })
     t.contains(table.concat(model.said, "\n"), "london holds updates up to 0.3; at least 2 updates are lost")
+  end)
+
+  -- tokyo has more of seattle's time than london, which took over; seattle came back under london, which is lost now.
+  local function after_second_loss()
+    local model = scenes.after_loss{ ahead = "tokyo" }
+    model.hosts.tokyo.up = false
+    verbs.takeover(model, "london")
+    model:restart("seattle")
+    local london, seattle = model.hosts.london, model.hosts.seattle
+    seattle.role, seattle.state, seattle.follows = "secondary", "enabled", "london"
+    seattle.history, seattle.records = models.copy(london.history), models.copy(london.records)
+    model:revive()
+    model:crash("london")
+    model.hosts.tokyo.up = true
+    return model
+  end
+
+  it("prefers what was written since another host became Primary, whatever the ids", function()
+    local model = after_second_loss()
+    t.truthy(#model.hosts.tokyo.records > #model.hosts.seattle.records)
+    local raised = t.raises("preflight-failed", function() sandbox.run(model, "takeover", { to = "tokyo" }) end)
+    t.equal(raised.problems[1].code, "better-secondary")
+    t.contains(raised.message, "seattle holds what was written since london became Primary, and tokyo does not")
+    t.contains(raised.message, "tokyo holds updates up to 0.4 of the time before london became Primary")
+    t.contains(raised.hint, "to=seattle")
+    model:revive()
+    sandbox.run(model, "takeover")
+    scenes.ends(model, "seattle", {})
+  end)
+
+  it("leaves it to people where each holds what the other does not", function()
+    local model = after_second_loss()
+    -- tokyo was Primary too, apart from london.
+    local tokyo = model.hosts.tokyo
+    tokyo.history[#tokyo.history + 1] = model:epoch("takeover", "tokyo")
+    local raised = t.raises("preflight-failed", function() sandbox.run(model, "takeover") end)
+    t.contains(raised.message, "hold what the other does not")
+    sandbox.run(model, "takeover", { to = "tokyo" })
+    scenes.ends(model, "tokyo", {})
+  end)
+
+  it("refuses beside two open Primaries as beside one", function()
+    local model = scenes.healthy{ hosts = { "seattle", "london", "tokyo" } }
+    local london = model.hosts.london
+    london.role, london.state, london.follows = "primary", "enabled", nil
+    for _, arguments in ipairs{ {}, { to = "tokyo" } } do
+      local raised = t.raises("preflight-failed", function() sandbox.run(model, "takeover", arguments) end)
+      t.equal(raised.problems[1].code, "primary-primary")
+      t.contains(raised.message, "seattle and london are open Primaries")
+    end
   end)
 
   it("does not stop an application on the host that was lost", function()

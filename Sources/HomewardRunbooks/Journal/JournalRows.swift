@@ -74,8 +74,11 @@ enum JournalRows {
     static func last(_ runbook: String, before: String?, in database: Database) throws -> RunRecord? {
         try Row.fetchOne(
             database,
-            sql: "SELECT * FROM run WHERE runbook = ? AND id IS NOT ? ORDER BY place DESC LIMIT 1",
-            arguments: [runbook, before]
+            sql: """
+                SELECT * FROM run WHERE runbook = ? AND (? IS NULL OR place < (SELECT place FROM run WHERE id = ?))
+                ORDER BY place DESC LIMIT 1
+                """,
+            arguments: [runbook, before, before]
         ).map { try record($0, steps: try steps(of: $0.decode(forColumn: "id"), database)) }
     }
 

@@ -65,7 +65,8 @@ public final class MemoryJournal: RunJournal {
             case .endCommand: return .done
             case .leftCommands: return .commands([])
             case .lastRun(let runbook, let before):
-                return .run(records.last { $0.runbook == runbook && $0.id != before })
+                let end = before.map { id in records.firstIndex { $0.id == id } ?? 0 } ?? records.endIndex
+                return .run(records[..<end].last { $0.runbook == runbook })
             case .run(let id): return .run(records.first { $0.id == id })
             case .runs: return .runs(Self.withoutSteps(records))
             }

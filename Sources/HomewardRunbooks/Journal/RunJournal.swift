@@ -42,7 +42,7 @@ public enum JournalCall: Sendable, Hashable {
     case endCommand(Int64)
     /// Commands still at work whose run died. Answers with ``JournalAnswer/commands(_:)``.
     case leftCommands
-    /// The newest run of a runbook but the one named.
+    /// The newest run of a runbook, of those that were begun before the one named.
     case lastRun(runbook: String, before: String?)
     /// One run with its steps.
     case run(String)

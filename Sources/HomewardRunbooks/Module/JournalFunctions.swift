@@ -83,10 +83,10 @@ enum JournalFunctions {
     private static var lastRun: ScriptFunction {
         ScriptFunction(
             "last_run",
-            "The newest run of a runbook.",
+            "The newest run of a runbook, or the one before another.",
             [
                 LuaParameter("runbook", .string, "its name"),
-                LuaParameter("before", .string, "the id of a run that does not count: the present one", optional: true),
+                LuaParameter("before", .string, "the id of a run: the newest that is older", optional: true),
             ],
             returns: .table,
             RunClass.returned + "; nil when there is none",

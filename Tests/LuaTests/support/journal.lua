@@ -45,9 +45,11 @@ function M.new(model)
   end
   function engine.last_run(runbook, before)
     return model:request("last_run", function()
+      local is_older = before == nil
       for i = #model.runs, 1, -1 do
         local run = model.runs[i]
-        if run.runbook == runbook and run.id ~= before then return models.copy(run) end
+        if is_older and run.runbook == runbook then return models.copy(run) end
+        is_older = is_older or run.id == before
       end
       return nil
     end)

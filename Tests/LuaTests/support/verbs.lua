@@ -25,6 +25,15 @@ function M.makesec(model, name, away_name, force)
     discarded = count > 0 and { updates = count, salvage_file = "/salvage/1" } or nil }
 end
 
+-- Whether `host` holds an epoch that followed the last one of `other`.
+local function is_beyond(host, other)
+  local last = other.history[#other.history].id
+  for i, epoch in ipairs(host.history) do
+    if epoch.id == last then return i < #host.history end
+  end
+  return false
+end
+
 function M.takeover(model, name, force)
   local host = model:host(name)
   if host.role == "primary" and host.state == "enabled" then refuse("already-primary", name .. " is a Primary") end
@@ -32,7 +41,8 @@ function M.takeover(model, name, force)
   if not host.consistent then refuse("inconsistent", name .. " is inconsistent") end
   for _, other_name in ipairs(model.names) do
     local other = model.hosts[other_name]
-    if other ~= host and other.up and other.role == "secondary" and #other.records > #host.records and not force then
+    local is_more = is_beyond(other, host) or #other.records > #host.records and not is_beyond(host, other)
+    if other ~= host and other.up and other.role == "secondary" and is_more and not force then
       refuse("better-secondary", ("%s holds more"):format(other_name))
     end
   end

@@ -5,6 +5,7 @@ local engine = require("homeward.engine")
 local failures = require("homeward.failures")
 local hw = require("homeward")
 local opening = require("homeward.opening")
+local pasts = require("homeward.past")
 local preparing = require("homeward.preparing")
 local report = require("homeward.report")
 local running = require("homeward.running")
@@ -172,11 +173,21 @@ end
 
 -- MARK: the run
 
+-- A cancel may have taken the answer of the journal that entered the run: nobody else runs it here.
+function Run:find_own()
+  if self.id or not self.is_entering then return end
+  local ok, last = pcall(engine.last_run, self.book.name)
+  if ok and last and last.state == "running" and pasts.is_of(self.set, last) then self.id = last.id end
+end
+
 -- Ends a run that did not come to its end. Returns what became of the application.
 function Run:abandon(failure, seconds)
   if self.is_over then return nil end
   self.is_over = true
+  self:find_own()
   self:end_steps(failure)
+  -- The application is the other run's, which is at work.
+  if self.is_second then return nil end
   local is_interrupted = failure.code == "interrupted"
   local ok, word = pcall(application.settle, self.ctx, seconds, is_interrupted)
   if ok and word then say(word, "", "  ") end
@@ -205,6 +216,7 @@ function Run:end_journal(state, failure)
 end
 
 local function perform_all(run)
+  run.is_entering = true
   run.id = engine.begin_run{ runbook = run.book.name, source = run.options.file or run.book.chunk,
     revision = run.options.revision or "", site = run.site.chunk, parameters = opening.journaled(run) }
   -- What the report calls its seconds is what the journal times.

@@ -2,6 +2,7 @@
 
 local engine = require("homeward.engine")
 local failures = require("homeward.failures")
+local pasts = require("homeward.past")
 local words = require("homeward.words")
 
 local M = {}
@@ -12,12 +13,11 @@ end
 
 -- What a run that goes on after this one needs to know.
 local function start_of(run)
-  local member = run.set and run.set.open and run.set.members[run.set.open]
   local begun = {}
   for id, state in pairs(run.past.goes_on and run.past.states or {}) do begun[id] = state end
   local app = run.application
   return {
-    primary = run.set and run.set.open, reign = member and member.reign and member.reign.id,
+    primary = run.set and run.set.open, reigns = pasts.reigns(run.set),
     application = { touched = app.touched, on = app.on, reign = app.reign, since = app.since },
     begun = begun, continues = run.past.goes_on and run.past.run or nil,
   }

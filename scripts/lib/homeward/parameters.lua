@@ -60,6 +60,12 @@ local function fits(declared, value)
   return type(value) == "string"
 end
 
+-- Whether the value of a run before this one is not taken over: `fresh`, or what it says of the value.
+local function is_fresh(declared, look, value)
+  if type(declared.fresh) == "function" then return declared.fresh(look, value) end
+  return declared.fresh
+end
+
 local function choose(declared, value)
   return not declared.choices or words.among(value, declared.choices)
 end
@@ -138,7 +144,7 @@ function Resolver:value(name, look)
   self.busy[name] = true
   if self.given[name] ~= nil then return self:settle(name, self.given[name], "given") end
   local before = self.earlier[name]
-  if before ~= nil and not declared.fresh and fits(declared, before) and choose(declared, before) then
+  if before ~= nil and not is_fresh(declared, look, before) and fits(declared, before) and choose(declared, before) then
     return self:settle(name, before, "journal")
   end
   if declared.infer then

@@ -27,29 +27,60 @@ local function application(run)
   return app
 end
 
--- Whether a run belongs to the present reign, or to the one that it ended itself.
-local function belongs(run, primary)
+-- Whether a run is one of the RDS.
+function M.is_of(set, run)
+  local values = run.parameters or {}
+  return set ~= nil and values.dg == set.dg and values.rvg == set.rvg
+end
+
+-- The reigns in which an RDS is: that of its open Primary; without one, those of all that answer.
+function M.reigns(set)
+  local ids = {}
+  for _, name in ipairs(set and (set.open and { set.open } or set.names) or {}) do
+    local reign = set.members[name].reign
+    if reign then ids[#ids + 1] = reign.id end
+  end
+  return ids
+end
+
+-- Whether the run ended the reign before `reign` itself.
+local function ended_by(run, reign)
+  return reign.kind == "migrate" or reign.kind == "takeover" and reign.host == run.parameters.to
+end
+
+-- Whether a run belongs to the present reign, or to the one that it ended itself. Nil where that is not known.
+local function belongs(run, set)
   local start = run.parameters.start
-  if not start or not start.reign or not primary or not primary.reign then return nil end
-  return primary.reign.id == start.reign or (primary.before and primary.before.id == start.reign) or false
+  local began = {}
+  for _, id in ipairs(start and start.reigns or {}) do began[id] = true end
+  if not next(began) or #M.reigns(set) == 0 then return nil end
+  for _, name in ipairs(set.open and { set.open } or set.names) do
+    local reign, before = set.members[name].reign, set.members[name].before
+    if reign and (began[reign.id] or before and began[before.id] and ended_by(run, reign)) then return true end
+  end
+  return false
+end
+
+-- The newest run of a runbook for this RDS.
+local function last_of(runbook, set)
+  local run = engine.last_run(runbook)
+  while run and not M.is_of(set, run) do run = engine.last_run(runbook, run.id) end
+  return run
 end
 
 -- Reads the newest run of a runbook.
 --
--- `set` is the RDS as it stands, or nil. { run?, goes_on = whether it did not finish and belongs here, finished = the
--- host to which a finished one moved the role, parameters, application = { touched, on?, reign?, since? }, states =
--- { step id = state } }
+-- `set` is the RDS as it stands, or nil: then no run is one of it. { run?, goes_on = whether it did not finish and
+-- belongs here, finished = the host to which a finished one moved the role, parameters, application = { touched, on?,
+-- reign?, since? }, states = { step id = state } }
 function M.read(runbook, set)
   local past = { goes_on = false, parameters = {}, application = { touched = false }, states = {} }
-  local run = engine.last_run(runbook)
+  local run = set and last_of(runbook, set)
   if not run then return past end
   run.parameters = run.parameters or {}
   run.steps = run.steps or {}
-  local primary = set and set.open and set.members[set.open]
-  local fits = belongs(run, primary)
+  local fits = belongs(run, set)
   if fits == false then return past end
-  local mine = run.parameters
-  if set and mine.dg and (mine.dg ~= set.dg or mine.rvg ~= set.rvg) then return past end
   past.run, past.site = run.id, run.site
   past.application = application(run)
   for _, step in ipairs(run.steps) do past.states[step.id] = step.state end
@@ -58,7 +89,7 @@ function M.read(runbook, set)
     return past
   end
   past.goes_on = true
-  for name, value in pairs(mine) do
+  for name, value in pairs(run.parameters) do
     if name ~= "start" then past.parameters[name] = value end
   end
   -- What runs before it had done counts too; what it skipped had been done by them.

@@ -13,12 +13,6 @@ local words = require("homeward.words")
 
 local M = {}
 
--- Whether a run, as the journal tells it, is one of this RDS.
-local function is_of(set, info)
-  local values = info.parameters or {}
-  return values.dg == set.dg and values.rvg == set.rvg
-end
-
 -- Commands of hooks outlive a runner that was killed. What one of them still does to the application would otherwise
 -- come after what this run does.
 -- Returns whether there was one.
@@ -26,7 +20,7 @@ local function finish_left(set)
   local left = engine.left_commands()
   local found = false
   for _, run in ipairs(#left > 0 and hw.runs() or {}) do
-    for _, command in ipairs(is_of(set, run:info()) and left or {}) do
+    for _, command in ipairs(pasts.is_of(set, run:info()) and left or {}) do
       if command.run == run.id then
         found = true
         local seconds = math.max(0, command.deadline - engine.now())
@@ -76,7 +70,8 @@ local function refuse_second(run)
   if not run.set then return end
   for _, other in ipairs(hw.runs()) do
     local info = other.state == "running" and other:info()
-    if info and info.state == "running" and is_of(run.set, info) then
+    if info and info.state == "running" and pasts.is_of(run.set, info) then
+      run.is_second = true
       local step = info.steps[#info.steps]
       run.problems[#run.problems + 1] = { code = "run-in-progress", object = run.book.name,
         message = ("run %s (%s) is at work on %s/%s%s"):format(info.id, info.runbook, run.set.dg, run.set.rvg,

@@ -35,28 +35,56 @@ local function shut(set, member)
   return most
 end
 
--- The reachable Secondaries, the one that holds most first: { ranks = { { name, id, held, consistent, reason? } },
--- newest = the last update known of the old Primary, silent = { … } }.
+-- Whether `one` has data of a reign that followed that of `other`: what was written since is there alone, whatever the
+-- ids.
+local function is_beyond(one, other)
+  return one.reign ~= other.reign and one.reigns[other.reign] or false
+end
+
+-- How a Secondary stands to another: "more", "same", "less", or nil where neither holds what the other does.
+local function compared(one, other)
+  if is_beyond(one, other) then return "more" end
+  if is_beyond(other, one) then return "less" end
+  if one.reign ~= other.reign then return nil end
+  return one.held == other.held and "same" or one.held > other.held and "more" or "less"
+end
+
+local function entry_of(member)
+  local reigns = {}
+  for _, epoch in ipairs(member.history) do reigns[epoch.id] = true end
+  return { name = member.name, id = member.position, held = number(member.position) or 0,
+    consistent = member.consistent, reign = member.reign and member.reign.id, since = member.reign, reigns = reigns }
+end
+
+-- The reachable Secondaries, the one that holds most first: { ranks = { { name, id, held, consistent, … } },
+-- newest = { reign = the last update known of it }, silent = { … } }.
 local function rank(set)
-  local result = { ranks = {}, silent = {} }
+  local result = { ranks = {}, newest = {}, silent = {} }
   for _, name in ipairs(set.names) do
     local member = set.members[name]
     if member.reachable and member.role == "secondary" then
-      local newest = math.max(heard(member) or 0, shut(set, member))
-      if newest > 0 then result.newest = math.max(result.newest or 0, newest) end
-      result.ranks[#result.ranks + 1] = { name = name, id = member.position, held = number(member.position) or 0,
-        consistent = member.consistent, reign = member.reign and member.reign.id }
+      local entry = entry_of(member)
+      result.ranks[#result.ranks + 1] = entry
+      if entry.reign then
+        local known = math.max(heard(member) or 0, shut(set, member), result.newest[entry.reign] or 0)
+        result.newest[entry.reign] = known > 0 and math.max(known, entry.consistent and entry.held or 0) or nil
+      end
     elseif not member.reachable then
       result.silent[#result.silent + 1] = name
     end
   end
+  for _, entry in ipairs(result.ranks) do
+    entry.behind_it = 0
+    for _, other in ipairs(result.ranks) do
+      if is_beyond(entry, other) then entry.behind_it = entry.behind_it + 1 end
+    end
+  end
   table.sort(result.ranks, function(a, b)
     if a.consistent ~= b.consistent then return a.consistent end
+    if a.behind_it ~= b.behind_it then return a.behind_it > b.behind_it end
     if a.held ~= b.held then return a.held > b.held end
     return a.name < b.name
   end)
-  local best = result.ranks[1]
-  if best then result.newest = result.newest and math.max(result.newest, best.held) end
   return result
 end
 
@@ -67,16 +95,23 @@ local function loss(missing)
 end
 
 -- "london holds updates up to 0.400; at least 12 updates are lost"
-local function line(entry, newest)
+local function line(result, entry)
   if not entry.consistent then return ("%s is inconsistent and cannot take over"):format(entry.name) end
-  return ("%s holds updates up to %s; %s"):format(entry.name, tostring(entry.id),
-    loss(newest and newest - entry.held))
+  local text = ("%s holds updates up to %s"):format(entry.name, tostring(entry.id))
+  for _, other in ipairs(result.ranks) do
+    if other.consistent and is_beyond(other, entry) then
+      return ("%s of the time before %s became Primary (epoch %d); what was written since is lost"):format(text,
+        other.since.host, other.since.number)
+    end
+  end
+  local newest = result.newest[entry.reign]
+  return ("%s; %s"):format(text, loss(newest and newest - entry.held))
 end
 
 -- Each Secondary in one line.
 local function lines(result)
   local list = {}
-  for i, entry in ipairs(result.ranks) do list[i] = line(entry, result.newest) end
+  for i, entry in ipairs(result.ranks) do list[i] = line(result, entry) end
   if #result.silent > 0 then
     list[#list + 1] = ("%s: no answer, so what is held there is not known"):format(table.concat(result.silent, ", "))
   end
@@ -101,39 +136,56 @@ local function way_out(set, result)
   return table.concat(ways, "; or ")
 end
 
+-- Why nobody may take over beside Primaries that are open; nil where none is.
+local function open_primaries(set)
+  if #set.opened == 0 then return nil end
+  if #set.opened > 1 then
+    return { code = "primary-primary", message = ("%s are open Primaries"):format(words.list(set.opened)),
+      hint = ("on the one that gives way: vradmin -g %s makesec %s NEWPRIMARY --host HOST"):format(set.dg, set.rvg) }
+  end
+  return { code = "primary-reachable", host = set.open, message = ("the Primary %s answers"):format(set.open) }
+end
+
 local function infer(look)
   local set = look.set
   if not set then return nil, false end
-  if set.open then
-    return nil, { message = ("%s is the Primary and answers"):format(set.open),
-      hint = "with both hosts up the role is moved by: homeward run migrate" }
+  local problem = open_primaries(set)
+  if problem then
+    problem.hint = problem.hint or "with both hosts up the role is moved by: homeward run migrate"
+    return nil, problem
   end
   local result = rank(set)
-  local best, second = result.ranks[1], result.ranks[2]
+  local best = result.ranks[1]
   if not best or not best.consistent then
     return nil, { message = "no consistent Secondary answers" .. (#result.ranks > 0 and ": "
       .. table.concat(lines(result), "; ") or ""), hint = way_out(set, result) }
   end
-  if second and second.consistent and second.held == best.held then
-    local text = ("%s and %s hold the same, so which is to take over is yours to say: %s")
-    return nil, { message = text:format(best.name, second.name, table.concat(lines(result), "; ")),
-      hint = ("choose: to=%s"):format(best.name) }
+  for _, other in ipairs(result.ranks) do
+    local how = compared(best, other)
+    if other ~= best and other.consistent and how ~= "more" then
+      local text = how == "same" and "%s and %s hold the same, so which is to take over is yours to say: %s"
+        or "%s and %s hold what the other does not, so which is to take over is yours to say: %s"
+      return nil, { message = text:format(best.name, other.name, table.concat(lines(result), "; ")),
+        hint = ("choose: to=%s"):format(best.name) }
+    end
   end
   return best.name
 end
 
--- The parameter `to`: the one Secondary that holds most.
+-- The parameter `to`: the one Secondary that holds most. Of a run before this one it is kept while that host answers.
 function M.parameter()
   return { type = "host", infer = infer,
+    fresh = function(look, name) return not look.scene.hosts[name] or not look.scene.hosts[name].reachable end,
     help = "the Secondary that becomes Primary: the one that holds most; where two hold the same it has to be given" }
 end
 
 function M.check(ctx, check, to, worse)
   local set = check.set
   if set.open == to then return end
-  if set.open then
-    check:refuse{ code = "primary-reachable", host = set.open, object = ctx.params.rvg,
-      message = ("the Primary %s answers"):format(set.open), hint = ("homeward run migrate to=%s"):format(to) }
+  local problem = open_primaries(set)
+  if problem then
+    problem.object, problem.hint = ctx.params.rvg, problem.hint or ("homeward run migrate to=%s"):format(to)
+    check:refuse(problem)
     return
   end
   local member = set.members[to]
@@ -148,13 +200,18 @@ function M.check(ctx, check, to, worse)
   local result = rank(set)
   check:that(member.consistent, { code = "inconsistent", host = to, object = ctx.params.rvg,
     message = to .. " is inconsistent and cannot take over", hint = way_out(set, result) })
-  local best = result.ranks[1]
-  for _, entry in ipairs(result.ranks) do
-    if entry.name == to and best.consistent and best.held > entry.held and not worse then
+  local own = entry_of(member)
+  for _, other in ipairs(worse and {} or result.ranks) do
+    if other.consistent and compared(other, own) == "more" then
+      local text = ("%s holds %s more than %s"):format(other.name, words.count(other.held - own.held, "update"), to)
+      if is_beyond(other, own) then
+        text = ("%s holds what was written since %s became Primary, and %s does not"):format(other.name,
+          other.since.host, to)
+      end
       check:refuse{ code = "better-secondary", host = to, object = ctx.params.rvg,
-        message = ("%s holds %s more than %s: %s"):format(best.name, words.count(best.held - entry.held, "update"), to,
-          table.concat(lines(result), "; ")),
-        hint = ("to=%s; or worse=yes, and they are lost"):format(best.name) }
+        message = ("%s: %s"):format(text, table.concat(lines(result), "; ")),
+        hint = ("to=%s; or worse=yes, and they are lost"):format(other.name) }
+      return
     end
   end
 end

@@ -10,6 +10,9 @@ local words = require("homeward.words")
 
 local M = {}
 
+-- Seconds for which a Primary that is lost is waited for: the application may be stopped.
+local silence = 120
+
 -- The word for a step that is done because something replicates to `host` now, or false. A host that is Primary needs
 -- nothing. With `from`: only if that host is the Primary.
 local function attached(ctx, host, from)
@@ -20,11 +23,19 @@ local function attached(ctx, host, from)
   return link and link.kstate ~= "DETACHED" and ("replication to %s is started"):format(host)
 end
 
--- Whether a run of this runbook made the checkpoint: this one, or one before it that went as far.
+-- Whether a run before this one, with which this one goes on, made the checkpoint in the step `id`.
 local function is_own(ctx, id)
   local run = running.of(ctx)
   local state = run.past.goes_on and run.past.states[id]
   return state ~= nil and state ~= false
+end
+
+-- Whether this run has made it there.
+local function is_made(ctx, id)
+  for _, step in ipairs(running.of(ctx).steps or {}) do
+    if step.id == id then return step.state == "done" end
+  end
+  return false
 end
 
 -- Agrees to what a verb tells of, once it was asked; where nobody can be asked it is agreed to and told.
@@ -52,7 +63,7 @@ function M.synchronize(ctx, host, checkpoint, from)
   local tried = false
   local function synchronize()
     return consenting(function(consent)
-      return ctx.rds:syncrvg(host, { checkpoint = checkpoint, consent = consent, on_progress = progress.printer() })
+      return ctx.rds:syncrvg(host, { checkpoint = checkpoint, consent = consent, on_progress = progress.printer(ctx) })
     end, true)
   end
   return {
@@ -78,10 +89,13 @@ function M.start(ctx, host, checkpoint)
   }
 end
 
--- The same from another Primary, and the checkpoint is deleted: it would hold on to the log.
+-- The same from another Primary, and the checkpoint is deleted: it would hold on to the log. One of that name that no
+-- run of this runbook made is left alone.
 function M.start_and_forget(ctx, host, checkpoint, from)
   local function exists()
     if running.of(ctx).is_plan then return false end
+    local synchronize, start = "synchronize-" .. host, "start-replication-" .. host
+    if not is_made(ctx, synchronize) and not is_own(ctx, synchronize) and not is_own(ctx, start) then return false end
     for _, known in ipairs(ctx.rds:cplist()) do
       if known.name == checkpoint then return true end
     end
@@ -94,7 +108,7 @@ function M.start_and_forget(ctx, host, checkpoint, from)
     end,
     run = function()
       local result = ctx.rds:startrep(host, { checkpoint = checkpoint })
-      ctx.rds:checkdelete(checkpoint)
+      if running.of(ctx).is_plan or exists() then ctx.rds:checkdelete(checkpoint) end
       return result
     end,
   }
@@ -147,7 +161,7 @@ function M.start_early(ctx, host, checkpoint)
     run = function()
       local result = action.run()
       if running.of(ctx).is_plan then return result end
-      ctx.rds:await(host, { behind = 4 * 1024 * 1024, on_progress = progress.printer() })
+      ctx.rds:await(host, { behind = 4 * 1024 * 1024, silence = silence, on_progress = progress.printer(ctx) })
       return result
     end,
   }
@@ -163,7 +177,7 @@ function M.await(ctx, host, others)
         if attached(ctx, name) and scenes.of(ctx).open ~= name then names[#names + 1] = name end
       end
       for _, name in ipairs(names) do
-        ctx.rds:await(name, { state = "up-to-date", on_progress = progress.printer() })
+        ctx.rds:await(name, { state = "up-to-date", silence = silence, on_progress = progress.printer(ctx) })
       end
       return { summary = ("%s %s up-to-date"):format(words.list(names), #names == 1 and "is" or "are") }
     end,
@@ -197,7 +211,8 @@ function M.resume(ctx, host, checkpoint, from)
       if not elsewhere[refusal.code] then error(result, 0) end
       ctx.step.note(("%s ends elsewhere: it is synchronized"):format(host))
       local report = copying.run()
-      starting.run()
+      ctx.rds:startrep(host, { checkpoint = checkpoint })
+      ctx.rds:checkdelete(checkpoint)
       return report
     end,
   }

@@ -3,7 +3,9 @@
 -- Two kinds: one that acts (`acting.lua`) and one that only plans (`planning.lua`); both give the context's `step`.
 
 local failures = require("homeward.failures")
+local parameters = require("homeward.parameters")
 local strict = require("homeward.strict")
+local words = require("homeward.words")
 
 local M = {}
 
@@ -81,11 +83,23 @@ local function quoted(text)
   return text:find("^[%w._/=:-]+$") and text or "'" .. text:gsub("'", [['\'']]) .. "'"
 end
 
+-- Whether a value that was given has to be given again: what the run before is found by, and what it does not hand on.
+local function is_typed_again(run, name)
+  local declared = run.book.parameters[name]
+  return run.resolver.from[name] == "given"
+    and (name == "dg" or name == "rvg" or declared.fresh and declared.type == "hosts")
+end
+
 -- The command line that starts the run's runbook again with the same site file; `more` is a parameter to add, or nil.
 function M.command(run, more)
   local file = run.options.file
   local parts = { "homeward run", quoted(file and file ~= "bundled" and file or run.book.name) }
   if run.site.chunk then parts[#parts + 1] = "--site " .. quoted(run.site.chunk) end
+  for _, name in ipairs(run.resolver and words.keys(run.resolver.from) or {}) do
+    if is_typed_again(run, name) then
+      parts[#parts + 1] = quoted(("%s=%s"):format(name, parameters.typed(run.resolver.values[name])))
+    end
+  end
   parts[#parts + 1] = more
   return table.concat(parts, " ")
 end

@@ -73,6 +73,14 @@ local function member(host, rvg)
   }
 end
 
+-- The link of a member to another host; nil when it has none.
+function M.link(from, host)
+  for _, link in ipairs(from and from.links or {}) do
+    if link.secondary == host then return link end
+  end
+  return nil
+end
+
 -- One RDS: { dg, rvg, names, members = { host = … }, open = the one open Primary or nil, primaries = { … } }.
 -- Members that do not answer are there with reachable = false.
 function M.set(scene, dg, rvg)
@@ -92,9 +100,12 @@ function M.set(scene, dg, rvg)
       end
     end
   end
-  -- Those that are silent, as far as others have links to them.
+  local found = table.move(set.names, 1, #set.names, 1, {})
+  -- Those that are silent, as far as others have links to them; all of them, where nobody answers who would.
   for _, name in ipairs(scene.names) do
-    if not scene.hosts[name].reachable then
+    local is_linked = #found == 0
+    for _, other in ipairs(found) do is_linked = is_linked or M.link(set.members[other], name) ~= nil end
+    if not scene.hosts[name].reachable and is_linked then
       set.names[#set.names + 1] = name
       set.members[name] = { name = name, reachable = false, role = "none", links = {}, volumes = {}, open_by = {},
         activity = {}, history = {}, log = {}, failure = scene.hosts[name].failure }
@@ -124,14 +135,6 @@ end
 -- The RDS of a context, looked at now.
 function M.of(ctx)
   return M.set(M.look(), ctx.params.dg, ctx.params.rvg)
-end
-
--- The link of a member to another host; nil when it has none.
-function M.link(from, host)
-  for _, link in ipairs(from and from.links or {}) do
-    if link.secondary == host then return link end
-  end
-  return nil
 end
 
 return M
