@@ -248,9 +248,12 @@ struct WaitingTests {
         #expect(refusal.code == .ioError, "\(refusal)")
     }
 
-    @Test("writers held back by latencyprot go on once the slower disk, the Primary's own, has caught up")
-    func ownDiskSlower() throws {
-        var world = try world(LinkSettings(latencyprot: .override, latencyHighMark: 6, latencyLowMark: 2))
+    @Test(
+        "writers held back by latencyprot go on once the slower disk, the Primary's own, has caught up",
+        arguments: [2, 0]
+    )
+    func ownDiskSlower(lowMark: UInt64) throws {
+        var world = try world(LinkSettings(latencyprot: .override, latencyHighMark: 6, latencyLowMark: lowMark))
         world.slow = [0]
         for _ in 0..<8 { world.write(on: 0) }
         world.settle()

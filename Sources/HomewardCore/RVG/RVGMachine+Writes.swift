@@ -389,7 +389,8 @@ extension RVGMachine {
             let connected = peer(link.peer)?.sending.isStreaming == true && !link.paused
             let mark = stalledForLatency ? link.settings.latencyLowMark : link.settings.latencyHighMark
             let waiting = end.value - min(cursor.value, end.value)
-            guard waiting >= mark else { continue }
+            // A low mark of 0 lets writes go on once nothing waits.
+            guard waiting >= max(mark, 1) else { continue }
             switch link.settings.latencyprot {
             case .override where !connected, .off: continue
             case .fail where !connected:
