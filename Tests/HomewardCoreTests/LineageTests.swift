@@ -77,6 +77,53 @@ struct LineageTests {
         #expect(lineage.closingOwnReign?.id == takeover.id)
     }
 
+    /// A reign that was taken over from `creation`, and so many unclean starts that its opening epoch was dropped.
+    private func worn() -> (history: History, takeover: Epoch) {
+        let takeover = LineageTests.epoch(2, 20, host: 2, closes: [10])
+        var history = LineageTests.history((creation, 1, 0), (takeover, 5, 4))
+        for number in 0..<UInt64(History.limit) {
+            let start = LineageTests.epoch(3 + number, 100 + number, host: 2, .uncleanStart, reign: 20, closes: [10])
+            history.open(start, at: UpdateID(6 + number), dataBefore: 4)
+        }
+        return (history, takeover)
+    }
+
+    @Test("a reign whose opening epoch was dropped is no rival of itself")
+    func wornReign() {
+        let (history, takeover) = worn()
+        #expect(!history.contains(takeover.id))
+        let lineage = Lineage(history: history, heard: [takeover])
+        #expect(lineage.rival(of: history) == nil)
+    }
+
+    @Test("what it ended stays ended for a host that hears of it only now")
+    func wornClosing() {
+        var lineage = Lineage(history: LineageTests.history((creation, 1, 0)))
+        _ = lineage.learn(history: worn().history, heard: [], abandoned: [], asPrimary: true)
+        #expect(lineage.closingOwnReign?.hostName == "h2")
+    }
+
+    @Test("ids that were dropped may be of any epoch, those that are known only of theirs")
+    func mayNumber() {
+        let (history, takeover) = worn()
+        #expect(history.mayNumber(UpdateID(1), as: creation.id))
+        #expect(history.mayNumber(UpdateID(6), as: EpochID(rawValue: 100)))
+        #expect(!history.mayNumber(UpdateID(6), as: takeover.id))
+        #expect(!LineageTests.history((creation, 2, 0)).mayNumber(UpdateID(1), as: creation.id))
+        #expect(!History().mayNumber(UpdateID(1), as: creation.id))
+    }
+
+    @Test("of epochs given up too many to keep the one just given up stays, and those that are still heard of")
+    func abandonedLimit() {
+        let heard = LineageTests.epoch(2, 1_000, host: 2, closes: [10])
+        var lineage = Lineage(history: LineageTests.history((creation, 1, 0)), heard: [heard])
+        for name in 0..<UInt64(Lineage.heardLimit) { lineage.noteAbandoned(EpochID(rawValue: 1_000 + name)) }
+        lineage.noteAbandoned(EpochID(rawValue: 1))
+        #expect(lineage.abandoned.count == Lineage.heardLimit)
+        #expect(lineage.abandoned.contains(EpochID(rawValue: 1)))
+        #expect(lineage.abandoned.contains(heard.id))
+    }
+
     @Test("an epoch that its own host gave up closes nothing there either")
     func abandonedHere() {
         let takeover = LineageTests.epoch(2, 20, host: 2, closes: [10])

@@ -3,7 +3,7 @@ import Testing
 
 @Suite("Recovery of the log", .timeLimit(.minutes(1)))
 struct RecoveryTests {
-    private static let format = HeaderFormat(copyBytes: 8 << 10)
+    private static let format = HeaderFormat(copyBytes: 32 << 10)
     private static let ringBytes = 64 << 10
 
     /// A log on a device in memory, written by hand.
@@ -86,6 +86,31 @@ struct RecoveryTests {
         let recovered = try log.recover()
         #expect(recovered.records == log.records)
         #expect(recovered.appendPosition == log.end.aligned(to: Record.syncAlignment))
+    }
+
+    @Test("records of epochs that were dropped from the front of the history, after many unclean starts, come back")
+    func droppedEpochs() throws {
+        let log = try Log()
+        for _ in 1...3 { try log.append(durable: 0) }
+        for number in 0..<UInt64(History.limit) {
+            let epoch = Epoch(
+                number: number + 2,
+                id: EpochID(rawValue: 1_000 + number),
+                host: log.header.host,
+                hostName: "seattle",
+                kind: .uncleanStart,
+                reign: try #require(log.header.lineage.history.current?.reign),
+                closes: []
+            )
+            let first = UpdateID(UInt64(log.records.count + 1))
+            log.header.lineage.history.open(epoch, at: first, dataBefore: UInt64(log.records.count))
+            if number % 8 == 0 { try log.append(durable: UInt64(log.records.count)) }
+        }
+        try log.writeHeader()
+        #expect(log.header.lineage.history.epoch(of: UpdateID(1)) == nil)
+        let recovered = try LogRecovery(device: log.device, format: Self.format).recover()
+        #expect(recovered.damage == nil)
+        #expect(recovered.records == log.records)
     }
 
     @Test("a torn tail that nothing proves durable is cut")

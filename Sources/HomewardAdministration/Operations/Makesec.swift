@@ -344,9 +344,10 @@ extension RVGNode {
 extension RVGMachine {
     /// Gives the Primary role up: role, lineage and links in one header change, which the caller notes.
     package mutating func becomeSecondary(of peer: HostID, givingUp kept: History) {
-        for entry in header.lineage.history.entries where !kept.contains(entry.epoch.id) {
-            header.lineage.noteAbandoned(entry.epoch.id)
-        }
+        // Common epochs that the other dropped from the front of its history are not given up.
+        let mine = header.lineage.history.entries
+        let common = mine.lastIndex { kept.contains($0.epoch.id) }
+        for entry in mine[(common.map { $0 + 1 } ?? 0)...] { header.lineage.noteAbandoned(entry.epoch.id) }
         header.role = .secondary(of: peer)
         header.fence = nil
         header.cleanStop = false

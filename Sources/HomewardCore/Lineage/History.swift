@@ -31,6 +31,15 @@ public struct History: Hashable, Sendable, Codable {
     /// The epoch that numbered `id`, when the history reaches so far back.
     public func epoch(of id: UpdateID) -> Epoch? { entries.last { $0.firstID <= id }?.epoch }
 
+    /// Whether `epoch` may have numbered `id`: the one that is known for it, and any where older epochs were dropped.
+    ///
+    /// A log may reach further back than ``limit`` epochs, after many unclean starts.
+    public func mayNumber(_ id: UpdateID, as epoch: EpochID) -> Bool {
+        if let known = self.epoch(of: id) { return known.id == epoch }
+        guard let first = entries.first else { return false }
+        return first.epoch.kind != .creation
+    }
+
     /// Opens an epoch at `firstID`.
     ///
     /// Entries at or above it, that no record ever filled, give way.

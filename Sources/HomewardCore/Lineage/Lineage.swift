@@ -66,7 +66,11 @@ public struct Lineage: Hashable, Sendable, Codable {
     public mutating func noteAbandoned(_ epoch: EpochID) {
         guard !abandoned.contains(epoch) else { return }
         abandoned.insert(epoch, at: abandoned.firstIndex { $0 > epoch } ?? abandoned.endIndex)
-        if abandoned.count > Lineage.heardLimit { abandoned.removeFirst() }
+        guard abandoned.count > Lineage.heardLimit else { return }
+        // What nobody here speaks of any more goes first, and never what was just given up.
+        let known = Set(history.entries.map(\.epoch.id) + heard.map(\.id))
+        let place = abandoned.firstIndex { $0 != epoch && !known.contains($0) } ?? abandoned.firstIndex { $0 != epoch }
+        if let place { abandoned.remove(at: place) }
     }
 
     /// Makes epochs count again: a takeover on a host that still holds their data.
@@ -86,10 +90,11 @@ public struct Lineage: Hashable, Sendable, Codable {
     /// The epoch that ends the reign of `epoch` for whoever holds `senderHistory`; nil while it counts.
     ///
     /// It is in the own history or heard of, is not part of the sender's history, and was not given up. Of several it is
-    /// one whose own reign counts, if there is one: whoever closed the others goes on.
+    /// the first whose own reign counts, if there is one: whoever closed the others goes on.
     public func closing(of epoch: Epoch, senderHistory: History) -> Epoch? {
         let closing = known.filter { $0.closes.contains(epoch.reign) && !senderHistory.contains($0.id) }
-        return closing.first { one in !closing.contains { $0.closes.contains(one.reign) } } ?? closing.first
+        let lasting = closing.filter { one in !closing.contains { $0.closes.contains(one.reign) } }
+        return (lasting.isEmpty ? closing : lasting).min { ($0.number, $0.id) < ($1.number, $1.id) }
     }
 
     /// The epoch that ends the reign of whoever holds a history; nil while it counts, and of one that has none.
@@ -104,8 +109,10 @@ public struct Lineage: Hashable, Sendable, Codable {
     public func rival(of other: History) -> Epoch? {
         guard let current = other.current else { return nil }
         let closedByOther = other.entries.flatMap(\.epoch.closes)
+        // Its opening epoch may have been dropped from the other's history, which holds later ones of the reign.
+        let reigns = other.entries.map(\.epoch.reign)
         return known.first { claim in
-            claim.isClaim && !other.contains(claim.id)
+            claim.isClaim && !other.contains(claim.id) && !reigns.contains(claim.reign)
                 && !claim.closes.contains(current.reign) && !closedByOther.contains(claim.reign)
         }
     }

@@ -122,7 +122,8 @@ extension RVGMachine {
             hostName: hostName,
             kind: kind,
             reign: reign,
-            closes: header.lineage.closure(of: ended)
+            // An unclean start goes on with its reign and all that this ended: the opening epoch may be dropped one day.
+            closes: kind == .uncleanStart ? current?.closes ?? [] : header.lineage.closure(of: ended)
         )
         header.lineage.history.open(epoch, at: end.next, dataBefore: dataCount)
         openingEpoch = epoch

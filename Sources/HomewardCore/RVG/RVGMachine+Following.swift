@@ -53,7 +53,11 @@ extension RVGMachine {
                         firstID: .never,
                         dataBelow: 0
                     ) : nil)
-        else { return }
+        else {
+            // Nothing that is common reaches so far back: the Primary is told, so that people hear of it.
+            if let host = header.follows { send(.replication(.notAttached(start.attach)), to: host, &effects) }
+            return
+        }
         if fork.firstID <= end {
             guard replayed < fork.firstID else {
                 // What is on the volumes cannot be taken back: this copy is not one of the Primary's history.
@@ -130,7 +134,7 @@ extension RVGMachine {
                 continue
             }
             count += item.record.kind.isData ? 1 : 0
-            guard item.record.id == expected, header.lineage.history.epoch(of: expected)?.id == item.record.epoch,
+            guard item.record.id == expected, header.lineage.history.mayNumber(expected, as: item.record.epoch),
                 item.record.dataCount == count
             else {
                 effects.note(

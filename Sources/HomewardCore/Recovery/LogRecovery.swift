@@ -173,7 +173,7 @@ public struct LogRecovery {
         let bytes = try reader.bytes(at: position, count: Record.headerBytes)
         guard let record = Record.decodeHeader(Array(bytes), rvgTag: tag), record.position == position,
             record.id == expected, record.logLife >= life, record.end.value <= limit,
-            header.lineage.history.epoch(of: record.id)?.id == record.epoch
+            header.lineage.history.mayNumber(record.id, as: record.epoch)
         else { return nil }
         guard record.payloadBytes > 0 else { return record }
         let payload = try reader.bytes(
@@ -207,7 +207,7 @@ public struct LogRecovery {
                 if UInt32(littleEndian: word) == magic,
                     let record = Record.decodeHeader(Array(chunk[offset..<offset + Record.headerBytes]), rvgTag: tag),
                     record.position.value == position + UInt64(offset), record.id >= next,
-                    header.lineage.history.epoch(of: record.id)?.id == record.epoch
+                    header.lineage.history.mayNumber(record.id, as: record.epoch)
                 {
                     proven = max(proven, record.durableID)
                 }
