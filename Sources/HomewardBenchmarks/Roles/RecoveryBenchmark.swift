@@ -95,7 +95,11 @@ extension Benchmark {
             usleep(2_000)
         }
         let open = Stopwatch.seconds(since: began)
-        while try position(lab) < before { usleep(2_000) }
+        // The data door opens before the control door.
+        while ((try? position(lab)) ?? 0) < before {
+            guard Stopwatch.seconds(since: began) < 120 else { throw CannotRun("seattle tells no position") }
+            usleep(2_000)
+        }
         let applied = Stopwatch.seconds(since: began)
         try command.succeed()
         return (open, applied)
