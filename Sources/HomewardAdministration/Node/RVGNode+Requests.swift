@@ -94,8 +94,6 @@ extension RVGNode {
         let link = machine.header.links[position]
         try requireKnownPrimary()
         try requireIdle(for: "delsec")
-        leaveOut(peer, &effects)
-        try requireNoSynchronization(of: peer, for: "delsec")
         guard link.attachID == nil else {
             throw machine.refuse(
                 .linkAttached,
@@ -103,8 +101,11 @@ extension RVGNode {
                 hint: machine.command("stoprep", link.peerName)
             )
         }
+        if machine.peer(peer)?.contact != nil { try requireNoSynchronization(of: peer, for: "delsec") }
+        leaveOut(peer, &effects)
         machine.header.links.remove(at: position)
         machine.headerChanged(&effects.core)
+        machine.advanceTail(&effects.core)
         return Outcome(summary: "\(link.peerName) is removed from the RDS; its data remain")
     }
 
@@ -127,20 +128,36 @@ extension RVGNode {
     }
 
     /// A host that is removed while it does not answer is no longer a target of synchronizations: they end without it.
+    ///
+    /// The header forgets it as well, or the next start would take it up again, and overwrite a host outside the RDS.
     private mutating func leaveOut(_ peer: HostID, _ effects: inout NodeEffects) {
-        for job in jobs.indices {
-            guard let target = jobs[job].targets.firstIndex(where: { $0.host == peer }),
-                case .waiting = jobs[job].targets[target].phase
+        for checkpoint in machine.header.checkpoints.indices.reversed() {
+            guard
+                let target = machine.header.checkpoints[checkpoint].targets.firstIndex(where: {
+                    $0.host == peer && !$0.received
+                })
             else { continue }
-            jobs[job].targets[target].phase = .failed(
-                machine.refuse(
-                    .syncCancelled,
-                    "\(machine.label(of: peer)) was removed from the RDS",
-                    hint: machine.command("printrvg")
-                )
-            )
-            finishJobIfOver(job, now: lastNow, into: &effects)
+            machine.header.checkpoints[checkpoint].targets.remove(at: target)
+            // With no target left it would count as one made by hand.
+            if machine.header.checkpoints[checkpoint].madeByHand { machine.header.checkpoints.remove(at: checkpoint) }
         }
+        for job in jobs.indices where jobs[job].phase != .over {
+            guard let target = jobs[job].targets.firstIndex(where: { $0.host == peer }) else { continue }
+            switch jobs[job].targets[target].phase {
+            case .done, .failed: continue
+            case .waiting, .offered, .running, .ending, .confirming:
+                jobs[job].targets[target].phase = .failed(wasRemoved(peer))
+                finishJobIfOver(job, now: lastNow, into: &effects)
+            }
+        }
+    }
+
+    func wasRemoved(_ host: HostID) -> Refusal {
+        machine.refuse(
+            .syncCancelled,
+            "\(machine.label(of: host)) was removed from the RDS",
+            hint: machine.command("printrvg")
+        )
     }
 
     private mutating func stopReplication(

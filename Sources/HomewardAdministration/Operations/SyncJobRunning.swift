@@ -26,7 +26,14 @@ extension RVGNode {
             guard !jobs.contains(where: { $0.id == checkpoint.id }) else { continue }
             let targets = checkpoint.targets.map { target in
                 var run = SyncJob.Target(host: target.host)
-                if target.received { run.phase = .done } else if target.end != nil { run.phase = .confirming }
+                if target.received {
+                    run.phase = .done
+                } else if machine.header.linkIndex(target.host) == nil {
+                    // Headers of earlier releases kept a host that was removed.
+                    run.phase = .failed(wasRemoved(target.host))
+                } else if target.end != nil {
+                    run.phase = .confirming
+                }
                 return run
             }
             machine.pins.append(checkpoint.start)
@@ -98,12 +105,14 @@ extension RVGNode {
             if jobs[position].verifyOnly {
                 jobs[position].phase = .running
             } else {
+                // Whoever was removed meanwhile does not enter the header.
+                let targets = jobs[position].targets.filter { machine.header.linkIndex($0.host) != nil }
                 machine.header.checkpoints.append(
                     Checkpoint(
                         id: jobs[position].id,
                         name: jobs[position].name,
                         start: mark,
-                        targets: jobs[position].targets.map { Checkpoint.Target(host: $0.host) },
+                        targets: targets.map { Checkpoint.Target(host: $0.host) },
                         full: jobs[position].full
                     )
                 )
