@@ -446,7 +446,9 @@ extension RVGNode {
         guard drained, machine.isLogIdle, machine.applyInFlight == nil else {
             return machine.wantApplied(&effects.core)
         }
-        if !machine.header.cleanStop, machine.isOpen || machine.header.stopped, machine.header.isPrimary {
+        // Behind its fence it still owes the epoch of an unclean start, also one that is stopped.
+        let owesNothing = machine.header.isPrimary && machine.header.fence == nil && machine.gate == nil
+        if !machine.header.cleanStop, owesNothing {
             machine.header.cleanStop = true
             machine.header.endAtCleanStop = machine.end
             machine.advanceTail(&effects.core)

@@ -1,0 +1,43 @@
+import HomewardAdministration
+import HomewardCore
+import Testing
+
+/// What a stopped Primary, and an end in order, leave behind.
+@Suite("Shutdown")
+struct ShutdownTests {
+    private let seattle = NodeWorld.ids[1]
+
+    /// Seattle follows london, which is stopped.
+    private func stoppedWorld() throws -> NodeWorld {
+        var world = try NodeWorld()
+        _ = try world.perform(.startReplication(seattle, how: .identical, consent: true), on: 0)?.get()
+        world.write(on: 0)
+        world.pass(milliseconds: 1_000)
+        _ = try world.perform(.stop, on: 0)?.get()
+        return world
+    }
+
+    @Test("a stopped Primary that ends behind its fence is not marked clean: it still owes an epoch")
+    func stoppedBehindFence() throws {
+        var world = try stoppedWorld()
+        let epochs = world.nodes[0].machine.header.lineage.history.entries.count
+        world.restart(0)
+        world.pass(milliseconds: 1_000)
+        #expect(world.nodes[0].machine.gate == .starting && world.nodes[0].machine.header.stopped)
+        _ = try world.perform(.prepareShutdown, on: 0)?.get()
+        #expect(!world.nodes[0].machine.header.cleanStop)
+        world.restart(0)
+        world.connect(0, 1)
+        world.connect(0, 2)
+        world.pass(milliseconds: 5_000)
+        #expect(world.nodes[0].machine.gate == nil)
+        #expect(world.nodes[0].machine.header.lineage.history.entries.count == epochs + 1)
+    }
+
+    @Test("a stopped Primary that is past its fence is marked clean when it ends")
+    func stoppedInOrder() throws {
+        var world = try stoppedWorld()
+        _ = try world.perform(.prepareShutdown, on: 0)?.get()
+        #expect(world.nodes[0].machine.header.cleanStop)
+    }
+}
