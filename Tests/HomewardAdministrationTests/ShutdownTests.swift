@@ -40,4 +40,30 @@ struct ShutdownTests {
         _ = try world.perform(.prepareShutdown, on: 0)?.get()
         #expect(world.nodes[0].machine.header.cleanStop)
     }
+
+    @Test("start says why a Primary that was taken over stays shut", arguments: [false, true])
+    func startOfFenced(force: Bool) throws {
+        var world = try stoppedWorld()
+        for other in [1, 2] { world.cut(0, other) }
+        _ = try world.perform(.takeover(force: false), on: 1)?.get()
+        for other in [1, 2] { world.connect(0, other) }
+        world.pass(milliseconds: 1_000)
+        guard case .done(let outcome)? = try world.perform(.start(force: force), on: 0)?.get() else {
+            return #expect(Bool(false), "no outcome")
+        }
+        #expect(!world.nodes[0].machine.isOpen && !world.nodes[0].machine.header.stopped)
+        #expect(outcome.notes.contains { $0.contains("stay shut") && $0.contains("seattle took over") }, "\(outcome)")
+    }
+
+    @Test("start of a Primary or a Secondary that nothing else keeps shut has nothing to add")
+    func startOfOpen() throws {
+        var world = try stoppedWorld()
+        _ = try world.perform(.stop, on: 1)?.get()
+        for host in [0, 1] {
+            guard case .done(let outcome)? = try world.perform(.start(force: false), on: host)?.get() else {
+                return #expect(Bool(false), "no outcome")
+            }
+            #expect(outcome.notes.isEmpty && outcome.summary == "the RVG is started")
+        }
+    }
 }

@@ -397,7 +397,12 @@ extension RVGNode {
             machine.header.stopped = false
             machine.headerChanged(&effects.core)
             effects.core.admissionChanged = true
-            return Outcome(summary: "the RVG is started")
+            // Both may have kept it shut, and only the stop is lifted.
+            let shut = machine.header.isPrimary ? machine.closedBecause : nil
+            return Outcome(
+                summary: "the RVG is started",
+                notes: shut.map { ["its volumes stay shut: \($0.message); \($0.hint)"] } ?? []
+            )
         }
         guard machine.header.isPrimary, let closed = machine.closedBecause else {
             return Outcome(already: true, summary: "the RVG is started already")
