@@ -55,6 +55,12 @@ struct NodeWorld {
     var refusing: Set<Int> = []
     /// What a target finds noted of a synchronization that it goes on with.
     var cursor: HeaderFormat.Cursor?
+    /// The blocks of each extent in which a target differs.
+    var differing: [UInt64] = []
+    /// Which tasks of which hosts do not end by themselves.
+    var holds: (Int, NodeTask.Work) -> Bool = { _, _ in false }
+    /// Tasks that were begun and have not ended.
+    private(set) var open: [(host: Int, task: NodeTask)] = []
     /// Hosts whose messages stay on the way.
     var mute: Set<Int> = []
     /// Hosts whose messages stay on the way from the moment in which they hold a receipt.
@@ -338,10 +344,20 @@ struct NodeWorld {
         for reply in effects.core.replies where reply.failure == nil { replied.insert(reply.token) }
         for answer in effects.answers { answers[answer.token] = answer.result }
         for task in effects.tasks {
-            var more = NodeEffects()
-            nodes[host].taskDone(task.id, result(task.work), now: now, wallTime: 1, into: &more)
-            take(more, of: host)
+            if holds(host, task.work) { open.append((host, task)) } else { end(task, of: host) }
         }
+    }
+
+    private mutating func end(_ task: NodeTask, of host: Int) {
+        var effects = NodeEffects()
+        nodes[host].taskDone(task.id, result(task.work), now: now, wallTime: 1, into: &effects)
+        take(effects, of: host)
+    }
+
+    /// The open task that was begun first ends.
+    mutating func endOldestTask() {
+        let (host, task) = open.removeFirst()
+        end(task, of: host)
     }
 
     /// A driver indexes and reads without asking again.
@@ -365,7 +381,7 @@ struct NodeWorld {
         case .salvage: return .salvaged(path: "/salvage")
         case .hash(let ranges, _): return .hashes(ranges.map { _ in hash })
         case .read: return .block(bytes: [], hash: hash)
-        case .compare: return .differing([])
+        case .compare: return .differing(differing)
         case .write, .synchronizeVolumes: return .done
         case .readCursor: return .cursor(cursor)
         case .probe(let host, _): return .probed(refused: refusing.contains { NodeWorld.ids[$0] == host })

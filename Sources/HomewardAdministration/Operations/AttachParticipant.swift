@@ -20,11 +20,13 @@ package struct Participant: Sendable {
         /// What is to be salvaged must be in the log's file first.
         case writing
         case salvaging
-        /// What is to be compared becomes durable on the volumes.
-        case flushing
         /// Nothing of the log may be on its way to the devices when it is cut.
         case quiescing
         case readingCursor
+        /// Blocks that an ended session was still writing land.
+        case landing
+        /// What is to be compared becomes durable on the volumes.
+        case flushing
         case ready
     }
 
@@ -271,7 +273,7 @@ extension RVGNode {
             }
             setPhase(participant, .attach(offer, .ready))
         case .synchronize(let offer, _):
-            syncParticipantTaskDone(participant, offer, result, &effects)
+            syncParticipantTaskDone(participant, offer, result)
         }
     }
 

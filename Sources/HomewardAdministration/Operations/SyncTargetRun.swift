@@ -142,7 +142,14 @@ extension RVGNode {
             machine.header.role = .secondary(of: participant.peer)
             for entry in offer.history.entries { machine.header.lineage.note(entry.epoch) }
             machine.headerChanged(&effects.core)
-            flush(participant, offer, &effects)
+            setPhase(participant, .synchronize(offer, .landing))
+            goOn(participant, now: now, into: &effects)
+        case .landing:
+            // What lies on the volumes becomes durable before it is compared: a block that is equal is not written again. So
+            // nothing may still be on its way there.
+            guard strayWrites.isEmpty else { return }
+            setPhase(participant, .synchronize(offer, .flushing))
+            begin(.synchronizeVolumes(cursor: nil), for: .participant(token: participant.token), &effects)
         case .ready:
             guard machine.isSettledOnDisk, strayWrites.isEmpty else { return }
             var cursor = participant.cursor ?? HeaderFormat.Cursor(job: offer.job, volume: 0, offset: 0)
@@ -183,12 +190,6 @@ extension RVGNode {
         advanceSyncParticipant(next, offer, phase, now: now, into: &effects)
     }
 
-    /// What lies on the volumes becomes durable before it is compared: a block that is equal is not written again.
-    private mutating func flush(_ participant: Participant, _ offer: SyncOffer, _ effects: inout NodeEffects) {
-        setPhase(participant, .synchronize(offer, .flushing))
-        begin(.synchronizeVolumes(cursor: nil), for: .participant(token: participant.token), &effects)
-    }
-
     /// Keeps the records that the Primary's history does not contain, if there are any.
     private mutating func salvage(_ participant: Participant, _ offer: SyncOffer, _ effects: inout NodeEffects) {
         let diverged = machine.divergedRecords(from: offer.history)
@@ -208,8 +209,7 @@ extension RVGNode {
     package mutating func syncParticipantTaskDone(
         _ participant: Participant,
         _ offer: SyncOffer,
-        _ result: TaskResult,
-        _ effects: inout NodeEffects
+        _ result: TaskResult
     ) {
         guard let position = participants.firstIndex(where: { $0.token == participant.token }) else { return }
         switch result {
@@ -218,7 +218,7 @@ extension RVGNode {
             participants[position].kind = .synchronize(offer, .quiescing)
         case .cursor(let cursor):
             participants[position].cursor = cursor
-            flush(participant, offer, &effects)
+            participants[position].kind = .synchronize(offer, .landing)
         case .done: participants[position].kind = .synchronize(offer, .ready)
         case .hashes, .block, .differing, .probed, .failed:
             preconditionFailure("a synchronization begins with a salvage file, a cursor or durable volumes")

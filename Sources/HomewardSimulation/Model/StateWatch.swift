@@ -107,9 +107,10 @@ struct StateWatch {
                 case .applying: return "applying"
                 case .writing: return "writing its log"
                 case .salvaging: return "salvaging"
-                case .flushing: return "flushing"
                 case .quiescing: return "quiescing"
                 case .readingCursor: return "reading its cursor"
+                case .landing: return "waiting for blocks to land"
+                case .flushing: return "flushing"
                 case .ready: return "ready"
                 }
             }
