@@ -42,4 +42,29 @@ struct TargetTests {
         world.settle()
         _ = try #require(world.answers[token]).get()
     }
+
+    @Test("what was made durable for the last session does not let the next one begin")
+    func strayFlush() throws {
+        var world = try NodeWorld()
+        world.holds = { host, work in
+            if case .readCursor = work { return true }
+            return host == 1 && isFlush(work)
+        }
+        let token = world.ask(synchronize(seattle), on: 0)
+        world.settle()
+        #expect(world.open.map { isFlush($0.task.work) } == [true])
+        world.cut(0, 1)
+        world.connect(0, 1)
+        world.settle()
+        #expect(world.open.count == 2)
+        for _ in 0..<2 {
+            world.endOldestTask()
+            world.settle()
+            #expect(world.answers[token] == nil)
+        }
+        #expect(world.open.map { isFlush($0.task.work) } == [true])
+        world.endOldestTask()
+        world.settle()
+        _ = try #require(world.answers[token]).get()
+    }
 }

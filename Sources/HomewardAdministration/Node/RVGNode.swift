@@ -49,7 +49,8 @@ public struct RVGNode: Sendable {
 
     package enum Purpose: Sendable {
         case operation
-        case participant(token: UInt64)
+        /// Of the participant that waits for this task: one that is gone, and its successor, take nothing of it.
+        case participant
         case sourceHash(job: CheckpointID, target: HostID, SyncSource.Extent)
         case sourceRead(job: CheckpointID, target: HostID, BlockRange)
         case targetCompare(job: CheckpointID, volume: UInt32, offset: UInt64)
@@ -151,7 +152,7 @@ public struct RVGNode: Sendable {
         }
         switch tasks.remove(at: position).purpose {
         case .operation: operationTaskDone(result, now: now, into: &effects)
-        case .participant(let token): participantTaskDone(token, result, now: now, into: &effects)
+        case .participant: participantTaskDone(id, result, now: now, into: &effects)
         case .sourceHash(let job, let target, let extent): sourceHashed(job, target, extent, result, &effects)
         case .sourceRead(let job, let target, let range): sourceRead(job, target, range, result, &effects)
         case .targetCompare(let job, let volume, let offset): targetCompared(job, volume, offset, result, &effects)

@@ -33,6 +33,8 @@ package struct Participant: Sendable {
     package var token: UInt64
     package var peer: HostID
     package var kind: Kind
+    /// The task that it waits for.
+    package var task: UInt64?
     package var discarded: Discarded?
     package var cursor: HeaderFormat.Cursor?
 }
@@ -232,7 +234,7 @@ extension RVGNode {
                 }
                 setPhase(participant, .attach(offer, .sampling))
                 let ranges = offer.sample.map { BlockRange(volume: $0.volume, offset: $0.offset, length: $0.length) }
-                begin(.hash(ranges, seed: offer.sampleSeed), for: .participant(token: participant.token), &effects)
+                begin(.hash(ranges, seed: offer.sampleSeed), for: participant, &effects)
             case .attach(let offer, .ready): acceptAttach(participant, offer, into: &effects)
             case .attach(_, .sampling): continue
             case .synchronize(let offer, let phase):
@@ -246,17 +248,24 @@ extension RVGNode {
         participants[position].kind = kind
     }
 
+    /// Begins a task that a participant waits for.
+    package mutating func begin(_ work: NodeTask.Work, for participant: Participant, _ effects: inout NodeEffects) {
+        guard let position = participants.firstIndex(where: { $0.token == participant.token }) else { return }
+        participants[position].task = begin(work, for: .participant, &effects)
+    }
+
     package mutating func participantTaskDone(
-        _ token: UInt64,
+        _ task: UInt64,
         _ result: TaskResult,
         now: Instant,
         into effects: inout NodeEffects
     ) {
-        guard let position = participants.firstIndex(where: { $0.token == token }) else { return }
+        guard let position = participants.firstIndex(where: { $0.task == task }) else { return }
+        participants[position].task = nil
         let participant = participants[position]
         if case .failed(let refusal) = result {
             participants.remove(at: position)
-            return vote(.no(refusal), token: token, to: participant.peer, &effects)
+            return vote(.no(refusal), token: participant.token, to: participant.peer, &effects)
         }
         switch participant.kind {
         case .attach(let offer, _):
@@ -269,7 +278,7 @@ extension RVGNode {
                     "\(differing) of \(hashes.count) sampled blocks differ on \(machine.hostName)",
                     hint: machine.command("syncrvg", machine.hostName, options: "-c NAME")
                 )
-                return vote(.no(refusal), token: token, to: participant.peer, &effects)
+                return vote(.no(refusal), token: participant.token, to: participant.peer, &effects)
             }
             setPhase(participant, .attach(offer, .ready))
         case .synchronize(let offer, _):

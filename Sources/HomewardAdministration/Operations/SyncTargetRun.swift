@@ -39,7 +39,7 @@ extension RVGNode {
             participant.kind = .synchronize(offer, prepareVerification(offer, &effects))
         } else if machine.header.targetJob?.checkpoint == offer.job {
             participant.kind = .synchronize(offer, .readingCursor)
-            begin(.readCursor(offer.job), for: .participant(token: participant.token), &effects)
+            participant.task = begin(.readCursor(offer.job), for: .participant, &effects)
         } else {
             participant.kind = .synchronize(offer, .writing)
             // What still flows here under another Primary ends now: nothing is to come behind what is salvaged.
@@ -149,7 +149,7 @@ extension RVGNode {
             // nothing may still be on its way there.
             guard strayWrites.isEmpty else { return }
             setPhase(participant, .synchronize(offer, .flushing))
-            begin(.synchronizeVolumes(cursor: nil), for: .participant(token: participant.token), &effects)
+            begin(.synchronizeVolumes(cursor: nil), for: participant, &effects)
         case .ready:
             guard machine.isSettledOnDisk, strayWrites.isEmpty else { return }
             var cursor = participant.cursor ?? HeaderFormat.Cursor(job: offer.job, volume: 0, offset: 0)
@@ -203,7 +203,7 @@ extension RVGNode {
         participants[position].discarded = counted
         guard !diverged.isEmpty else { return setPhase(participant, .synchronize(offer, .quiescing)) }
         participants[position].kind = .synchronize(offer, .salvaging)
-        begin(.salvage(diverged, label: "syncrvg-\(offer.name)"), for: .participant(token: participant.token), &effects)
+        begin(.salvage(diverged, label: "syncrvg-\(offer.name)"), for: participant, &effects)
     }
 
     package mutating func syncParticipantTaskDone(
