@@ -67,4 +67,75 @@ struct TargetTests {
         world.settle()
         _ = try #require(world.answers[token]).get()
     }
+
+    /// Seattle and dublin are rivals; london follows none of them and has records of seattle's that dublin does not know.
+    private func rivalWorld() throws -> NodeWorld {
+        let (london, dublin) = (NodeWorld.ids[0], NodeWorld.ids[2])
+        var world = try NodeWorld()
+        for host in [seattle, dublin] {
+            _ = try world.perform(.startReplication(host, how: .identical, consent: true), on: 0)?.get()
+        }
+        world.pass(milliseconds: 500)
+        for (left, right) in [(0, 1), (0, 2), (1, 2)] { world.cut(left, right) }
+        for host in [1, 2] { _ = try world.perform(.takeover(force: false), on: host)?.get() }
+        world.connect(0, 1)
+        world.pass(milliseconds: 500)
+        _ = try world.perform(.makeSecondary(seattle, force: true), on: 0)?.get()
+        _ = try world.perform(synchronize(london), on: 1)?.get()
+        _ = try world.perform(.startReplication(london, how: .checkpoint("cp"), consent: true), on: 1)?.get()
+        world.write(on: 1)
+        world.pass(milliseconds: 500)
+        _ = try world.perform(.stopReplication(london, force: false), on: 1)?.get()
+        _ = try world.perform(.checkDelete("cp"), on: 1)?.get()
+        world.connect(0, 2)
+        world.pass(milliseconds: 500)
+        return world
+    }
+
+    @Test("a Primary whose offer is overtaken by another's hears it, and nothing of it goes on")
+    func overtakenOffer() throws {
+        let london = NodeWorld.ids[0]
+        var world = try rivalWorld()
+        world.differing = [0]
+        world.holds = { host, work in
+            if case .salvage = work { return true }
+            return host == 0 && isWrite(work)
+        }
+        let first = world.ask(synchronize(london, force: true), on: 2)
+        world.settle()
+        #expect(world.open.count == 1)
+        let later = world.ask(synchronize(london, force: true), on: 1)
+        world.settle()
+        let refusal = #expect(throws: Refusal.self) { _ = try world.answers[first]?.get() }
+        #expect(refusal?.code == .operationInProgress, "\(String(describing: refusal))")
+        #expect(world.nodes[0].participants.isEmpty && world.nodes[0].target?.primary == seattle)
+        // The salvage file that nobody waits for any more.
+        world.endOldestTask()
+        world.settle()
+        #expect(world.nodes[0].machine.header.targetJob?.primary == seattle)
+        world.holds = { _, _ in false }
+        while !world.open.isEmpty { world.endOldestTask() }
+        world.settle()
+        _ = try #require(world.answers[later]).get()
+        #expect(world.nodes[0].machine.header.receipt?.primary == seattle)
+    }
+
+    @Test("a Primary whose synchronization gives way to another's hears it at once")
+    func overtakenRun() throws {
+        let london = NodeWorld.ids[0]
+        var world = try rivalWorld()
+        world.differing = [0]
+        world.holds = { $0 == 0 && isWrite($1) }
+        let first = world.ask(synchronize(london, force: true), on: 2)
+        world.settle()
+        #expect(world.nodes[0].target != nil && world.open.count == 1)
+        let later = world.ask(synchronize(london, force: true), on: 1)
+        world.settle()
+        #expect(throws: Refusal.self) { _ = try world.answers[first]?.get() }
+        world.holds = { _, _ in false }
+        while !world.open.isEmpty { world.endOldestTask() }
+        world.settle()
+        _ = try #require(world.answers[later]).get()
+        #expect(world.nodes[0].machine.header.receipt?.primary == seattle)
+    }
 }

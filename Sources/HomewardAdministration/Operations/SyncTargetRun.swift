@@ -32,6 +32,7 @@ extension RVGNode {
         } catch {
             return vote(.no(error), token: offer.job.rawValue, to: host, &effects)
         }
+        displaceOthers(than: host, &effects)
         participants.removeAll { $0.peer == host }
         stopTarget()
         var participant = Participant(token: offer.job.rawValue, peer: host, kind: .synchronize(offer, .quiescing))
@@ -46,6 +47,27 @@ extension RVGNode {
             machine.forgetStream()
         }
         participants.append(participant)
+    }
+
+    /// One Primary's work at a time goes to the volumes: what others were promised, or do here, ends, and they hear it.
+    ///
+    /// Else an overtaken offer that still salvages would claim the header later, and blocks of one synchronization would
+    /// land under the receipt of another.
+    private mutating func displaceOthers(than host: HostID, _ effects: inout NodeEffects) {
+        let refusal = overtaken(by: machine.label(of: host))
+        for other in participants where other.peer != host {
+            vote(.no(refusal), token: other.token, to: other.peer, &effects)
+        }
+        participants.removeAll { $0.peer != host }
+        if let run = target, run.primary != host { failTarget(refusal, &effects) }
+    }
+
+    private func overtaken(by whom: String) -> Refusal {
+        machine.refuse(
+            .operationInProgress,
+            "\(machine.hostName) took a later offer of \(whom)",
+            hint: "see who is Primary: homeward status; then repeat the command there"
+        )
     }
 
     /// What is compared must show everything that is logged here: a Secondary that was paused as soon as it was up to date
@@ -156,6 +178,11 @@ extension RVGNode {
             // A cursor that was noted with smaller extents may stand within one of these: it is compared again.
             cursor.offset -= cursor.offset % offer.extentBytes
             participants.removeAll { $0.token == participant.token }
+            guard offer.verifyOnly || machine.header.targetJob?.checkpoint == offer.job else {
+                // An attachment was agreed to meanwhile: these volumes are that Primary's now.
+                let whom = machine.header.follows.map { machine.label(of: $0) } ?? "another host"
+                return vote(.no(overtaken(by: whom)), token: participant.token, to: participant.peer, &effects)
+            }
             target = TargetRun(
                 primary: participant.peer,
                 offer: offer,
