@@ -193,6 +193,7 @@ let package = Package(
             dependencies: [
                 "HomewardHost", "HomewardAdministration", "HomewardCore", "HomewardCLI", "HomewardControl",
                 "HomewardNBD", "HomewardRunbooks", "HomewardStorage", "HomewardWire", "LuaHost", "FuzzSupport",
+                .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict

@@ -66,4 +66,35 @@ struct ShutdownTests {
             #expect(outcome.notes.isEmpty && outcome.summary == "the RVG is started")
         }
     }
+
+    @Test("an RVG whose removal is given up goes on, and nowhere says that it had ended")
+    func removalGivenUp() throws {
+        var world = try NodeWorld()
+        _ = try world.perform(.prepareRemoval, on: 0)?.get()
+        let write = world.write(on: 0)
+        world.pass(milliseconds: 500)
+        #expect(!world.nodes[0].machine.header.cleanStop && !world.replied.contains(write))
+        _ = try world.perform(.abandonRemoval, on: 0)?.get()
+        let next = world.write(on: 0)
+        world.pass(milliseconds: 500)
+        #expect(world.replied.contains(next) && world.nodes[0].machine.volumesHeldBy == nil)
+    }
+
+    @Test("a removal that is given up while it waits for an operation leaves that what it held")
+    func removalDuringMigrate() throws {
+        var world = try NodeWorld()
+        _ = try world.perform(.startReplication(seattle, how: .identical, consent: true), on: 0)?.get()
+        world.mute = [1]
+        let migrate = world.ask(.migrate(seattle), on: 0)
+        world.settle()
+        let held = (world.nodes[0].machine.intakeHeldBy, world.nodes[0].machine.volumesHeldBy)
+        #expect(held == ("migrate", "migrate"))
+        let removal = world.ask(.prepareRemoval, on: 0)
+        _ = world.ask(.abandonRemoval, on: 0)
+        #expect(world.answers[removal] != nil && world.nodes[0].shutdown == nil)
+        #expect((world.nodes[0].machine.intakeHeldBy, world.nodes[0].machine.volumesHeldBy) == held)
+        world.mute = []
+        world.pass(milliseconds: 5_000)
+        #expect(world.answers[migrate] != nil && world.nodes[0].machine.intakeHeldBy == nil)
+    }
 }

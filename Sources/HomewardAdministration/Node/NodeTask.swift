@@ -73,6 +73,10 @@ public enum RVGRequest: Hashable, Sendable {
     case stop
     /// A clean end of the daemon: everything applied and the header says so.
     case prepareShutdown
+    /// The RVG leaves this host: everything applied, and nothing taken any more.
+    case prepareRemoval
+    /// It does not leave: what ``prepareRemoval`` held goes on.
+    case abandonRemoval
 }
 
 /// How a request of one RVG ended.

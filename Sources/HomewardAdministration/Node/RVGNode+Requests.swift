@@ -61,11 +61,13 @@ extension RVGNode {
         case .checkDelete(let name): done(token, try checkDelete(name, &effects), &effects)
         case .start(let force): done(token, try start(force: force, now: now, &effects), &effects)
         case .stop: done(token, try stop(&effects), &effects)
-        case .prepareShutdown: beginShutdown(token, &effects)
+        case .prepareShutdown: beginShutdown(.daemon, token, &effects)
+        case .prepareRemoval: beginShutdown(.removal, token, &effects)
+        case .abandonRemoval: done(token, abandonRemoval(&effects), &effects)
         }
     }
 
-    private mutating func done(_ token: UInt64, _ outcome: Outcome, _ effects: inout NodeEffects) {
+    mutating func done(_ token: UInt64, _ outcome: Outcome, _ effects: inout NodeEffects) {
         answer(token, .success(.done(outcome)), &effects)
     }
 
@@ -426,41 +428,6 @@ extension RVGNode {
         machine.headerChanged(&effects.core)
         machine.wantApplied(&effects.core)
         return Outcome(summary: "the RVG is stopped: its volumes cannot be opened")
-    }
-
-    // MARK: Clean end of the daemon
-
-    private mutating func beginShutdown(_ token: UInt64, _ effects: inout NodeEffects) {
-        guard shutdown == nil else { return done(token, Outcome(already: true, summary: "stopping already"), &effects) }
-        shutdown = token
-        machine.intakeHeldBy = "shutdown"
-        machine.volumesHeldBy = "shutdown"
-    }
-
-    package mutating func advanceShutdown(now: Instant, into effects: inout NodeEffects) {
-        guard let token = shutdown else { return }
-        if machine.header.targetJob != nil || target != nil {
-            shutdown = nil
-            return done(token, Outcome(summary: "stopped; the next start recovers"), &effects)
-        }
-        guard operation == nil else { return }
-        // A Secondary leaves in its log what its Primary has not proven durable.
-        let drained =
-            machine.header.isPrimary
-            ? machine.applied == machine.end : machine.durable == machine.end && machine.applied == machine.replayed
-        guard drained, machine.isLogIdle, machine.applyInFlight == nil else {
-            return machine.wantApplied(&effects.core)
-        }
-        // Behind its fence it still owes the epoch of an unclean start, also one that is stopped.
-        let owesNothing = machine.header.isPrimary && machine.header.fence == nil && machine.gate == nil
-        if !machine.header.cleanStop, owesNothing {
-            machine.header.cleanStop = true
-            machine.header.endAtCleanStop = machine.end
-            machine.advanceTail(&effects.core)
-            machine.headerChanged(&effects.core)
-        }
-        shutdown = nil
-        done(token, Outcome(summary: "stopped in order"), &effects)
     }
 }
 

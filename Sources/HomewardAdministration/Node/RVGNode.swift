@@ -24,7 +24,7 @@ public struct RVGNode: Sendable {
     package var heldAnswers: [HeldAnswer] = []
     package var lastNow = Instant(nanoseconds: 0)
     package var wallTime: UInt64 = 0
-    package var shutdown: UInt64?
+    package var shutdown: Shutdown?
     /// Marks of checkpoints made by hand that are not durable yet.
     package var marks: [PendingMark] = []
 

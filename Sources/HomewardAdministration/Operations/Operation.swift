@@ -46,6 +46,13 @@ extension RVGNode {
                 hint: "wait until it has ended (homeward status), then repeat \(verb)"
             )
         }
+        if shutdown?.cause == .removal {
+            throw machine.refuse(
+                .operationInProgress,
+                "it is being removed from \(machine.hostName)",
+                hint: "see whether it is gone (homeward status) before \(verb)"
+            )
+        }
         if shutdown != nil {
             throw machine.refuse(
                 .operationInProgress,
@@ -135,7 +142,7 @@ extension RVGNode {
         abandonOperation(failure, &effects)
         for job in jobs { for token in job.tokens { answer(token, .failure(failure), &effects) } }
         for mark in marks { answer(mark.token, .failure(failure), &effects) }
-        answer(shutdown, .success(.done(Outcome(summary: "stopped; the next start recovers"))), &effects)
+        answer(shutdown?.token, .success(.done(Outcome(summary: "stopped; the next start recovers"))), &effects)
         jobs = []
         marks = []
         participants = []

@@ -357,33 +357,6 @@ extension HostEngine {
         return Outcome(summary: "RVG \(object) is removed from \(settings.name); the data of its volumes remain")
     }
 
-    /// Takes an RVG off this host; its volumes keep what they hold.
-    func forget(_ rvg: RVGID) async throws {
-        guard let runtime = state.withLock({ $0.runtimes[rvg] }) else {
-            try changeCatalog { catalog in catalog.rvgs.removeAll { $0.id == rvg } }
-            state.withLock { $0.unopened[rvg] = nil }
-            return
-        }
-        if let holder = runtime.state.withLock({ state in
-            state.node.machine.sessions.first?.holder
-        }) {
-            throw refusal(
-                .volumeOpen,
-                "\(runtime.diskGroup)/\(runtime.name)",
-                "a volume is open by \(holder.label)",
-                hint: "close that session first"
-            )
-        }
-        await runtime.shutDown(withinMilliseconds: 8_000)
-        for peer in runtime.state.withLock({ $0.node.machine.header.links.map(\.peerName) }) {
-            // Whoever does not answer hears nothing of it in a new session either.
-            _ = try? await call(peer, .forgotten(rvg))
-        }
-        try changeCatalog { catalog in catalog.rvgs.removeAll { $0.id == rvg } }
-        state.withLock { $0.runtimes[rvg] = nil }
-        runtime.stop()
-    }
-
     // MARK: set
 
     func set(

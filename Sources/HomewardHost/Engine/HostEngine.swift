@@ -234,7 +234,7 @@ public final class HostEngine: Sendable {
     /// The data door must have closed its sessions before.
     public func stop() async {
         state.withLock { $0.stopping = true }
-        for runtime in runtimes { await runtime.shutDown(withinMilliseconds: 8_000) }
+        for runtime in runtimes { await runtime.rest(.prepareShutdown, withinMilliseconds: 8_000) }
         ticker.withLock { lane in
             defer { lane = nil }
             return lane
@@ -250,10 +250,10 @@ public final class HostEngine: Sendable {
 }
 
 extension RVGRuntime {
-    /// Asks for the clean end and waits for it, for a while: a device that hangs must not keep the daemon.
-    func shutDown(withinMilliseconds bound: UInt64) async {
+    /// Asks that the RVG come to rest and waits for it, for a while: a device that hangs must not keep the daemon.
+    func rest(_ request: RVGRequest, withinMilliseconds bound: UInt64) async {
         let done = Monitor(false)
-        ask(.prepareShutdown) { _ in
+        ask(request) { _ in
             done.withLock { $0 = true }
         }
         let deadline = HostClock.now.advanced(byMilliseconds: bound)

@@ -1,0 +1,67 @@
+import GRDB
+import HomewardAdministration
+import HomewardCore
+import HomewardHost
+import HomewardStorage
+import Testing
+
+private let rvg = Trio.rvg
+
+/// A removal that the catalog cannot take down is refused, and changes nothing.
+@Suite(.serialized, .timeLimit(.minutes(2)))
+struct RefusedRemovalTests {
+    /// Lets the catalog of a host refuse every change, as a full disk would, or take changes again.
+    private func refuse(_ refuse: Bool, _ host: String, _ trio: Trio) throws {
+        let catalog = try DatabaseQueue(path: trio.engine(host).directory.catalogPath)
+        try catalog.write { database in
+            try database.execute(
+                sql: refuse
+                    ? "CREATE TRIGGER full BEFORE INSERT ON host BEGIN SELECT RAISE(ABORT, 'full'); END"
+                    : "DROP TRIGGER full"
+            )
+        }
+        try catalog.close()
+    }
+
+    @Test("after a refused delpri the application writes and the Secondaries follow; the next one removes")
+    func primary() async throws {
+        try await Trio.run { trio in
+            try await trio.makeSet()
+            try await trio.write("london", at: 0, 1)
+            try refuse(true, "london", trio)
+            try await trio.refused("london", .deletePrimary(rvg, force: true), .badFormat)
+            try refuse(false, "london", trio)
+            try await trio.write("london", at: 4096, 2)
+            let sync = Request.synchronize(
+                rvg,
+                secondaries: ["seattle"],
+                checkpoint: "cp",
+                full: false,
+                force: false,
+                consent: true
+            )
+            try await trio.ask("london", sync)
+            try await trio.startReplication("seattle", .checkpoint("cp"))
+            try await trio.upToDate("london", "seattle")
+            try await trio.sameBytes("london", "seattle")
+            try await trio.done("london", .stopReplication(rvg, secondary: nil, force: false, consent: true))
+            try await trio.done("london", .deletePrimary(rvg, force: true))
+            #expect(try await trio.ask("london", .hostStatus).host?.rvgs.isEmpty == true)
+        }
+    }
+
+    @Test("a Secondary whose removal is refused there is left in use")
+    func secondary() async throws {
+        try await Trio.run { trio in
+            try await trio.makeSet()
+            try refuse(true, "seattle", trio)
+            let outcome = try await trio.done("london", .deleteSecondary(rvg, secondary: "seattle"))
+            #expect(outcome.notes.contains { $0.contains("still has its RVG") }, "\(outcome)")
+            try refuse(false, "seattle", trio)
+            let refusal = #expect(throws: Refusal.self) { try trio.open("seattle", readOnly: true) }
+            #expect(refusal?.code == .inconsistent, "\(String(describing: refusal))")
+            try await trio.done("seattle", .deletePrimary(rvg, force: true))
+            #expect(try await trio.ask("seattle", .hostStatus).host?.rvgs.isEmpty == true)
+        }
+    }
+}
