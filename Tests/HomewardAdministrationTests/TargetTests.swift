@@ -68,6 +68,25 @@ struct TargetTests {
         _ = try #require(world.answers[token]).get()
     }
 
+    @Test("a copy made by hand is not attached while blocks of an ended synchronization still come to its volumes")
+    func strayWritesBeforeAttachment() throws {
+        var world = try NodeWorld()
+        world.differing = [0]
+        world.holds = { $0 == 1 && isWrite($1) }
+        let token = world.ask(synchronize(seattle), on: 0)
+        world.settle()
+        world.cancel(token, on: 0)
+        world.settle()
+        #expect(world.open.count == 1 && world.nodes[1].target == nil)
+        for request in [RVGRequest.checkStart("hand"), .checkEnd] { _ = try world.perform(request, on: 0)?.get() }
+        let attach = world.ask(.startReplication(seattle, how: .checkpoint("hand"), consent: true), on: 0)
+        world.pass(milliseconds: 500)
+        #expect(world.answers[attach] == nil)
+        world.endOldestTask()
+        world.settle()
+        _ = try #require(world.answers[attach]).get()
+    }
+
     /// Seattle and dublin are rivals; london follows none of them and has records of seattle's that dublin does not know.
     private func rivalWorld() throws -> NodeWorld {
         let (london, dublin) = (NodeWorld.ids[0], NodeWorld.ids[2])

@@ -224,7 +224,10 @@ extension RVGNode {
             switch participant.kind {
             case .attach(let offer, .applying):
                 let waits = offer.checkpoint == nil && machine.applied < machine.end
-                guard !waits, machine.isLogIdle, machine.applyInFlight == nil, machine.volumeSyncInFlight == nil else {
+                // A block of an ended synchronization that lands later would lie over what is attached.
+                guard !waits, machine.isLogIdle, machine.applyInFlight == nil, machine.volumeSyncInFlight == nil,
+                    strayWrites.isEmpty
+                else {
                     if waits { machine.wantApplied(&effects.core) }
                     continue
                 }
