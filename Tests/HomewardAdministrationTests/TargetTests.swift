@@ -157,4 +157,23 @@ struct TargetTests {
         _ = try #require(world.answers[later]).get()
         #expect(world.nodes[0].machine.header.receipt?.primary == seattle)
     }
+
+    @Test("a Primary does not attach what another synchronizes")
+    func attachmentBesideRun() throws {
+        let london = NodeWorld.ids[0]
+        var world = try rivalWorld()
+        world.differing = [0]
+        world.holds = { $0 == 0 && isWrite($1) }
+        let first = world.ask(synchronize(london, force: true), on: 2)
+        world.settle()
+        #expect(world.nodes[0].target != nil && world.open.count == 1)
+        let refusal = #expect(throws: Refusal.self) {
+            _ = try world.perform(.startReplication(london, how: .identical, consent: true), on: 1)?.get()
+        }
+        #expect(refusal?.code == .syncInProgress, "\(String(describing: refusal))")
+        world.holds = { _, _ in false }
+        while !world.open.isEmpty { world.endOldestTask() }
+        world.settle()
+        _ = try #require(world.answers[first]).get()
+    }
 }

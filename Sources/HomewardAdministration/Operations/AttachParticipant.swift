@@ -37,6 +37,10 @@ package struct Participant: Sendable {
     package var task: UInt64?
     package var discarded: Discarded?
     package var cursor: HeaderFormat.Cursor?
+
+    var synchronizes: Bool {
+        if case .synchronize = kind { true } else { false }
+    }
 }
 
 extension RVGNode {
@@ -100,6 +104,14 @@ extension RVGNode {
     }
 
     private func requireAttachable(_ offer: AttachOffer, from host: HostID) throws(Refusal) {
+        // Its blocks would land under the attachment.
+        if let other = target?.primary ?? participants.first(where: \.synchronizes)?.peer, other != host {
+            throw machine.refuse(
+                .syncInProgress,
+                "\(machine.label(of: other)) synchronizes \(machine.hostName)",
+                hint: "wait for its end, or cancel it there; see how far it is: homeward status"
+            )
+        }
         let receipt = machine.header.receipt
         let copied =
             receipt != nil && receipt?.checkpoint == offer.checkpoint && receipt?.primary == host
