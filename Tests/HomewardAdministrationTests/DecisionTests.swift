@@ -255,6 +255,22 @@ struct DecisionTests {
         }
     }
 
+    @Test("a copy of before a migration takes over beside one of after it, when nothing was written since")
+    func takeoverBesideEmptyReign() throws {
+        var world = try attachedWorld()
+        world.write(on: 0)
+        world.pass(milliseconds: 1_000)
+        _ = try world.perform(.migrate(seattle), on: 0)?.get()
+        world.pass(milliseconds: 500)
+        for (left, right) in [(0, 1), (1, 2)] { world.cut(left, right) }
+        world.pass(milliseconds: 10_000)
+        let (london, dublin) = (world.nodes[0].machine, world.nodes[2].machine)
+        #expect(london.header.lineage.history != dublin.header.lineage.history)
+        #expect(london.dataCount == dublin.dataCount)
+        _ = try world.perform(.takeover(force: false), on: 2)?.get()
+        #expect(world.nodes[2].machine.isOpen)
+    }
+
     @Test("a copy of before a takeover does not take over beside one of what was written since")
     func takeoverBesideNewerReign() throws {
         var world = try attachedWorld()
@@ -283,7 +299,8 @@ struct DecisionTests {
             Issue.record("not refused")
             return
         }
-        #expect(refusal.code == .betterSecondary && refusal.message.contains("since seattle took over"), "\(refusal)")
+        #expect(refusal.code == .betterSecondary)
+        #expect(refusal.message.contains("since seattle became Primary"), "\(refusal)")
         #expect(refusal.hint.contains("--host london"), "\(refusal)")
         _ = try world.perform(.takeover(force: false), on: 0)?.get()
         #expect(world.nodes[0].machine.isOpen)

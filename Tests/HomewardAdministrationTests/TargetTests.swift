@@ -5,6 +5,7 @@ import Testing
 /// What a host that is synchronized still owes to earlier sessions and to other Primaries.
 @Suite("Targets")
 struct TargetTests {
+    private let london = NodeWorld.ids[0]
     private let seattle = NodeWorld.ids[1]
 
     private func synchronize(_ host: HostID, force: Bool = false) -> RVGRequest {
@@ -89,7 +90,7 @@ struct TargetTests {
 
     /// Seattle and dublin are rivals; london follows none of them and has records of seattle's that dublin does not know.
     private func rivalWorld() throws -> NodeWorld {
-        let (london, dublin) = (NodeWorld.ids[0], NodeWorld.ids[2])
+        let dublin = NodeWorld.ids[2]
         var world = try NodeWorld()
         for host in [seattle, dublin] {
             _ = try world.perform(.startReplication(host, how: .identical, consent: true), on: 0)?.get()
@@ -111,9 +112,25 @@ struct TargetTests {
         return world
     }
 
+    /// Dublin synchronizes london, where a block is still being written; the request to dublin.
+    private func overtakenWorld() throws -> (world: NodeWorld, request: UInt64) {
+        var world = try rivalWorld()
+        world.differing = [0]
+        world.holds = { $0 == 0 && isWrite($1) }
+        let request = world.ask(synchronize(london, force: true), on: 2)
+        world.settle()
+        #expect(world.nodes[0].target != nil && world.open.count == 1)
+        return (world, request)
+    }
+
+    private func endAllTasks(_ world: inout NodeWorld) {
+        world.holds = { _, _ in false }
+        while !world.open.isEmpty { world.endOldestTask() }
+        world.settle()
+    }
+
     @Test("a Primary whose offer is overtaken by another's hears it, and nothing of it goes on")
     func overtakenOffer() throws {
-        let london = NodeWorld.ids[0]
         var world = try rivalWorld()
         world.differing = [0]
         world.holds = { host, work in
@@ -132,48 +149,30 @@ struct TargetTests {
         world.endOldestTask()
         world.settle()
         #expect(world.nodes[0].machine.header.targetJob?.primary == seattle)
-        world.holds = { _, _ in false }
-        while !world.open.isEmpty { world.endOldestTask() }
-        world.settle()
+        endAllTasks(&world)
         _ = try #require(world.answers[later]).get()
         #expect(world.nodes[0].machine.header.receipt?.primary == seattle)
     }
 
     @Test("a Primary whose synchronization gives way to another's hears it at once")
     func overtakenRun() throws {
-        let london = NodeWorld.ids[0]
-        var world = try rivalWorld()
-        world.differing = [0]
-        world.holds = { $0 == 0 && isWrite($1) }
-        let first = world.ask(synchronize(london, force: true), on: 2)
-        world.settle()
-        #expect(world.nodes[0].target != nil && world.open.count == 1)
+        var (world, first) = try overtakenWorld()
         let later = world.ask(synchronize(london, force: true), on: 1)
         world.settle()
         #expect(throws: Refusal.self) { _ = try world.answers[first]?.get() }
-        world.holds = { _, _ in false }
-        while !world.open.isEmpty { world.endOldestTask() }
-        world.settle()
+        endAllTasks(&world)
         _ = try #require(world.answers[later]).get()
         #expect(world.nodes[0].machine.header.receipt?.primary == seattle)
     }
 
     @Test("a Primary does not attach what another synchronizes")
     func attachmentBesideRun() throws {
-        let london = NodeWorld.ids[0]
-        var world = try rivalWorld()
-        world.differing = [0]
-        world.holds = { $0 == 0 && isWrite($1) }
-        let first = world.ask(synchronize(london, force: true), on: 2)
-        world.settle()
-        #expect(world.nodes[0].target != nil && world.open.count == 1)
+        var (world, first) = try overtakenWorld()
         let refusal = #expect(throws: Refusal.self) {
             _ = try world.perform(.startReplication(london, how: .identical, consent: true), on: 1)?.get()
         }
         #expect(refusal?.code == .syncInProgress, "\(String(describing: refusal))")
-        world.holds = { _, _ in false }
-        while !world.open.isEmpty { world.endOldestTask() }
-        world.settle()
+        endAllTasks(&world)
         _ = try #require(world.answers[first]).get()
     }
 }

@@ -89,10 +89,10 @@ extension RVGNode {
         let mine = machine.header.lineage.history
         guard !machine.header.isPrimary, dataCount != Prepare.overruling, machine.isImageConsistent else { return }
         // What was written since then is here, and the copy that is to take over never had it.
-        if let since = machine.header.lineage.closing(reignOf: history), mine.contains(since.id) {
+        if let since = machine.header.lineage.closing(reignOf: history), holdsUpdates(since: since) {
             throw machine.refuse(
                 .betterSecondary,
-                "\(machine.hostName) holds what was written since \(since.hostName) took over (epoch \(since.number)), "
+                "\(machine.hostName) holds what was written since \(since.hostName) became Primary (epoch \(since.number)), "
                     + "and \(machine.label(of: host)) holds data of before",
                 hint: "take over there: " + machine.command("takeover", options: "-N", on: machine.hostName)
                     + "; or here with -f"
@@ -107,5 +107,14 @@ extension RVGNode {
             hint: "take over there: " + machine.command("takeover", options: "-N", on: machine.hostName)
                 + "; or here with -f"
         )
+    }
+
+    /// Whether this host holds data records of an epoch or of later ones.
+    private func holdsUpdates(since epoch: Epoch) -> Bool {
+        guard let entry = machine.header.lineage.history.entries.first(where: { $0.epoch.id == epoch.id }) else {
+            return false
+        }
+        // Of a reign whose opening epoch was dropped the first one that is known counts nothing.
+        return epoch.kind == .uncleanStart || entry.dataBefore < machine.dataCount
     }
 }

@@ -137,7 +137,7 @@ public enum RefusalCode: String, Hashable, Sendable, Codable, CaseIterable {
         case .alreadyPrimary: "the RVG on this host is a Primary already"
         case .primaryReachable: "the Primary answers, so its role cannot be taken from it"
         case .inconsistent: "the Secondary's image is not one that the Primary ever had"
-        case .betterSecondary: "another Secondary holds more of the same history"
+        case .betterSecondary: "another Secondary holds more, or what was written since this copy was overtaken"
         case .fenced: "the Primary may not open until it is known that no other host took over"
         case .rival: "another host has taken over from the same history, and neither gave way"
         case .primaryPrimary: "two hosts are Primary of one lineage"
