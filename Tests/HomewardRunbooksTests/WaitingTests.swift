@@ -148,6 +148,15 @@ struct WaitingTests {
         #expect(asked == 3)
     }
 
+    @Test("a Primary that answers and does not open is waited for no longer than a lost one")
+    func silentBesideShut() async throws {
+        let error = await #expect(throws: LuaError.self) {
+            try await wait([.success(shutBesideSilent)], "silence = 0.3, timeout = 5")
+        }
+        #expect(error?.code == .timedOut)
+        #expect(error?.message.contains("no open Primary") == true, "\(error?.message ?? "")")
+    }
+
     @Test("a lost Primary is waited for as long as was said, and why nothing is known is told")
     func silent() async throws {
         var bench = Bench()
@@ -163,7 +172,7 @@ struct WaitingTests {
         )
         #expect(seen.at("code") == .text("timed-out"))
         #expect(seen.at("reason") == .text("no answer"))
-        #expect(seen.at("message").text?.contains("no Primary has answered for 0.3 s") == true, "\(seen)")
+        #expect(seen.at("message").text?.contains("no open Primary has answered for 0.3 s") == true, "\(seen)")
     }
 
     @Test("it tells how it stands, and can be given up")

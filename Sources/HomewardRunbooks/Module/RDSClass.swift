@@ -101,7 +101,7 @@ enum RDSClass {
                     LuaType.Key(
                         "silence",
                         .number,
-                        "seconds without a Primary that answers, after which timed-out is raised; no bound if left out"
+                        "seconds without an open Primary that answers, after which timed-out is raised; no bound if left out"
                     ),
                     LuaType.Key(
                         "on_progress",
@@ -135,12 +135,13 @@ enum RDSClass {
           while true do
             local ok, st = pcall(self.status, self)
             if not ok and not engine.is_silence(st.code) then error(st, 0) end
-            local link, is_primary, shut, may_open
+            local link, is_primary, is_open, shut, may_open
             if ok then
               for _, member in ipairs(st.hosts) do
                 if member.role == "primary" then
                   if member.shut and member.reachable then shut = member else may_open = true end
                 end
+                if member.role == "primary" and member.reachable and member.state ~= "fenced" then is_open = true end
                 if member.name == name and member.role == "primary" and member.state ~= "fenced" then is_primary = true end
               end
               for _, candidate in ipairs(st.links) do
@@ -149,12 +150,12 @@ enum RDSClass {
             end
             local now = engine.monotonic()
             local seconds = now - started
+            if is_open then heard = now end
             if not ok then
               last = st.message
             elseif not link then
               last = "no Primary is known"
             else
-              heard = now
               last = ("it is %s, %d updates behind, %s"):format(
                 link.data_status, link.behind.updates, link.replication_status)
               paused = link.replication_status:find("paused by user", 1, true) ~= nil
@@ -197,9 +198,9 @@ enum RDSClass {
             end
             if options.silence and now - heard >= options.silence then
               hw.fail{ code = "timed-out", object = object, host = name,
-                message = ("no Primary has answered for %g s, so %s does not become %s: %s"):format(options.silence, name,
-                  state, last),
-                hint = "start the daemon of the Primary, or take over: homeward run takeover; the roles: homeward status" }
+                message = ("no open Primary has answered for %g s, so %s does not become %s: %s"):format(options.silence,
+                  name, state, last),
+                hint = "start the daemon of the Primary, or take over; the roles: homeward status" }
             end
             hw.sleep(0.25)
           end
