@@ -118,6 +118,25 @@ describe("the run before", function()
     t.truthy(waited)
   end)
 
+  it("of a runbook that is about no RVG is gone on with, too", function()
+    local model = scenes.healthy()
+    local source = [[
+      local hw = require("homeward")
+      local M = hw.runbook{ parameters = { target = { type = "string", default = "/a" } } }
+      function M.run(ctx)
+        ctx.step("one", "First", function() hw.sh{ "one", ctx.params.target } end)
+        ctx.step("two", "Second", function() hw.sh{ "two", ctx.params.target } end)
+      end
+      return M]]
+    model.programs = { two = function() return error({ code = "command-failed", message = "no", hint = "" }, 0) end }
+    local extra = { source = source, site = false }
+    t.raises("command-failed", function() sandbox.run(model, "own", { target = "/b" }, extra) end)
+    model:revive()
+    model.programs = nil
+    sandbox.run(model, "own", {}, extra)
+    t.equal(model.shell[#model.shell], "two /b")
+  end)
+
   it("of another RVG does not make the one of this RVG forgotten", function()
     local found = 0
     for at = 1, 300 do

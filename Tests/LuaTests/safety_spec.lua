@@ -286,6 +286,50 @@ describe("a checkpoint that somebody else made", function()
   end)
 end)
 
+describe("the checkpoint of a run", function()
+  -- Everything is attached, and somebody has made a checkpoint of the name that the runbook would use.
+  it("is not one that it found when it skipped the step", function()
+    local name = "failback-difference-multi"
+    local model = scenes.after_takeover{ hosts = { "seattle", "london", "tokyo" } }
+    sandbox.run(model, name)
+    model:revive()
+    model:open_primary().checkpoints.checkpt = { state = "completed", targets = {} }
+    model.running = {}
+    for _, fails in ipairs{ true, true, false } do
+      model:revive()
+      local function refuse() return error({ code = "command-failed", message = "no" }, 0) end
+      model.programs = fails and { app = refuse } or nil
+      local ok = pcall(sandbox.run, model, name, { home = "seattle" })
+      t.equal(ok, not fails)
+      t.truthy(model:open_primary().checkpoints.checkpt)
+    end
+  end)
+
+  it("is deleted though the answer of what came after the copy was lost", function()
+    for _, verb in ipairs{ "startrep", "checkdelete" } do
+      for _, after in ipairs{ true, false } do
+        local model = scenes.healthy{ hosts = { "seattle", "london", "tokyo" } }
+        local copied, times = false, 0
+        model.fail = function(request, host)
+          if request == "startrep" and host == "tokyo" and not copied then
+            return { code = "not-up-to-date", message = "it ends elsewhere" }
+          end
+          copied = copied or request == "syncrvg" and host == "tokyo"
+          if not copied or request ~= verb or verb == "startrep" and host ~= "tokyo" or times > 0 then return nil end
+          times = 1
+          return { code = "host-unreachable", message = "the answer was lost", after = after }
+        end
+        local ok = pcall(sandbox.run, model, "migrate", { to = "london" })
+        t.equal(times, 1)
+        model:revive()
+        model.fail = nil
+        if not ok then sandbox.run(model, "migrate") end
+        scenes.ends(model, "london", { "seattle", "tokyo" }, verb)
+      end
+    end
+  end)
+end)
+
 describe("updates that never left", function()
   local name = "failback-difference"
 

@@ -69,16 +69,23 @@ describe("takeover", function()
     model:restart("seattle")
     local seattle = model.hosts.seattle
     seattle.state = "fenced"
+    -- What is shut opens no epoch.
+    seattle.history[#seattle.history] = nil
     seattle.records = { 1, 2, 3, 4, 5 }
     sandbox.run(model, "takeover", { to = "london" })
     t.contains(table.concat(model.said, "\n"), "london holds updates up to 0.3; at least 2 updates are lost")
   end)
 
   -- tokyo has more of seattle's time than london, which took over; seattle came back under london, which is lost now.
-  local function after_second_loss()
+  local function after_second_loss(written)
     local model = scenes.after_loss{ ahead = "tokyo" }
+    for _ = 1, 3 do table.insert(model.hosts.tokyo.records, 1000 + #model.hosts.tokyo.records) end
     model.hosts.tokyo.up = false
     verbs.takeover(model, "london")
+    if written then
+      model.running.london = true
+      model:write()
+    end
     model:restart("seattle")
     local london, seattle = model.hosts.london, model.hosts.seattle
     seattle.role, seattle.state, seattle.follows = "secondary", "enabled", "london"
@@ -90,20 +97,35 @@ describe("takeover", function()
   end
 
   it("prefers what was written since another host became Primary, whatever the ids", function()
-    local model = after_second_loss()
+    local model = after_second_loss(true)
     t.truthy(#model.hosts.tokyo.records > #model.hosts.seattle.records)
     local raised = t.raises("preflight-failed", function() sandbox.run(model, "takeover", { to = "tokyo" }) end)
     t.equal(raised.problems[1].code, "better-secondary")
     t.contains(raised.message, "seattle holds what was written since london became Primary, and tokyo does not")
-    t.contains(raised.message, "tokyo holds updates up to 0.4 of the time before london became Primary")
+    t.contains(raised.message, "tokyo holds updates up to 0.7 of the time before london became Primary")
     t.contains(raised.hint, "to=seattle")
     model:revive()
     sandbox.run(model, "takeover")
     scenes.ends(model, "seattle", {})
   end)
 
+  it("does not prefer a reign in which nothing was written", function()
+    local model = after_second_loss(false)
+    sandbox.run(model, "takeover")
+    scenes.ends(model, "tokyo", {})
+    model = scenes.healthy{ hosts = { "seattle", "london", "tokyo" } }
+    model.running = {}
+    verbs.migrate(model, "london")
+    model:revive()
+    model:crash("london")
+    local raised = t.raises("preflight-failed", function() sandbox.run(model, "takeover") end)
+    t.contains(raised.message, "seattle and tokyo hold the same")
+    sandbox.run(model, "takeover", { to = "tokyo" })
+    scenes.ends(model, "tokyo", {})
+  end)
+
   it("leaves it to people where each holds what the other does not", function()
-    local model = after_second_loss()
+    local model = after_second_loss(true)
     -- tokyo was Primary too, apart from london.
     local tokyo = model.hosts.tokyo
     tokyo.history[#tokyo.history + 1] = model:epoch("takeover", "tokyo")

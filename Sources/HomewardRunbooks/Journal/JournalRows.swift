@@ -54,6 +54,7 @@ enum JournalRows {
         case .endCommand(let entry):
             try database.execute(sql: "DELETE FROM command WHERE place = ?", arguments: [entry])
         case .leftCommands: return .commands(try left(in: database))
+        case .ownRun: return .own(try current(of: process, database))
         case .lastRun(let runbook, let before): return .run(try last(runbook, before: before, in: database))
         case .run(let id): return .run(try run(id, in: database))
         case .runs: return .runs(try all(in: database))

@@ -64,6 +64,8 @@ public final class MemoryJournal: RunJournal {
             case .beginCommand: return .command(nil)
             case .endCommand: return .done
             case .leftCommands: return .commands([])
+            // One process at a time runs in memory.
+            case .ownRun: return .own(records.last { $0.state == "running" }?.id)
             case .lastRun(let runbook, let before):
                 let end = before.map { id in records.firstIndex { $0.id == id } ?? 0 } ?? records.endIndex
                 return .run(records[..<end].last { $0.runbook == runbook })

@@ -42,6 +42,8 @@ public enum JournalCall: Sendable, Hashable {
     case endCommand(Int64)
     /// Commands still at work whose run died. Answers with ``JournalAnswer/commands(_:)``.
     case leftCommands
+    /// The run that this process has begun and not ended. Answers with ``JournalAnswer/own(_:)``.
+    case ownRun
     /// The newest run of a runbook, of those that were begun before the one named.
     case lastRun(runbook: String, before: String?)
     /// One run with its steps.
@@ -52,7 +54,7 @@ public enum JournalCall: Sendable, Hashable {
     /// Whether the journal is left as it is.
     var isReading: Bool {
         switch self {
-        case .leftCommands, .lastRun, .run, .runs: true
+        case .leftCommands, .ownRun, .lastRun, .run, .runs: true
         case .beginRun, .beginStep, .endStep, .endRun, .beginCommand, .endCommand: false
         }
     }
@@ -60,6 +62,7 @@ public enum JournalCall: Sendable, Hashable {
 
 public enum JournalAnswer: Sendable, Hashable {
     case begun(String)
+    case own(String?)
     case done
     case run(RunRecord?)
     case runs([RunRecord])

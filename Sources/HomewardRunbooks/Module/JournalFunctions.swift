@@ -2,7 +2,7 @@ import LuaHost
 
 /// Functions of `homeward.engine` that write and read the journal of runs.
 enum JournalFunctions {
-    static func make() -> [ScriptFunction] { [beginRun, beginStep, endStep, endRun, lastRun] }
+    static func make() -> [ScriptFunction] { [beginRun, beginStep, endStep, endRun, ownRun, lastRun] }
 
     private static let run = LuaParameter("run", .string, "the id of the run")
     private static let detail = LuaParameter("detail", .table, "what is kept with it", optional: true)
@@ -77,6 +77,17 @@ enum JournalFunctions {
             body: .verb {
                 .wait(.journal(.endRun(run: $0.text(0), state: $0.text(1), detail: LuaJSON.object($0[2]))))
             }
+        )
+    }
+
+    private static var ownRun: ScriptFunction {
+        ScriptFunction(
+            "own_run",
+            "The run that this process has entered and not ended.",
+            [],
+            returns: .string,
+            "its id; nil when there is none",
+            body: .verb { _ in .wait(.journal(.ownRun)) }
         )
     }
 

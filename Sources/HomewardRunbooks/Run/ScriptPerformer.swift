@@ -94,6 +94,7 @@ public enum ScriptResults {
     public static func value(_ answer: JournalAnswer) -> LuaValue {
         switch answer {
         case .begun(let id): .text(id)
+        case .own(let id): id.map { .text($0) } ?? .none
         case .done: .none
         case .run(let run): run.map { AnswerTables.value($0) } ?? .none
         case .runs(let runs): .list(runs.map { .object(RunClass.object($0)) })

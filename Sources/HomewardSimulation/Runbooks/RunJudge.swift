@@ -93,7 +93,7 @@ final class RunJudge {
             }
             present.steps[place].state = state
         case .endRun(_, let state, _): present.state = state
-        case .beginCommand, .endCommand, .leftCommands, .lastRun, .run, .runs: return
+        case .beginCommand, .endCommand, .leftCommands, .ownRun, .lastRun, .run, .runs: return
         }
     }
 

@@ -43,6 +43,12 @@ function M.new(model)
       run.state, run.detail, run.ended = state, models.copy(detail), model.clock
     end)
   end
+  function engine.own_run()
+    return model:request("own_run", function()
+      local run = model.runs[#model.runs]
+      return run and run.state == "running" and run.id or nil
+    end)
+  end
   function engine.last_run(runbook, before)
     return model:request("last_run", function()
       local is_older = before == nil

@@ -43,7 +43,8 @@ end
 
 function Model:epoch(kind, host)
   self.epochs = self.epochs + 1
-  return { id = ("epoch-%d"):format(self.epochs), number = self.epochs, kind = kind, host = host }
+  return { id = ("epoch-%d"):format(self.epochs), number = self.epochs, kind = kind, host = host,
+    before = #self.hosts[host].records }
 end
 
 function Model:set_up()

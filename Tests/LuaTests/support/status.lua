@@ -39,11 +39,14 @@ local function member(model, host)
   if host.open or model.running[host.name] then open_by = { { volume = "hr_dv01", label = "app", process = 7 } } end
   local history = {}
   for i, epoch in ipairs(host.history) do
-    history[i] = { number = epoch.number, id = epoch.id, kind = epoch.kind, host = epoch.host, first_id = "0.1" }
+    history[i] = { number = epoch.number, id = epoch.id, kind = epoch.kind, host = epoch.host,
+      first_id = ("0.%d"):format(epoch.before + i - 1) }
   end
   return {
     name = host.name, role = host.role, state = host.state, reason = host.reason, reachable = true, dg = host.dg,
-    rvg = host.rvg, consistent = host.consistent, follows = host.follows, position = ("0.%d"):format(#host.records),
+    rvg = host.rvg, consistent = host.consistent, follows = host.follows,
+    -- Each reign but the first begins with a record that is no data.
+    position = ("0.%d"):format(#host.records + math.max(0, #host.history - 1)),
     shut = host.role == "primary" and host.state == "fenced" or nil,
     log = { name = "hr_srl", size = host.size, used = host.used }, volumes = volumes(), open_by = open_by,
     links = links, activity = activity, history = history,

@@ -25,11 +25,11 @@ function M.makesec(model, name, away_name, force)
     discarded = count > 0 and { updates = count, salvage_file = "/salvage/1" } or nil }
 end
 
--- Whether `host` holds an epoch that followed the last one of `other`.
+-- Whether `host` holds what was written in an epoch that followed the last one of `other`.
 local function is_beyond(host, other)
   local last = other.history[#other.history].id
   for i, epoch in ipairs(host.history) do
-    if epoch.id == last then return i < #host.history end
+    if epoch.id == last then return i < #host.history and #host.records > host.history[i + 1].before end
   end
   return false
 end

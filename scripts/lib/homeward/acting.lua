@@ -5,7 +5,6 @@ local engine = require("homeward.engine")
 local failures = require("homeward.failures")
 local hw = require("homeward")
 local opening = require("homeward.opening")
-local pasts = require("homeward.past")
 local preparing = require("homeward.preparing")
 local report = require("homeward.report")
 local running = require("homeward.running")
@@ -173,11 +172,11 @@ end
 
 -- MARK: the run
 
--- A cancel may have taken the answer of the journal that entered the run: nobody else runs it here.
+-- A cancel may have taken the answer of the journal that entered the run.
 function Run:find_own()
   if self.id or not self.is_entering then return end
-  local ok, last = pcall(engine.last_run, self.book.name)
-  if ok and last and last.state == "running" and pasts.is_of(self.set, last) then self.id = last.id end
+  local ok, id = pcall(engine.own_run)
+  if ok then self.id = id end
 end
 
 -- Ends a run that did not come to its end. Returns what became of the application.

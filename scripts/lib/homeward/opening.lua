@@ -14,7 +14,10 @@ end
 -- What a run that goes on after this one needs to know.
 local function start_of(run)
   local begun = {}
-  for id, state in pairs(run.past.goes_on and run.past.states or {}) do begun[id] = state end
+  for id, state in pairs(run.past.goes_on and run.past.states or {}) do
+    -- What the run before skipped had been done by one before it.
+    begun[id] = state == "skipped" and run.past.begun[id] and "done" or state
+  end
   local app = run.application
   return {
     primary = run.set and run.set.open, reigns = pasts.reigns(run.set),

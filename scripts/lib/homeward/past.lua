@@ -27,10 +27,10 @@ local function application(run)
   return app
 end
 
--- Whether a run is one of the RDS.
+-- Whether a run is one of the RDS; without one, whether it is of none.
 function M.is_of(set, run)
   local values = run.parameters or {}
-  return set ~= nil and values.dg == set.dg and values.rvg == set.rvg
+  return values.dg == (set and set.dg) and values.rvg == (set and set.rvg)
 end
 
 -- The reigns in which an RDS is: that of its open Primary; without one, those of all that answer.
@@ -53,7 +53,7 @@ local function belongs(run, set)
   local start = run.parameters.start
   local began = {}
   for _, id in ipairs(start and start.reigns or {}) do began[id] = true end
-  if not next(began) or #M.reigns(set) == 0 then return nil end
+  if not set or not next(began) or #M.reigns(set) == 0 then return nil end
   for _, name in ipairs(set.open and { set.open } or set.names) do
     local reign, before = set.members[name].reign, set.members[name].before
     if reign and (began[reign.id] or before and began[before.id] and ended_by(run, reign)) then return true end
@@ -70,20 +70,24 @@ end
 
 -- Reads the newest run of a runbook.
 --
--- `set` is the RDS as it stands, or nil: then no run is one of it. { run?, goes_on = whether it did not finish and
+-- `set` is the RDS as it stands; nil for a runbook that is about none. { run?, goes_on = whether it did not finish and
 -- belongs here, finished = the host to which a finished one moved the role, parameters, application = { touched, on?,
--- reign?, since? }, states = { step id = state } }
+-- reign?, since? }, states = { step id = state }, begun = { step id = whether a run that goes on here began it } }
 function M.read(runbook, set)
-  local past = { goes_on = false, parameters = {}, application = { touched = false }, states = {} }
-  local run = set and last_of(runbook, set)
+  local past = { goes_on = false, parameters = {}, application = { touched = false }, states = {},
+    begun = {} }
+  local run = last_of(runbook, set)
   if not run then return past end
   run.parameters = run.parameters or {}
   run.steps = run.steps or {}
   local fits = belongs(run, set)
   if fits == false then return past end
   past.run, past.site = run.id, run.site
-  past.application = application(run)
-  for _, step in ipairs(run.steps) do past.states[step.id] = step.state end
+  if set then past.application = application(run) end
+  for _, step in ipairs(run.steps) do
+    past.states[step.id] = step.state
+    past.begun[step.id] = step.state ~= "skipped" or nil
+  end
   if run.state == "done" then
     past.finished = fits and run.parameters.home or nil
     return past
@@ -94,12 +98,10 @@ function M.read(runbook, set)
   end
   -- What runs before it had done counts too; what it skipped had been done by them.
   for id, state in pairs(run.parameters.start and run.parameters.start.begun or {}) do
-    if not past.states[id] then past.states[id] = state end
+    past.states[id] = past.states[id] or state
+    past.begun[id] = past.begun[id] or state ~= "skipped" or nil
   end
   return past
 end
-
--- Whether the run before began a step.
-function M.began(past, id) return past.states[id] ~= nil and past.states[id] ~= "skipped" end
 
 return M

@@ -35,25 +35,47 @@ local function shut(set, member)
   return most
 end
 
--- Whether `one` has data of a reign that followed that of `other`: what was written since is there alone, whatever the
--- ids.
-local function is_beyond(one, other)
-  return one.reign ~= other.reign and one.reigns[other.reign] or false
+-- The reign in the history of `one` that followed the last one of `other`; nil when none did.
+local function following(one, other)
+  if one.reign == other.reign then return nil end
+  for i, reign in ipairs(one.reigns) do
+    if reign.id == other.reign then return one.reigns[i + 1] end
+  end
+  return nil
 end
 
--- How a Secondary stands to another: "more", "same", "less", or nil where neither holds what the other does.
+local function order(left, right) return left == right and "same" or left > right and "more" or "less" end
+
+-- How a Secondary stands to another: "more", "same", "less", or nil where neither holds what the other does. What was
+-- written in a reign that followed is more, whatever the ids; its first id is not data, but tells of the role.
 local function compared(one, other)
-  if is_beyond(one, other) then return "more" end
-  if is_beyond(other, one) then return "less" end
-  if one.reign ~= other.reign then return nil end
-  return one.held == other.held and "same" or one.held > other.held and "more" or "less"
+  if one.reign == other.reign then return order(one.held, other.held) end
+  local since = following(one, other)
+  if since then return one.held > since.first and "more" or order(since.first - 1, other.held) end
+  since = following(other, one)
+  if since then return other.held > since.first and "less" or order(one.held, since.first - 1) end
+  return nil
+end
+
+-- The reign that one of these Secondaries has data of, and that followed the last one of `entry`.
+local function overtaken(entry, ranks)
+  for _, other in ipairs(ranks) do
+    local since = other.consistent and following(other, entry)
+    if since and other.held > since.first then return since, other end
+  end
+  return nil
 end
 
 local function entry_of(member)
   local reigns = {}
-  for _, epoch in ipairs(member.history) do reigns[epoch.id] = true end
+  for _, epoch in ipairs(member.history) do
+    if epoch.kind ~= "restart" then
+      reigns[#reigns + 1] = { id = epoch.id, host = epoch.host, number = epoch.number,
+        first = number(epoch.first_id) or 0 }
+    end
+  end
   return { name = member.name, id = member.position, held = number(member.position) or 0,
-    consistent = member.consistent, reign = member.reign and member.reign.id, since = member.reign, reigns = reigns }
+    consistent = member.consistent, reign = member.reign and member.reign.id, reigns = reigns }
 end
 
 -- The reachable Secondaries, the one that holds most first: { ranks = { { name, id, held, consistent, … } },
@@ -76,7 +98,7 @@ local function rank(set)
   for _, entry in ipairs(result.ranks) do
     entry.behind_it = 0
     for _, other in ipairs(result.ranks) do
-      if is_beyond(entry, other) then entry.behind_it = entry.behind_it + 1 end
+      if compared(entry, other) == "more" then entry.behind_it = entry.behind_it + 1 end
     end
   end
   table.sort(result.ranks, function(a, b)
@@ -98,11 +120,10 @@ end
 local function line(result, entry)
   if not entry.consistent then return ("%s is inconsistent and cannot take over"):format(entry.name) end
   local text = ("%s holds updates up to %s"):format(entry.name, tostring(entry.id))
-  for _, other in ipairs(result.ranks) do
-    if other.consistent and is_beyond(other, entry) then
-      return ("%s of the time before %s became Primary (epoch %d); what was written since is lost"):format(text,
-        other.since.host, other.since.number)
-    end
+  local since = overtaken(entry, result.ranks)
+  if since then
+    return ("%s of the time before %s became Primary (epoch %d); what was written since is lost"):format(text,
+      since.host, since.number)
   end
   local newest = result.newest[entry.reign]
   return ("%s; %s"):format(text, loss(newest and newest - entry.held))
@@ -200,14 +221,14 @@ function M.check(ctx, check, to, worse)
   local result = rank(set)
   check:that(member.consistent, { code = "inconsistent", host = to, object = ctx.params.rvg,
     message = to .. " is inconsistent and cannot take over", hint = way_out(set, result) })
+  if worse then return end
   local own = entry_of(member)
-  for _, other in ipairs(worse and {} or result.ranks) do
+  local since, holder = overtaken(own, result.ranks)
+  for _, other in ipairs(since and { holder } or result.ranks) do
     if other.consistent and compared(other, own) == "more" then
-      local text = ("%s holds %s more than %s"):format(other.name, words.count(other.held - own.held, "update"), to)
-      if is_beyond(other, own) then
-        text = ("%s holds what was written since %s became Primary, and %s does not"):format(other.name,
-          other.since.host, to)
-      end
+      local text = since and ("%s holds what was written since %s became Primary, and %s does not"):format(other.name,
+          since.host, to)
+        or ("%s holds %s more than %s"):format(other.name, words.count(other.held - own.held, "update"), to)
       check:refuse{ code = "better-secondary", host = to, object = ctx.params.rvg,
         message = ("%s: %s"):format(text, table.concat(lines(result), "; ")),
         hint = ("to=%s; or worse=yes, and they are lost"):format(other.name) }

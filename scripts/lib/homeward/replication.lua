@@ -26,8 +26,7 @@ end
 -- Whether a run before this one, with which this one goes on, made the checkpoint in the step `id`.
 local function is_own(ctx, id)
   local run = running.of(ctx)
-  local state = run.past.goes_on and run.past.states[id]
-  return state ~= nil and state ~= false
+  return run.past.goes_on and run.past.begun[id] or false
 end
 
 -- Whether this run has made it there.
@@ -201,8 +200,10 @@ local elsewhere = { ["not-up-to-date"] = true, ["diverged"] = true, ["copy-diffe
 function M.resume(ctx, host, checkpoint, from)
   local copying = M.synchronize(ctx, host, checkpoint, from)
   local starting = M.start_and_forget(ctx, host, checkpoint, from)
+  local is_copied = false
   return {
-    done = starting.done,
+    -- The checkpoint of a copy is still to be deleted when the answer of what came after was lost.
+    done = function() return not is_copied and starting.done() end,
     run = function()
       if attached(ctx, host, from) then return starting.run() end
       local ok, result = pcall(function() return ctx.rds:startrep(host, { identical = true }) end)
@@ -211,6 +212,7 @@ function M.resume(ctx, host, checkpoint, from)
       if not elsewhere[refusal.code] then error(result, 0) end
       ctx.step.note(("%s ends elsewhere: it is synchronized"):format(host))
       local report = copying.run()
+      is_copied = true
       ctx.rds:startrep(host, { checkpoint = checkpoint })
       ctx.rds:checkdelete(checkpoint)
       return report
