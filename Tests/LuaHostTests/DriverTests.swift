@@ -53,7 +53,7 @@ struct DriverTests {
         await driver.close()
     }
 
-    @Test("cancel ends a script as deep as Lua lets one go", .timeLimit(.minutes(slowness > 1 ? 10 : 1)))
+    @Test("cancel ends a script as deep as Lua lets one go", .timeLimit(.minutes(slowness > 1 ? 10 : 3)))
     func cancelsDeep() async throws {
         // Some in a row: where each looks through the whole stack, they do not end within the limit.
         for _ in 0..<5 {
@@ -93,7 +93,7 @@ struct DriverTests {
     func cancelledTask() async throws {
         for text in ["t.hang()", "while true do pcall(t.sleep, 60) end", "while true do end"] {
             let printed = Printed()
-            let driver = try testDriver(printed)
+            let driver = try testDriver(printed, limits: LuaLimits(grace: 60))
             let task = Task {
                 await driver.failure(
                     "local c <close> = setmetatable({}, { __close = function() t.after(0.05) print('closed') end }) print('on') \(text)"
@@ -151,7 +151,7 @@ struct DriverTests {
     @Test("close cancels what runs, and awaits it")
     func closes() async throws {
         let printed = Printed()
-        let driver = try testDriver(printed)
+        let driver = try testDriver(printed, limits: LuaLimits(grace: 60))
         async let result = driver.failure(
             "local c <close> = setmetatable({}, { __close = function() t.after(0.05) print('closed') end }) print('on') t.hang(0.02)"
         )
