@@ -286,6 +286,31 @@ describe("a checkpoint that somebody else made", function()
   end)
 end)
 
+describe("another host that takes over in the middle of a run", function()
+  for _, case in ipairs{ { "failback-difference", "syncrvg" }, { "failback-difference-multi", "syncrvg" } } do
+    it(("ends %s, which began under the one before"):format(case[1]), function()
+      local model = scenes.after_takeover{ hosts = { "seattle", "london", "tokyo" } }
+      local asked = 0
+      model.fail = function(request)
+        if request == "begin_run" then
+          local london, tokyo = model.hosts.london, model.hosts.tokyo
+          london.state, london.reason = "fenced", "tokyo took over"
+          tokyo.role, tokyo.state, tokyo.follows = "primary", "enabled", nil
+          tokyo.history[#tokyo.history + 1] = model:epoch("takeover", "tokyo")
+          local seattle = model.hosts.seattle
+          seattle.role, seattle.state, seattle.follows = "secondary", "enabled", "tokyo"
+        end
+        asked = asked + (request == case[2] and 1 or 0)
+        return nil
+      end
+      local raised = t.raises("not-primary", function() sandbox.run(model, case[1], { home = "seattle" }) end)
+      t.contains(raised.message, "tokyo is the Primary now, and this run began under london")
+      t.equal(asked, 0)
+      t.equal(model:runs_on(), { "london" })
+    end)
+  end
+end)
+
 describe("the checkpoint of a run", function()
   -- Everything is attached, and somebody has made a checkpoint of the name that the runbook would use.
   it("is not one that it found when it skipped the step", function()

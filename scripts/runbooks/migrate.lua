@@ -40,10 +40,12 @@ end
 function M.run(ctx)
   local step, to, from = ctx.step, ctx.params.to, roles.from(ctx)
 
-  step("stop-application", ("Stop the application on %s"):format(from), application.stop(ctx, from, to))
+  local function under(action) return roles.under(ctx, from, to, action) end
+
+  step("stop-application", ("Stop the application on %s"):format(from), under(application.stop(ctx, from, to)))
   step("await-up-to-date", ("Wait until %s has everything"):format(to),
-    replication.await(ctx, to, ctx.params.secondaries))
-  step("migrate", ("Move the role Primary from %s to %s"):format(from, to), roles.migrate(ctx, to))
+    under(replication.await(ctx, to, ctx.params.secondaries)))
+  step("migrate", ("Move the role Primary from %s to %s"):format(from, to), under(roles.migrate(ctx, to)))
   for i, name in ipairs(ctx.params.secondaries) do
     step("start-replication-" .. name, ("Start replication to %s"):format(name),
       replication.resume(ctx, name, replication.checkpoint_name(ctx.params.checkpoint, i), to))

@@ -149,7 +149,7 @@ final class RunJudge {
             isOver = true
             if origin.disasters == world.disasters { judgePromotions() }
             // What a host was when it answered last is known to hold only if nothing failed since.
-            if runner.disastersAtLastAnswer == world.disasters { judgePromise(runner) }
+            if runner.disastersAtLastAnswer[home(of: runner).name] == world.disasters { judgePromise(runner) }
         }
     }
 

@@ -63,8 +63,8 @@ final class ScriptRunner {
     private(set) var wasInterrupted = false
     /// Per thousand, of each request.
     private let mortality: Int
-    /// How often hosts and links had failed when the last answer of a host came.
-    private(set) var disastersAtLastAnswer = 0
+    /// How often hosts and links had failed when the last answer of each host came.
+    private(set) var disastersAtLastAnswer: [String: Int] = [:]
 
     init(
         _ command: RunbookCommand,
@@ -93,7 +93,6 @@ final class ScriptRunner {
 
     func start() {
         world.trace("$ homeward run \(command.text)")
-        disastersAtLastAnswer = world.disasters
         enter { $0.start(ScriptRunner.main, arguments: [ScriptRunner.options(command)], now: $1) }
     }
 
@@ -182,7 +181,7 @@ final class ScriptRunner {
         case .request(let request, let target):
             judge.sent(request, to: target)
             let pending = doors.send(request, to: target) { [self] result in
-                disastersAtLastAnswer = world.disasters
+                if case .host(let name) = target { disastersAtLastAnswer[name] = world.disasters }
                 if case .success(let answer) = result { judge.answered(request, to: target, answer) }
                 finish(id, ScriptRunner.value(result, request))
             }

@@ -19,6 +19,23 @@ function M.away(ctx) return inference.away(running.of(ctx).set, ctx.params.home)
 -- The same of a planned move to the parameter `to`.
 function M.from(ctx) return inference.away(running.of(ctx).set, ctx.params.to) end
 
+-- An action that is begun only while `away` has the role, or `home` has it already. Somebody may take over while a run
+-- is at work: it would go on with another host's data, and lose what `away` has written.
+function M.under(ctx, away, home, action)
+  return {
+    done = action.done,
+    run = function()
+      local set = not running.of(ctx).is_plan and scenes.of(ctx)
+      if set and set.open and set.open ~= away and set.open ~= home then
+        failures.raise{ code = "not-primary", host = away, object = ctx.params.rvg,
+          message = ("%s is the Primary now, and this run began under %s"):format(set.open, away),
+          hint = "see what happened: homeward status" }
+      end
+      return action.run()
+    end,
+  }
+end
+
 -- Whether the role has come home, or the host is a Secondary of the Primary already.
 local function is_converted(set, home)
   if set.open == home then return ("%s is the Primary"):format(home) end
