@@ -151,7 +151,7 @@ struct WaitingTests {
     @Test("a Primary that answers and does not open is waited for no longer than a lost one")
     func silentBesideShut() async throws {
         let error = await #expect(throws: LuaError.self) {
-            try await wait([.success(shutBesideSilent)], "silence = 0.3, timeout = 5")
+            try await wait([.success(shutBesideSilent)], "silence = 0.3")
         }
         #expect(error?.code == .timedOut)
         #expect(error?.message.contains("no open Primary") == true, "\(error?.message ?? "")")
