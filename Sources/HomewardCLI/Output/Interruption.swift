@@ -32,13 +32,20 @@ enum Interruption {
     ) async -> Value {
         let queue = DispatchQueue(label: "interrupt")
         let numbers = [SIGINT, SIGTERM] + (isIgnored(SIGHUP) ? [] : [SIGHUP])
+        // A source listens a while after it is resumed, and a signal that comes before that is lost.
+        let listening = DispatchGroup()
         let sources = numbers.map { number in
             // A handler, which a program that is started meanwhile does not inherit; being deaf it would.
             signal(number) { _ in }
             let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
             source.setEventHandler { signalled(number) }
+            listening.enter()
+            source.setRegistrationHandler { listening.leave() }
             source.resume()
             return source
+        }
+        await withCheckedContinuation { continuation in
+            listening.notify(queue: queue) { continuation.resume() }
         }
         let value = await work()
         for source in sources { source.cancel() }
