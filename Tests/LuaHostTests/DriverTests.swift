@@ -53,7 +53,7 @@ struct DriverTests {
         await driver.close()
     }
 
-    @Test("cancel ends a script as deep as Lua lets one go", .timeLimit(.minutes(slowness > 1 ? 10 : 3)))
+    @Test("cancel ends a script as deep as Lua lets one go", .timeLimit(.minutes(slowness > 1 ? 10 : 1)))
     func cancelsDeep() async throws {
         // Some in a row: where each looks through the whole stack, they do not end within the limit.
         for _ in 0..<5 {
