@@ -9,10 +9,19 @@ struct DecisionTests {
     private let seattle = NodeWorld.ids[1]
     private let dublin = NodeWorld.ids[2]
 
-    private func code(_ result: Result<RVGAnswer, Refusal>?) -> RefusalCode? {
-        guard case .failure(let refusal)? = result else { return nil }
-        return refusal.code
+    private func refusal(of result: Result<RVGAnswer, Refusal>?) -> Refusal? {
+        if case .failure(let refusal)? = result { refusal } else { nil }
     }
+
+    /// The refusal that has to come.
+    private func refused(
+        _ result: Result<RVGAnswer, Refusal>?,
+        _ location: SourceLocation = #_sourceLocation
+    ) throws -> Refusal {
+        try #require(refusal(of: result), "not refused", sourceLocation: location)
+    }
+
+    private func code(_ result: Result<RVGAnswer, Refusal>?) -> RefusalCode? { refusal(of: result)?.code }
 
     @Test("a Primary that was taken over removes nobody")
     func fencedDelsec() throws {
@@ -123,9 +132,7 @@ struct DecisionTests {
         world.pass(milliseconds: 500)
         world.connect(1, 2)
         world.pass(milliseconds: 500)
-        guard case .failure(let refusal)? = world.perform(.makeSecondary(dublin, force: false), on: 1) else {
-            return #expect(Bool(false), "not refused")
-        }
+        let refusal = try refused(world.perform(.makeSecondary(dublin, force: false), on: 1))
         #expect(refusal.code == .unsentUpdates && refusal.message.contains("dv01 at 0"), "\(refusal)")
         guard case .done(let outcome)? = try world.perform(.makeSecondary(dublin, force: true), on: 1)?.get() else {
             return
@@ -156,9 +163,7 @@ struct DecisionTests {
         #expect(world.nodes[0].machine.replayed == world.nodes[0].machine.header.tailID.previous)
         #expect(code(world.perform(.start(force: true), on: 0)) == .logDamaged)
         #expect(!world.nodes[0].machine.isOpen)
-        guard case .failure(let refusal)? = world.perform(.makeSecondary(seattle, force: false), on: 0) else {
-            return #expect(Bool(false), "not refused")
-        }
+        let refusal = try refused(world.perform(.makeSecondary(seattle, force: false), on: 0))
         #expect(refusal.code == .unsentUpdates && refusal.message.contains("unknown"), "\(refusal)")
         _ = try world.perform(.makeSecondary(seattle, force: true), on: 0)?.get()
         world.pass(milliseconds: 500)
@@ -229,10 +234,7 @@ struct DecisionTests {
     @Test("a Secondary takes over by force beside Primaries of which none can open, and ends the reign of each")
     func takeoverBesideShutRivals() throws {
         var world = try secludedTakeoverWorld(damaged: true)
-        guard case .failure(let refusal)? = world.perform(.takeover(force: false), on: 2) else {
-            Issue.record("not refused")
-            return
-        }
+        let refusal = try refused(world.perform(.takeover(force: false), on: 2))
         #expect(refusal.code == .primaryPrimary)
         #expect(refusal.hint.contains("-f -N takeover"), "\(refusal)")
         guard case .done(let outcome)? = try world.perform(.takeover(force: true), on: 2)?.get() else {
@@ -244,12 +246,12 @@ struct DecisionTests {
         // What seattle took as a Primary.
         #expect((outcome.takeover?.lostAtLeast ?? 0) >= 2, "\(String(describing: outcome.takeover))")
         world.pass(milliseconds: 500)
+        // Seattle had closed london before: dublin is whom it is to follow.
+        let shut = world.nodes[0].machine.closedBecause
+        #expect(shut?.message.contains("dublin took over") == true, "\(String(describing: shut))")
         for host in [0, 1] {
             let mine = world.nodes[host].machine.header.lineage.history
             #expect(world.nodes[2].machine.header.lineage.closing(reignOf: mine)?.host == dublin)
-            // Also of the one that seattle had closed before: dublin is whom it is to follow.
-            let shut = host == 0 ? world.nodes[host].machine.closedBecause : nil
-            if host == 0 { #expect(shut?.message.contains("dublin took over") == true, "\(String(describing: shut))") }
             _ = try world.perform(.makeSecondary(dublin, force: true), on: host)?.get()
             #expect(world.nodes[host].machine.header.follows == dublin)
         }
@@ -295,10 +297,7 @@ struct DecisionTests {
         world.connect(0, 2)
         world.pass(milliseconds: 500)
         #expect(world.nodes[2].machine.dataCount > world.nodes[0].machine.dataCount)
-        guard case .failure(let refusal)? = world.perform(.takeover(force: false), on: 2) else {
-            Issue.record("not refused")
-            return
-        }
+        let refusal = try refused(world.perform(.takeover(force: false), on: 2))
         #expect(refusal.code == .betterSecondary)
         #expect(refusal.message.contains("since seattle became Primary"), "\(refusal)")
         #expect(refusal.hint.contains("--host london"), "\(refusal)")
@@ -319,10 +318,7 @@ struct DecisionTests {
     func takeoverBesideFailedRival() throws {
         var world = try secludedTakeoverWorld(damaged: false, failed: true)
         let before = world.nodes[2].machine.header
-        guard case .failure(let refusal)? = world.perform(.takeover(force: true), on: 2) else {
-            Issue.record("not refused")
-            return
-        }
+        let refusal = try refused(world.perform(.takeover(force: true), on: 2))
         #expect(refusal.code == .primaryPrimary && refusal.hint.contains("restart the daemon of seattle"), "\(refusal)")
         #expect(world.nodes[2].machine.header == before)
     }
@@ -462,9 +458,7 @@ struct DecisionTests {
         _ = try world.perform(.takeover(force: false), on: 1)?.get()
         world.connect(0, 1)
         world.pass(milliseconds: 500)
-        guard case .failure(let refusal)? = world.perform(.makeSecondary(seattle, force: false), on: 0) else {
-            return #expect(Bool(false), "not refused")
-        }
+        let refusal = try refused(world.perform(.makeSecondary(seattle, force: false), on: 0))
         #expect(refusal.code == .unsentUpdates && refusal.message.contains("5 updates"), "\(refusal)")
         guard case .done(let outcome)? = try world.perform(.makeSecondary(seattle, force: true), on: 0)?.get() else {
             return

@@ -39,13 +39,18 @@ struct RemovalTests {
         #expect(offers.isEmpty)
     }
 
+    /// Everybody speaks again, and is listened to.
+    private func speak(_ world: inout NodeWorld) {
+        world.mute = []
+        world.listens = true
+    }
+
     @Test("a removed host is no target again after a restart of the Primary", arguments: [false, true])
     func restart(returns: Bool) throws {
         var world = try halfLostWorld()
         _ = try world.perform(.removeLink(dublin), on: 0)?.get()
         world.restart(0)
-        world.mute = []
-        world.listens = true
+        speak(&world)
         world.connect(0, 1)
         if returns { world.connect(0, 2) }
         world.pass(milliseconds: 5_000)
@@ -62,8 +67,7 @@ struct RemovalTests {
         world.pass(milliseconds: 5_000)
         #expect(world.nodes[0].jobs.isEmpty)
         _ = try world.perform(.removeLink(dublin), on: 0)?.get()
-        world.mute = []
-        world.listens = true
+        speak(&world)
         _ = try world.perform(.start(force: false), on: 0)?.get()
         world.connect(0, 2)
         world.pass(milliseconds: 5_000)
@@ -91,8 +95,7 @@ struct RemovalTests {
         world.nodes[0].machine.header.links.removeAll { $0.peer == dublin }
         _ = try world.perform(.setSettings(seattle, LinkSettings(srlprot: .fail)), on: 0)?.get()
         world.restart(0)
-        world.mute = []
-        world.listens = true
+        speak(&world)
         world.connect(0, 1)
         world.connect(0, 2)
         world.pass(milliseconds: 5_000)

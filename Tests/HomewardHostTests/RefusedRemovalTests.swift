@@ -32,15 +32,7 @@ struct RefusedRemovalTests {
             try await trio.refused("london", .deletePrimary(rvg, force: true), .badFormat)
             try refuse(false, "london", trio)
             try await trio.write("london", at: 4096, 2)
-            let sync = Request.synchronize(
-                rvg,
-                secondaries: ["seattle"],
-                checkpoint: "cp",
-                full: false,
-                force: false,
-                consent: true
-            )
-            try await trio.ask("london", sync)
+            try await trio.ask("london", Trio.synchronize("seattle"))
             try await trio.startReplication("seattle", .checkpoint("cp"))
             try await trio.upToDate("london", "seattle")
             try await trio.sameBytes("london", "seattle")

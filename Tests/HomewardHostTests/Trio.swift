@@ -12,6 +12,11 @@ final class Trio: Sendable {
     static let names = ["london", "seattle", "dublin"]
     static let volumeSize: UInt64 = 2 << 20
 
+    /// syncrvg of one host.
+    static func synchronize(_ host: String, checkpoint: String = "cp", full: Bool = false) -> Request {
+        .synchronize(rvg, secondaries: [host], checkpoint: checkpoint, full: full, force: false, consent: true)
+    }
+
     let folder: String
     let logSize: UInt64
     private let addresses: [String: String]

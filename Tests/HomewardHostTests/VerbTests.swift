@@ -28,14 +28,7 @@ struct VerbTests {
                 .startReplication(rvg, secondary: nil, how: .checkpoint("nope"), consent: true),
                 .unknownCheckpoint
             )
-            let sync = Request.synchronize(
-                rvg,
-                secondaries: ["seattle"],
-                checkpoint: "cp",
-                full: false,
-                force: false,
-                consent: true
-            )
+            let sync = Trio.synchronize("seattle")
             guard case .synchronized(let reports) = try await trio.ask("seattle", sync) else { return }
             #expect(reports.count == 1 && reports[0].volumes.map(\.differing).reduce(0, +) == 64 << 10)
             guard case .synchronized(let again) = try await trio.ask("london", sync) else { return }
@@ -113,14 +106,7 @@ struct VerbTests {
             try await trio.refused("london", verify, .notUpToDate)
 
             try await trio.done("london", .stopReplication(rvg, secondary: nil, force: false, consent: true))
-            let sync = Request.synchronize(
-                rvg,
-                secondaries: ["seattle"],
-                checkpoint: "full",
-                full: true,
-                force: false,
-                consent: true
-            )
+            let sync = Trio.synchronize("seattle", checkpoint: "full", full: true)
             guard case .synchronized(let full) = try await trio.ask("london", sync) else { return }
             #expect(full[0].volumes.allSatisfy { $0.differing == Trio.volumeSize })
             try await trio.startReplication("seattle", .checkpoint("full"))
@@ -161,14 +147,7 @@ struct VerbTests {
             guard
                 case .synchronized(let reports) = try await trio.ask(
                     "london",
-                    .synchronize(
-                        rvg,
-                        secondaries: ["london"],
-                        checkpoint: "back",
-                        full: false,
-                        force: false,
-                        consent: true
-                    )
+                    Trio.synchronize("london", checkpoint: "back")
                 )
             else { return }
             #expect(reports[0].volumes.map(\.differing) == [64 << 10, 0])

@@ -293,7 +293,7 @@ extension RVGNode {
         into effects: inout NodeEffects
     ) {
         let token = transaction.rawValue
-        func no(_ refusal: Refusal) { machine.send(.vote(token: token, .no(refusal)), to: host, &effects.core) }
+        func no(_ refusal: Refusal) { vote(.no(refusal), token: token, to: host, &effects) }
         guard machine.header.isPrimary, machine.isOpen || machine.header.stopped else {
             return no(
                 machine.closedBecause
@@ -337,7 +337,7 @@ extension RVGNode {
         machine.header.links[link].detach(because: "\(machine.label(of: host)) becomes a Secondary of this host")
         machine.stopStream(to: host, &effects.core)
         machine.headerChanged(&effects.core)
-        machine.send(.vote(token: token, .yes), to: host, &effects.core)
+        vote(.yes, token: token, to: host, &effects)
     }
 }
 

@@ -16,8 +16,7 @@ extension RVGNode {
         do {
             try requireMayPromise(epoch, firstID, history, dataCount, to: host)
         } catch {
-            machine.send(.vote(token: token, .no(error)), to: host, &effects.core)
-            return
+            return vote(.no(error), token: token, to: host, &effects)
         }
         if case .takeover? = operation {
             abandonOperation(
@@ -32,7 +31,7 @@ extension RVGNode {
         machine.header.pending.append(.takeover(transaction, by: host, epoch: epoch, firstID: firstID))
         machine.forgetStream()
         machine.headerChanged(&effects.core)
-        machine.send(.vote(token: token, .yes), to: host, &effects.core)
+        vote(.yes, token: token, to: host, &effects)
     }
 
     private func requireMayPromise(
@@ -82,8 +81,7 @@ extension RVGNode {
             throw machine.refuse(
                 .transactionInDoubt,
                 "\(machine.label(of: doubt.peer)) may have handed its role to \(machine.hostName)",
-                hint: "take over there: " + machine.command("takeover", options: "-N", on: machine.hostName)
-                    + "; or here with -f"
+                hint: hintToTakeOverHere
             )
         }
         let mine = machine.header.lineage.history
@@ -94,8 +92,7 @@ extension RVGNode {
                 .betterSecondary,
                 "\(machine.hostName) holds what was written since \(since.hostName) became Primary (epoch \(since.number)), "
                     + "and \(machine.label(of: host)) holds data of before",
-                hint: "take over there: " + machine.command("takeover", options: "-N", on: machine.hostName)
-                    + "; or here with -f"
+                hint: hintToTakeOverHere
             )
         }
         guard machine.dataCount > dataCount,
@@ -104,9 +101,13 @@ extension RVGNode {
         throw machine.refuse(
             .betterSecondary,
             "\(machine.hostName) holds \(machine.dataCount - dataCount) more updates of the same history (up to \(machine.end))",
-            hint: "take over there: " + machine.command("takeover", options: "-N", on: machine.hostName)
-                + "; or here with -f"
+            hint: hintToTakeOverHere
         )
+    }
+
+    /// This host is the better one for it; whom it is told decides.
+    private var hintToTakeOverHere: String {
+        "take over there: " + machine.command("takeover", options: "-N", on: machine.hostName) + "; or here with -f"
     }
 
     /// Whether this host holds data records of an epoch or of later ones.

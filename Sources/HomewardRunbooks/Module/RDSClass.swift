@@ -140,9 +140,10 @@ enum RDSClass {
               for _, member in ipairs(st.hosts) do
                 if member.role == "primary" then
                   if member.shut and member.reachable then shut = member else may_open = true end
+                  local is_fenced = member.state == "fenced"
+                  is_open = is_open or member.reachable and not is_fenced
+                  is_primary = is_primary or member.name == name and not is_fenced
                 end
-                if member.role == "primary" and member.reachable and member.state ~= "fenced" then is_open = true end
-                if member.name == name and member.role == "primary" and member.state ~= "fenced" then is_primary = true end
               end
               for _, candidate in ipairs(st.links) do
                 if candidate.secondary == name then link = candidate end

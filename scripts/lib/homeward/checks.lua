@@ -71,11 +71,8 @@ end
 function Check:one_primary()
   local set = self.set
   if set.open then return true end
-  if #set.opened > 1 then
-    return self:refuse{ code = "primary-primary", object = set.rvg,
-      message = ("%s are open Primaries"):format(words.list(set.opened)),
-      hint = ("on the one that gives way: vradmin -g %s makesec %s NEWPRIMARY --host HOST"):format(set.dg, set.rvg) }
-  end
+  local rivalry = scenes.rivalry(set)
+  if rivalry then return self:refuse(rivalry) end
   local reasons = {}
   for _, name in ipairs(set.primaries) do
     reasons[#reasons + 1] = ("%s is %s"):format(name, standing(set.members[name]))

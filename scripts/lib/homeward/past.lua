@@ -33,13 +33,20 @@ function M.is_of(set, run)
   return values.dg == (set and set.dg) and values.rvg == (set and set.rvg)
 end
 
--- The reigns in which an RDS is: that of its open Primary; without one, those of all that answer.
+-- The members whose reigns are those of the RDS: its open Primary; without one, all that answer and have one.
+local function reigning(set)
+  local members = {}
+  for _, name in ipairs(set and (set.open and { set.open } or set.names) or {}) do
+    local member = set.members[name]
+    if member.reign then members[#members + 1] = member end
+  end
+  return members
+end
+
+-- The reigns in which an RDS is.
 function M.reigns(set)
   local ids = {}
-  for _, name in ipairs(set and (set.open and { set.open } or set.names) or {}) do
-    local reign = set.members[name].reign
-    if reign then ids[#ids + 1] = reign.id end
-  end
+  for i, member in ipairs(reigning(set)) do ids[i] = member.reign.id end
   return ids
 end
 
@@ -53,10 +60,11 @@ local function belongs(run, set)
   local start = run.parameters.start
   local began = {}
   for _, id in ipairs(start and start.reigns or {}) do began[id] = true end
-  if not set or not next(began) or #M.reigns(set) == 0 then return nil end
-  for _, name in ipairs(set.open and { set.open } or set.names) do
-    local reign, before = set.members[name].reign, set.members[name].before
-    if reign and (began[reign.id] or before and began[before.id] and ended_by(run, reign)) then return true end
+  local members = reigning(set)
+  if not next(began) or #members == 0 then return nil end
+  for _, member in ipairs(members) do
+    local reign, before = member.reign, member.before
+    if began[reign.id] or before and began[before.id] and ended_by(run, reign) then return true end
   end
   return false
 end
@@ -74,8 +82,7 @@ end
 -- belongs here, finished = the host to which a finished one moved the role, parameters, application = { touched, on?,
 -- reign?, since? }, states = { step id = state }, begun = { step id = whether a run that goes on here began it } }
 function M.read(runbook, set)
-  local past = { goes_on = false, parameters = {}, application = { touched = false }, states = {},
-    begun = {} }
+  local past = { goes_on = false, parameters = {}, application = { touched = false }, states = {}, begun = {} }
   local run = last_of(runbook, set)
   if not run then return past end
   run.parameters = run.parameters or {}

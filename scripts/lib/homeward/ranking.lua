@@ -96,14 +96,14 @@ local function rank(set)
     end
   end
   for _, entry in ipairs(result.ranks) do
-    entry.behind_it = 0
+    entry.outranks = 0
     for _, other in ipairs(result.ranks) do
-      if compared(entry, other) == "more" then entry.behind_it = entry.behind_it + 1 end
+      if compared(entry, other) == "more" then entry.outranks = entry.outranks + 1 end
     end
   end
   table.sort(result.ranks, function(a, b)
     if a.consistent ~= b.consistent then return a.consistent end
-    if a.behind_it ~= b.behind_it then return a.behind_it > b.behind_it end
+    if a.outranks ~= b.outranks then return a.outranks > b.outranks end
     if a.held ~= b.held then return a.held > b.held end
     return a.name < b.name
   end)
@@ -157,24 +157,18 @@ local function way_out(set, result)
   return table.concat(ways, "; or ")
 end
 
--- Why nobody may take over beside Primaries that are open; nil where none is.
-local function open_primaries(set)
-  if #set.opened == 0 then return nil end
-  if #set.opened > 1 then
-    return { code = "primary-primary", message = ("%s are open Primaries"):format(words.list(set.opened)),
-      hint = ("on the one that gives way: vradmin -g %s makesec %s NEWPRIMARY --host HOST"):format(set.dg, set.rvg) }
-  end
-  return { code = "primary-reachable", host = set.open, message = ("the Primary %s answers"):format(set.open) }
+-- Why nobody may take over beside Primaries that are open, with the hint that a single one calls for; nil where none
+-- is.
+local function open_primaries(set, hint)
+  return scenes.rivalry(set) or set.open and { code = "primary-reachable", object = set.rvg, host = set.open,
+    message = ("the Primary %s answers"):format(set.open), hint = hint } or nil
 end
 
 local function infer(look)
   local set = look.set
   if not set then return nil, false end
-  local problem = open_primaries(set)
-  if problem then
-    problem.hint = problem.hint or "with both hosts up the role is moved by: homeward run migrate"
-    return nil, problem
-  end
+  local problem = open_primaries(set, "with both hosts up the role is moved by: homeward run migrate")
+  if problem then return nil, problem end
   local result = rank(set)
   local best = result.ranks[1]
   if not best or not best.consistent then
@@ -203,9 +197,8 @@ end
 function M.check(ctx, check, to, worse)
   local set = check.set
   if set.open == to then return end
-  local problem = open_primaries(set)
+  local problem = open_primaries(set, ("homeward run migrate to=%s"):format(to))
   if problem then
-    problem.object, problem.hint = ctx.params.rvg, problem.hint or ("homeward run migrate to=%s"):format(to)
     check:refuse(problem)
     return
   end

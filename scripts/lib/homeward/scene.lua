@@ -2,6 +2,7 @@
 
 local hw = require("homeward")
 local failures = require("homeward.failures")
+local words = require("homeward.words")
 
 local M = {}
 
@@ -81,6 +82,13 @@ function M.link(from, host)
   return nil
 end
 
+local function is_linked(set, host)
+  for _, other in pairs(set.members) do
+    if M.link(other, host) then return true end
+  end
+  return false
+end
+
 -- One RDS: { dg, rvg, names, members = { host = … }, open = the one open Primary or nil, primaries = { … } }.
 -- Members that do not answer are there with reachable = false.
 function M.set(scene, dg, rvg)
@@ -100,12 +108,10 @@ function M.set(scene, dg, rvg)
       end
     end
   end
-  local found = table.move(set.names, 1, #set.names, 1, {})
   -- Those that are silent, as far as others have links to them; all of them, where nobody answers who would.
+  local is_known = #set.names > 0
   for _, name in ipairs(scene.names) do
-    local is_linked = #found == 0
-    for _, other in ipairs(found) do is_linked = is_linked or M.link(set.members[other], name) ~= nil end
-    if not scene.hosts[name].reachable and is_linked then
+    if not scene.hosts[name].reachable and (not is_known or is_linked(set, name)) then
       set.names[#set.names + 1] = name
       set.members[name] = { name = name, reachable = false, role = "none", links = {}, volumes = {}, open_by = {},
         activity = {}, history = {}, log = {}, failure = scene.hosts[name].failure }
@@ -115,6 +121,14 @@ function M.set(scene, dg, rvg)
   set.open = #opened == 1 and opened[1] or nil
   set.opened = opened
   return set
+end
+
+-- Why nothing goes on beside several open Primaries; nil where there are not several.
+function M.rivalry(set)
+  if #set.opened < 2 then return nil end
+  return { code = "primary-primary", object = set.rvg,
+    message = ("%s are open Primaries"):format(words.list(set.opened)),
+    hint = ("on the one that gives way: vradmin -g %s makesec %s NEWPRIMARY --host HOST"):format(set.dg, set.rvg) }
 end
 
 -- Whether a change of role is under way, or committed and not yet known everywhere.
