@@ -134,6 +134,28 @@ describe("the application", function()
     scenes.ends(model, "seattle", { "london", "oslo", "tokyo" })
   end)
 
+  it("whoever handed the role over and is detached again does not count as done", function()
+    local cases = {
+      { name = "migrate", scene = scenes.healthy{}, to = "london", from = "seattle" },
+      { name = "failback-difference", scene = scenes.after_takeover{}, to = "seattle", from = "london" },
+      { name = "failback-difference-multi", to = "seattle", from = "london",
+        scene = scenes.after_takeover{ hosts = { "seattle", "london", "tokyo" } } },
+    }
+    for _, case in ipairs(cases) do
+      local model, moved = case.scene, false
+      model.fail = function(request)
+        moved = moved or request == "migrate"
+        local link = model.hosts[case.to].links[case.from]
+        if moved and request == "sh" and link then link.attached = false end
+        return nil
+      end
+      local raised = t.raises("link-detached", function() sandbox.run(model, case.name) end)
+      t.contains(raised.message, "replication back to " .. case.from, case.name)
+      t.contains(raised.hint, "syncrvg hr_rvg " .. case.from, case.name)
+      t.equal(model:runs_on(), { case.to }, case.name)
+    end
+  end)
+
   it("a run whose home is lost behind its last step is not done", function()
     local model = scenes.after_takeover{ hosts = { "seattle", "london", "tokyo" } }
     local forgotten, asked = false, 0

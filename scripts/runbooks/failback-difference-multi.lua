@@ -95,7 +95,7 @@ function M.run(ctx)
   local started = not ctx.params.start_first and further_secondaries(ctx, home)
   step("start-application", ("Start the application on %s"):format(home), application.start(ctx, home))
   started = started or further_secondaries(ctx, home)
-  replication.require_started(ctx, started, home)
+  replication.require_started(ctx, started, home, away)
 end
 
 return M

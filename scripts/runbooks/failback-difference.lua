@@ -63,8 +63,9 @@ function M.run(ctx)
   end
   step("await-up-to-date", ("Wait until %s has everything"):format(home), under(replication.await(ctx, home)))
   step("migrate", ("Move the role Primary from %s to %s"):format(away, home), under(roles.migrate(ctx, home)))
-  replication.tell_left_out(ctx, home)
+  replication.tell_left_out(ctx, home, away)
   step("start-application", ("Start the application on %s"):format(home), application.start(ctx, home))
+  replication.require_started(ctx, {}, home, away)
 end
 
 return M

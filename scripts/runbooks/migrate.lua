@@ -46,11 +46,14 @@ function M.run(ctx)
   step("await-up-to-date", ("Wait until %s has everything"):format(to),
     under(replication.await(ctx, to, ctx.params.secondaries)))
   step("migrate", ("Move the role Primary from %s to %s"):format(from, to), under(roles.migrate(ctx, to)))
+  local started = {}
   for i, name in ipairs(ctx.params.secondaries) do
     step("start-replication-" .. name, ("Start replication to %s"):format(name),
       replication.resume(ctx, name, replication.checkpoint_name(ctx.params.checkpoint, i), to))
+    if replication.is_started(ctx, name, to) then started[#started + 1] = name end
   end
   step("start-application", ("Start the application on %s"):format(to), application.start(ctx, to))
+  replication.require_started(ctx, started, to, from)
 end
 
 return M

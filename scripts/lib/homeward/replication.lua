@@ -135,20 +135,28 @@ local function require_open(ctx, host)
     hint = "how the hosts stand: homeward status" }
 end
 
+local function require_attached(ctx, set, host, text, hint)
+  local link = scenes.link(set.members[set.open], host)
+  if not link or link.kstate ~= "DETACHED" then return end
+  failures.raise{ code = "link-detached", host = set.open, object = ctx.params.rvg,
+    message = text:format(host) .. (link.reason and ": " .. link.reason or ""), hint = hint }
+end
+
 -- Raises if the Primary was lost meanwhile, or a host to which replication was started is not replicated to any more:
--- the log may have overflowed while others were synchronized.
-function M.require_started(ctx, hosts, from)
+-- the log may have overflowed while others were synchronized. `away` handed the role over in this run, and replication
+-- back to it came with that; its log may be damaged since.
+function M.require_started(ctx, hosts, from, away)
   local run = running.of(ctx)
   if run.is_plan or run.is_outline then return end
   local set = require_open(ctx, from)
   for _, host in ipairs(hosts) do
-    local link = scenes.link(set.members[from], host)
-    if link and link.kstate == "DETACHED" then
-      failures.raise{ code = "link-detached", host = from, object = ctx.params.rvg,
-        message = ("replication to %s was started and is detached again%s"):format(host,
-          link.reason and ": " .. link.reason or ""),
-        hint = "synchronize it anew, with the same command: " .. running.command(run) }
-    end
+    require_attached(ctx, set, host, "replication to %s was started and is detached again",
+      "synchronize it anew, with the same command: " .. running.command(run))
+  end
+  if away and (is_made(ctx, "migrate") or is_own(ctx, "migrate")) then
+    require_attached(ctx, set, away, "replication back to %s came with the role and is detached again",
+      ("synchronize it: vradmin -g %s -c NAME syncrvg %s %s, then startrep with the same checkpoint"):format(
+        ctx.params.dg, ctx.params.rvg, away))
   end
 end
 
@@ -231,14 +239,14 @@ function M.check_further(ctx, check, host, checkpoint, home)
   check:checkpoint(checkpoint, is_own(ctx, "synchronize-" .. host))
 end
 
--- Says which hosts nothing replicates to.
-function M.tell_left_out(ctx, home)
+-- Says which hosts besides `away` nothing replicates to.
+function M.tell_left_out(ctx, home, away)
   local run = running.of(ctx)
   if run.is_plan then return end
   local ok, set = pcall(scenes.of, ctx)
   for _, name in ipairs(ok and set.names or {}) do
     local link = set.open == home and scenes.link(set.members[home], name)
-    if link and link.kstate == "DETACHED" then
+    if link and link.kstate == "DETACHED" and name ~= away then
       ctx.step.note(("note: nothing replicates to %s; it is brought along by: "
         .. "homeward run failback-difference-multi home=%s"):format(name, home))
     end
