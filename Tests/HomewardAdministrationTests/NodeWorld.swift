@@ -49,6 +49,8 @@ struct NodeWorld {
     var slow: Set<Int> = []
     /// Hosts whose records are not carried out on their volumes.
     var lazy: Set<Int> = []
+    /// Hosts that find a record overwritten when they read their next records for a Secondary.
+    var overwritten: Set<Int> = []
     /// Hosts whose headers do not reach the disk.
     var stuck: Set<Int> = []
     /// Hosts whose system answers that nobody listens.
@@ -290,6 +292,10 @@ struct NodeWorld {
         let (messages, records) = nodes[host].pullForPeers(now: now, into: &effects) { _ in true }
         for message in messages { mail(host, message.peer, message.session, message.message) }
         for departure in records {
+            if overwritten.remove(host) != nil {
+                drive(host) { $0.recordsNotSent(departure, into: &$1) }
+                continue
+            }
             let sent = departure.records.map { SentRecord(record: $0, payload: []) }
             let message = ReplicationMessage.records(
                 departure.attach,

@@ -127,7 +127,7 @@ extension RVGMachine {
         }
         var expected = (following.held.last?.record.id ?? end).next
         var count = following.held.last?.record.dataCount ?? dataCount
-        for item in records {
+        for (index, item) in records.enumerated() {
             if item.record.id < expected {
                 // Logged before the session began and not yet durable when its end was reported.
                 droppedPayloads.append(item.payload.buffer)
@@ -140,6 +140,7 @@ extension RVGMachine {
                 effects.note(
                     "\(objectName): record \(item.record.id) from \(label(of: host)) where \(expected) was expected"
                 )
+                droppedPayloads.append(contentsOf: records[index...].map(\.payload.buffer))
                 break
             }
             following.held.append(item)

@@ -142,6 +142,28 @@ extension RVGMachine {
         return departures
     }
 
+    /// Whether a record that was pulled must still be in the log.
+    ///
+    /// If so, one that cannot be read there is damage. Else it was given up meanwhile, and its place may be used for another.
+    public func mustHold(_ record: Record, of departure: RecordDeparture) -> Bool {
+        reusableTail <= record.position
+            && header.links.contains { $0.peer == departure.peer && $0.attachID == departure.attach }
+    }
+
+    /// Records that were pulled are not sent: the place of one was used for another while they were read.
+    ///
+    /// That one is acknowledged by now, else its place would not have been free; those behind it are sent again, as the
+    /// Secondary takes nothing behind a gap.
+    public mutating func recordsNotSent(_ departure: RecordDeparture, into effects: inout Effects) {
+        guard let position = peerIndex(departure.peer), peers[position].session == departure.session,
+            peers[position].sending.isStreaming, let first = departure.records.first?.id,
+            header.links.contains(where: { $0.peer == departure.peer && $0.attachID == departure.attach })
+        else { return }
+        let wanted = max(first, peers[position].sending.received.next)
+        peers[position].sending.next = min(peers[position].sending.next, wanted)
+        effects.wake.insert(.peers)
+    }
+
     private mutating func takeRecords(_ position: Int) -> [Record] {
         var next = peers[position].sending.next
         guard next <= written, let first = record(next) else { return [] }

@@ -32,14 +32,6 @@ extension RVGRuntime {
         }
     }
 
-    private func isStillNeeded(_ record: Record, _ departure: RVGMachine.RecordDeparture) -> Bool {
-        state.withLock { state in
-            let machine = state.node.machine
-            return machine.overwrittenBefore <= record.position
-                && machine.header.links.contains { $0.peer == departure.peer && $0.attachID == departure.attach }
-        }
-    }
-
     private func deliver(_ departure: RVGMachine.RecordDeparture) {
         guard let session = state.withLock({ $0.sessions[departure.session] }) else { return }
         var sent: [SentRecord] = []
@@ -54,8 +46,10 @@ extension RVGRuntime {
                         count: Int(record.payloadBytes)
                     )
                 guard checksum(payload) == record.payloadCRC || payload.isEmpty else {
-                    // It may have been given up while it was read, and its place used for another.
-                    return isStillNeeded(record, departure) ? failed(damaged(record)) : ()
+                    if state.withLock({ $0.node.machine.mustHold(record, of: departure) }) {
+                        return failed(damaged(record))
+                    }
+                    return drive { $0.recordsNotSent(departure, into: &$1) }
                 }
                 sent.append(SentRecord(record: record, payload: payload))
             }

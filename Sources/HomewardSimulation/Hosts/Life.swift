@@ -296,10 +296,14 @@ final class Life {
                 session: message.session
             )
         }
-        for departure in records { send(departure) }
         carryOut(effects)
         guard !messages.isEmpty || !records.isEmpty else { return false }
-        later { self.pull(.peers) }
+        let go = { [self] in
+            for departure in records where isCurrent { send(departure) }
+            if isCurrent { later { self.pull(.peers) } }
+        }
+        // Reading takes its time, and the log goes on meanwhile.
+        if !records.isEmpty, world.pick(1...8) == 1 { later(5_000...host.slowestWork, go) } else { go() }
         return true
     }
 
@@ -308,6 +312,10 @@ final class Life {
         var sent: [SentRecord] = []
         for record in departure.records {
             do throws(Refusal) {
+                guard node.machine.mustHold(record, of: departure) else {
+                    world.trace("\(host.name): record \(record.id) is not sent, it was given up meanwhile")
+                    return drive { $0.recordsNotSent(departure, into: &$1) }
+                }
                 guard let bytes = try intactPayload(of: record, for: "sent") else { return }
                 sent.append(SentRecord(record: record, payload: bytes))
             } catch {
