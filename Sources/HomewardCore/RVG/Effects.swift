@@ -77,12 +77,18 @@ public struct LogBatch: Sendable {
     public var through: UpdateID
 }
 
-/// Records to be carried out on the volumes, in order, read from the log.
+/// Records to be carried out on the volumes, in order, read from the log; all are durable there.
 public struct ApplyBatch: Sendable {
     public var records: [Record]
     public var through: UpdateID
     /// Given back with the result: a batch of an earlier reign of the log is not counted.
     public var generation: UInt64
+
+    package init(records: [Record], through: UpdateID, generation: UInt64) {
+        self.records = records
+        self.through = through
+        self.generation = generation
+    }
 }
 
 /// A range of a read that is still in the log only.

@@ -23,14 +23,15 @@ extension RVGMachine {
         let limit = applyLimit
         var records: [Record] = []
         var through = max(replayed, first.id.previous)
+        guard through < limit else { return nil }
+        let wanted = max(limits.applyBatchBytes, min(limits.applyBatchBytesBehind, logBytes(from: through.next) / 4))
         var bytes: UInt64 = 0
-        while through < limit, bytes < limits.applyBatchBytes {
+        while through < limit, bytes < wanted {
             let record = index[Int(through.next.value - first.id.value)]
             if record.kind.isData { records.append(record) }
             bytes += record.span
             through = record.id
         }
-        guard through > replayed else { return nil }
         applyInFlight = through
         return ApplyBatch(records: records, through: through, generation: applyGeneration)
     }

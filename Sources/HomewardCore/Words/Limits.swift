@@ -12,6 +12,8 @@ public struct Limits: Hashable, Sendable {
     public var syncMilliseconds: UInt64 = 20
     /// Bytes of one apply batch.
     public var applyBatchBytes: UInt64 = 4 << 20
+    /// The same when far more waits, as after a crash: the larger a batch, the more of it is overwritten within it.
+    public var applyBatchBytesBehind: UInt64 = 256 << 20
     /// Records not yet applied, in bytes, at which writers wait.
     public var pendingBytes: UInt64 = 64 << 20
     /// Bytes sent and not yet logged on one link.

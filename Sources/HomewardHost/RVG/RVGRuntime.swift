@@ -360,7 +360,7 @@ final class RVGRuntime: Sendable {
     private func apply(_ batch: ApplyBatch) throws(Refusal) {
         guard let last = batch.records.last else { return }
         let reader = LogReader(ring, limit: last.end)
-        for record in batch.records {
+        for record in batch.lasting {
             let device = devices[Int(record.volume)]
             switch record.kind {
             case .write:

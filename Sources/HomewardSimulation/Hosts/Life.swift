@@ -240,7 +240,7 @@ final class Life {
     }
 
     private func apply(_ batch: ApplyBatch) throws(Refusal) {
-        for record in batch.records {
+        for record in batch.lasting {
             let volume = host.volumes[Int(record.volume)]
             switch record.kind {
             case .write:

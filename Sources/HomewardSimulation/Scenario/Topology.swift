@@ -76,6 +76,7 @@ struct Topology {
         limits.syncBytes = [16 << 10, 32 << 10, 128 << 10][world.pick(0...2)]
         limits.syncMilliseconds = world.chance(60) ? world.pick(5...60) : world.pick(60...600)
         limits.applyBatchBytes = 24 << 10
+        limits.applyBatchBytesBehind = 64 << 10
         limits.pendingBytes = 48 << 10
         limits.sendWindow = 32 << 10
         limits.sendBatchBytes = 16 << 10
