@@ -2,6 +2,7 @@ import Foundation
 import HomewardAdministration
 import HomewardCore
 import HomewardHost
+import HomewardStorage
 import Logging
 import Synchronization
 import Testing
@@ -22,15 +23,18 @@ final class Trio: Sendable {
     private let addresses: [String: String]
     private let engines = Mutex<[String: HostEngine]>([:])
     private let configure: @Sendable (inout Limits) -> Void
+    private let wrapping: @Sendable (FileDevice) -> any BlockDevice
 
     private init(
         _ names: [String],
         logSize: UInt64,
-        _ configure: @escaping @Sendable (inout Limits) -> Void
+        _ configure: @escaping @Sendable (inout Limits) -> Void,
+        _ wrapping: @escaping @Sendable (FileDevice) -> any BlockDevice
     ) throws {
         folder = "/tmp/ht\(UInt32.random(in: 0 ... .max))"
         self.logSize = logSize
         self.configure = configure
+        self.wrapping = wrapping
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         let ports = try Trio.freePorts(names.count)
         addresses = Dictionary(uniqueKeysWithValues: zip(names, ports.map { "127.0.0.1:\($0)" }))
@@ -41,9 +45,10 @@ final class Trio: Sendable {
         _ names: [String] = ["london", "seattle"],
         logSize: UInt64 = 8 << 20,
         limits: @escaping @Sendable (inout Limits) -> Void = { _ in },
+        wrapping: @escaping @Sendable (FileDevice) -> any BlockDevice = { $0 },
         _ body: (Trio) async throws -> Void
     ) async throws {
-        let trio = try Trio(names, logSize: logSize, limits)
+        let trio = try Trio(names, logSize: logSize, limits, wrapping)
         do {
             for name in names { try await trio.start(name, fresh: true) }
             try await trio.waitUntil("the hosts meet") {
@@ -142,7 +147,8 @@ final class Trio: Sendable {
         do {
             return try HostEngine(
                 settings: settings(name),
-                logger: Logger(label: name) { _ in SwiftLogNoOpLogHandler() }
+                logger: Logger(label: name) { _ in SwiftLogNoOpLogHandler() },
+                wrapping: wrapping
             )
         } catch {
             if error.code == .hostDirectoryLocked { return nil }

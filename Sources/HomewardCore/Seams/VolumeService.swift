@@ -6,7 +6,7 @@ public protocol VolumeService: Sendable {
     ///
     /// A volume in no RVG and one of an enabled Primary opens for writing; a consistent Secondary's only with `readOnly`.
     /// - Throws: `unknown-volume`, `fenced`, `not-primary`, `inconsistent`, `rvg-stopped`, `volume-in-use` (a log),
-    ///   `operation-in-progress` (a role change holds the volumes).
+    ///   `operation-in-progress` (a role change holds the volumes, or an RVG is being made of it).
     func open(_ export: String, readOnly: Bool, holder: SessionHolder) throws(Refusal) -> any VolumeSession
 }
 

@@ -14,32 +14,7 @@ extension HostEngine {
         _ log: String
     ) async throws -> Outcome {
         try HostEngine.checkName(name, "an RVG", settings.name)
-        let catalog = state.withLock { $0.catalog }
-        let group = try resolveGroup(group, catalog)
-        if let known = catalog.rvgs.first(where: { $0.diskGroup == group && $0.name == name }) {
-            guard known.volumes == volumes, known.log == log else {
-                throw refusal(
-                    .nameInUse,
-                    "\(group)/\(name)",
-                    "exists with volumes \(known.volumes.joined(separator: ",")) and log \(known.log)",
-                    hint: "choose another name, or: vradmin -g \(group) delpri \(name)"
-                )
-            }
-            let isPrimary = try find(RVGReference(diskGroup: group, rvg: name)).state.withLock {
-                $0.node.machine.header.isPrimary
-            }
-            guard isPrimary else {
-                throw refusal(
-                    .nameInUse,
-                    "\(group)/\(name)",
-                    "exists as a Secondary",
-                    hint: "vradmin -g \(group) printrvg \(name)"
-                )
-            }
-            return Outcome(already: true, summary: "RVG \(group)/\(name) exists")
-        }
-        try requireUsable(group, volumes, log: log, catalog)
-        var generator = SeededGenerator(seed: .random(in: 1...UInt64.max))
+        let group = try resolveGroup(group, state.withLock { $0.catalog })
         let record = Catalog.ReplicatedVolumeGroup(
             id: Identity(high: .random(in: 1...UInt64.max), low: .random(in: 1...UInt64.max)),
             diskGroup: group,
@@ -47,22 +22,26 @@ extension HostEngine {
             volumes: volumes,
             log: log
         )
-        let header = RVGHeader.newPrimary(rvg: record.id, host: id, hostName: settings.name, generator: &generator)
-        try make(record, header)
+        let isThere = try whileMaking(record) { catalog throws(Refusal) in
+            if let known = catalog.rvgs.first(where: { $0.diskGroup == group && $0.name == name }) {
+                try requireSame(known, record)
+                return true
+            }
+            try requireUsable(group, volumes, log: log, catalog)
+            var generator = SeededGenerator(seed: .random(in: 1...UInt64.max))
+            try make(
+                record,
+                RVGHeader.newPrimary(rvg: record.id, host: id, hostName: settings.name, generator: &generator)
+            )
+            return false
+        }
+        if isThere { return Outcome(already: true, summary: "RVG \(group)/\(name) exists") }
         let runtime = try find(RVGReference(diskGroup: group, rvg: name))
         // Whoever makes an RVG opens its volumes next.
         while runtime.state.withLock({ !$0.node.machine.isOpen && $0.node.machine.failure == nil }) {
             try await HostClock.sleep(milliseconds: 10)
         }
         return Outcome(summary: "RVG \(group)/\(name) is made; \(settings.name) is its Primary")
-    }
-
-    /// Formats the log first: a catalog never names an RVG that has no header.
-    private func make(_ record: Catalog.ReplicatedVolumeGroup, _ header: RVGHeader) throws(Refusal) {
-        let log = try device(record.diskGroup, record.log)
-        try LogRecovery.format(device: log, format: settings.limits.headerFormat, header: header)
-        try changeCatalog { $0.rvgs.append(record) }
-        try open(record)
     }
 
     private func resolveGroup(_ group: String?, _ catalog: Catalog) throws(Refusal) -> String {
@@ -79,52 +58,6 @@ extension HostEngine {
             )
         }
         return only.name
-    }
-
-    private func requireUsable(
-        _ group: String,
-        _ volumes: [String],
-        log: String,
-        _ catalog: Catalog
-    ) throws(Refusal) {
-        guard !volumes.isEmpty, Set(volumes).count == volumes.count, !volumes.contains(log) else {
-            throw refusal(
-                .usage,
-                group,
-                "an RVG has one or more different data volumes, and a log that is none of them",
-                hint: "vradmin -g \(group) createpri RVG VOL,VOL LOG"
-            )
-        }
-        for name in volumes + [log] {
-            let key = HostEngine.key(group, name)
-            guard catalog.volumes.contains(where: { $0.diskGroup == group && $0.name == name }) else {
-                throw refusal(
-                    .unknownVolume,
-                    key,
-                    "\(settings.name) has no such volume",
-                    hint: "homeward vol create \(key) --file PATH --size 64M --host \(settings.name)"
-                )
-            }
-            if let user = catalog.rvgs.first(where: {
-                $0.diskGroup == group && ($0.log == name || $0.volumes.contains(name))
-            }) {
-                throw refusal(.volumeInUse, key, "belongs to RVG \(user.name)", hint: "choose another volume")
-            }
-            if let open = state.withLock({ state in
-                state.plainSessions.sorted { $0.key < $1.key }.first { $0.value.volume == key }?.value.holder
-            }) {
-                throw refusal(.volumeOpen, key, "is open by \(open.label)", hint: "close that session first")
-            }
-        }
-        let size = try device(group, log).size
-        guard size >= settings.minimumLog else {
-            throw refusal(
-                .logTooSmall,
-                HostEngine.key(group, log),
-                "has \(size) bytes; a log needs \(settings.minimumLog) or more",
-                hint: "make a larger volume for the log, for instance --size 128M"
-            )
-        }
     }
 
     // MARK: addsec
@@ -216,12 +149,33 @@ extension HostEngine {
     /// On the host that is added.
     func createSecondary(_ offer: SecondaryOffer) throws(Refusal) -> String {
         let catalog = state.withLock { $0.catalog }
-        if let known = catalog.rvgs.first(where: { $0.id == offer.rvg }) {
-            guard state.withLock({ $0.runtimes[known.id] != nil }) else { throw unopened(known) }
-            return known.diskGroup
-        }
+        if let group = try groupOfKnown(offer, catalog) { return group }
         try requireSound(offer)
         let group = try resolveGroup(offer.diskGroup, catalog)
+        let record = Catalog.ReplicatedVolumeGroup(
+            id: offer.rvg,
+            diskGroup: group,
+            name: offer.name,
+            volumes: offer.volumes.map(\.name),
+            log: offer.log
+        )
+        return try whileMaking(record) { catalog throws(Refusal) in
+            if let group = try groupOfKnown(offer, catalog) { return group }
+            try requireRoom(for: offer, group, catalog)
+            try make(record, header(of: offer))
+            return group
+        }
+    }
+
+    /// Where the RVG of an offer is already; nil when it is not on this host.
+    private func groupOfKnown(_ offer: SecondaryOffer, _ catalog: Catalog) throws(Refusal) -> String? {
+        guard let known = catalog.rvgs.first(where: { $0.id == offer.rvg }) else { return nil }
+        guard state.withLock({ $0.runtimes[known.id] != nil }) else { throw unopened(known) }
+        return known.diskGroup
+    }
+
+    /// Refuses unless the name is free here and the volumes are, and are as long as the Primary's.
+    private func requireRoom(for offer: SecondaryOffer, _ group: String, _ catalog: Catalog) throws(Refusal) {
         if catalog.rvgs.contains(where: { $0.diskGroup == group && $0.name == offer.name }) {
             throw refusal(
                 .nameInUse,
@@ -242,6 +196,9 @@ extension HostEngine {
                 )
             }
         }
+    }
+
+    private func header(of offer: SecondaryOffer) -> RVGHeader {
         let links = offer.members.map {
             LinkRecord(
                 peer: $0.peer,
@@ -251,16 +208,7 @@ extension HostEngine {
                 settings: $0.settings
             )
         }
-        let header = RVGHeader.newSecondary(rvg: offer.rvg, host: id, of: offer.primary, members: links)
-        let record = Catalog.ReplicatedVolumeGroup(
-            id: offer.rvg,
-            diskGroup: group,
-            name: offer.name,
-            volumes: offer.volumes.map(\.name),
-            log: offer.log
-        )
-        try make(record, header)
-        return group
+        return RVGHeader.newSecondary(rvg: offer.rvg, host: id, of: offer.primary, members: links)
     }
 
     /// What the offer would put into names of files and into the header, which has room for so much and no more.

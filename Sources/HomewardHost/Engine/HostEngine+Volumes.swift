@@ -69,7 +69,20 @@ extension HostEngine: VolumeService {
         if let record = catalog.rvgs.first(where: { $0.diskGroup == volume.diskGroup && $0.name == role.rvg }) {
             throw unopened(record)
         }
-        state.withLock { $0.plainSessions[number] = PlainHolder(volume: export, holder: holder) }
+        try state.withLock { state throws(Refusal) in
+            // Since the catalog was looked at an RVG may have been made of it, and what is written here passes its log by.
+            if let user = (state.making + state.catalog.rvgs).first(where: {
+                $0.uses(volume.name, in: volume.diskGroup)
+            }) {
+                throw refusal(
+                    .operationInProgress,
+                    export,
+                    "RVG \(user.name) is being made of it",
+                    hint: "open it again when that is done: homeward status"
+                )
+            }
+            state.plainSessions[number] = PlainHolder(volume: export, holder: holder)
+        }
         return PlainSession(device: device, readOnly: readOnly) { [self] in
             state.withLock { $0.plainSessions[number] = nil }
         }
@@ -184,7 +197,7 @@ extension HostEngine: VolumeService {
                 .init(diskGroup: diskGroup, name: name, path: path, isDevice: isDevice, size: device.size)
             )
         }
-        state.withLock { $0.devices[HostEngine.key(diskGroup, name)] = device }
+        state.withLock { $0.devices[HostEngine.key(diskGroup, name)] = wrapping(device) }
         return Outcome(summary: "volume \(diskGroup)/\(name) of \(device.size) bytes is made")
     }
 

@@ -45,6 +45,8 @@ public final class HostEngine: Sendable {
         var catalog: Catalog
         var devices: [String: any BlockDevice] = [:]
         var runtimes: [RVGID: RVGRuntime] = [:]
+        /// RVGs whose logs are being formatted: the catalog does not have them yet, and what they are made of is taken.
+        var making: [Catalog.ReplicatedVolumeGroup] = []
         /// RVGs of the catalog that could not be opened when the daemon started.
         var unopened: [RVGID: Refusal] = [:]
         /// Volumes of the catalog that could not be opened then.
@@ -78,6 +80,8 @@ public final class HostEngine: Sendable {
     let pool: TaskPool
     let logger: Logger
     let state: Monitor<State>
+    /// What stands between the engine and the file of a volume: nothing but in tests.
+    let wrapping: @Sendable (FileDevice) -> any BlockDevice
     private let ticker = Monitor<LaneThread?>(nil)
     private let onShutDown = Monitor<(@Sendable () -> Void)?>(nil)
 
@@ -85,9 +89,18 @@ public final class HostEngine: Sendable {
     ///
     /// Nothing is opened or bound before ``start()``.
     /// - Throws: `host-directory-locked`, `socket-path-too-long`, `bad-format`, `io-error`.
-    public init(settings: HostSettings, logger: Logger) throws(Refusal) {
+    public convenience init(settings: HostSettings, logger: Logger) throws(Refusal) {
+        try self.init(settings: settings, logger: logger) { $0 }
+    }
+
+    package init(
+        settings: HostSettings,
+        logger: Logger,
+        wrapping: @escaping @Sendable (FileDevice) -> any BlockDevice
+    ) throws(Refusal) {
         self.settings = settings
         self.logger = logger
+        self.wrapping = wrapping
         directory = try HostDirectory(path: settings.directory)
         let store = try SQLiteCatalog(path: directory.catalogPath)
         self.store = store
@@ -116,7 +129,7 @@ public final class HostEngine: Sendable {
                 let device = try openVolume(volume)
                 let isLog = catalog.rvgs.contains { $0.diskGroup == volume.diskGroup && $0.log == volume.name }
                 if !isLog { device.forgetCleanPages() }
-                state.withLock { $0.devices[HostEngine.key(volume.diskGroup, volume.name)] = device }
+                state.withLock { $0.devices[HostEngine.key(volume.diskGroup, volume.name)] = wrapping(device) }
             } catch {
                 state.withLock { $0.unopenedVolumes[HostEngine.key(volume.diskGroup, volume.name)] = error }
                 logger.error("volume cannot be opened", metadata: ["reason": "\(error)"])

@@ -1,0 +1,146 @@
+import Dispatch
+import Foundation
+import HomewardAdministration
+import HomewardCore
+import HomewardHost
+import HomewardStorage
+import Synchronization
+import Testing
+
+/// Holds the first `fdatasync` of one file from when it is armed until it is opened.
+private final class Gate: Sendable {
+    private let armed = Mutex<String?>(nil)
+    private let held = Mutex(false)
+    private let opened = DispatchSemaphore(value: 0)
+
+    var isHolding: Bool { held.withLock { $0 } }
+    func arm(_ name: String) { armed.withLock { $0 = name } }
+    func open() { opened.signal() }
+    @Sendable func wrap(_ device: FileDevice) -> any BlockDevice { GatedDevice(device, self) }
+
+    func pass(_ name: String) {
+        let holds = armed.withLock { armed in
+            guard armed == name else { return false }
+            armed = nil
+            return true
+        }
+        guard holds else { return }
+        held.withLock { $0 = true }
+        opened.wait()
+    }
+}
+
+/// A file whose `fdatasync` goes through a gate.
+private final class GatedDevice: BlockDevice {
+    let device: FileDevice
+    let gate: Gate
+    var size: UInt64 { device.size }
+    var name: String { device.name }
+
+    init(_ device: FileDevice, _ gate: Gate) {
+        self.device = device
+        self.gate = gate
+    }
+
+    func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(Refusal) {
+        try device.read(at: offset, into: buffer)
+    }
+    func write(at offset: UInt64, _ pieces: [UnsafeRawBufferPointer]) throws(Refusal) {
+        try device.write(at: offset, pieces)
+    }
+    func zero(at offset: UInt64, length: UInt64) throws(Refusal) { try device.zero(at: offset, length: length) }
+    func synchronize() throws(Refusal) {
+        gate.pass(name)
+        try device.synchronize()
+    }
+}
+
+/// Commands that make something of the same names or files at the same time.
+@Suite("Making at the same time", .serialized, .timeLimit(.minutes(2)))
+struct MakingTests {
+    private func createPrimary(_ name: String, _ volumes: [String], _ log: String = "srl") -> Request {
+        .createPrimary(diskGroup: "hrdg", rvg: name, volumes: volumes, log: log)
+    }
+
+    /// Runs `body` while a request to London waits in the middle of formatting the log on `host`; then it must succeed.
+    private func meanwhile(
+        _ trio: Trio,
+        _ gate: Gate,
+        _ request: Request,
+        formatting host: String,
+        _ body: () async throws -> Void
+    ) async throws {
+        gate.arm(trio.path(host, "srl"))
+        let first = Task { try await trio.done("london", request) }
+        try await trio.waitUntil("the log is being formatted") { gate.isHolding }
+        do {
+            try await body()
+        } catch {
+            gate.open()
+            throw error
+        }
+        gate.open()
+        _ = try await first.value
+    }
+
+    @Test("a second createpri of the same log, volume or name is refused before it formats anything")
+    func createPrimaries() async throws {
+        let gate = Gate()
+        try await Trio.run(["london"], wrapping: gate.wrap) { trio in
+            let first = createPrimary("one", ["dv01"])
+            try await meanwhile(trio, gate, first, formatting: "london") {
+                let code = RefusalCode.operationInProgress
+                let log = try await trio.refused("london", createPrimary("two", ["dv02"]), code)
+                #expect(log.object == "hrdg/srl" && log.message.contains("one"))
+                let volume = try await trio.refused("london", createPrimary("two", ["dv01"], "dv02"), code)
+                #expect(volume.object == "hrdg/dv01")
+                let name = try await trio.refused("london", createPrimary("one", ["dv02"], "dv01"), code)
+                #expect(name.object == "hrdg/one")
+                try await trio.refused("london", first, code)
+                for volume in ["dv01", "srl"] {
+                    let opened = #expect(throws: Refusal.self) { try trio.open("london", volume) }
+                    #expect(opened?.code == code && opened?.object == "hrdg/\(volume)")
+                }
+            }
+            // What was given back is free again, and what is taken belongs to the first.
+            #expect(try await trio.done("london", first).already)
+            try await trio.refused("london", createPrimary("two", ["dv02"]), .volumeInUse)
+            try await trio.write("london", at: 0, 7)
+            await trio.stop("london")
+            try await trio.start("london")
+            try await trio.waitUntil("it opens") { (try? trio.read("london", at: 0)) == 7 }
+            #expect(try await trio.member("london").rvg == "one")
+        }
+    }
+
+    @Test("a refused createpri leaves its names and volumes to others")
+    func givenBack() async throws {
+        try await Trio.run(["london"]) { trio in
+            try await trio.refused("london", createPrimary("one", ["dv01", "none"]), .unknownVolume)
+            let opened = try trio.open("london")
+            try await trio.refused("london", createPrimary("one", ["dv01"]), .volumeOpen)
+            opened.session.close()
+            try await trio.done("london", createPrimary("one", ["dv01"]))
+        }
+    }
+
+    @Test("a createpri on a host that is being added over the same log is refused, and the Secondary is made")
+    func createSecondary() async throws {
+        let gate = Gate()
+        try await Trio.run(wrapping: gate.wrap) { trio in
+            try await trio.makeSet([])
+            let add = Request.addSecondary(
+                Trio.rvg,
+                primary: "london",
+                secondary: "seattle",
+                secondaryDiskGroup: nil,
+                attributes: []
+            )
+            try await meanwhile(trio, gate, add, formatting: "seattle") {
+                try await trio.refused("seattle", createPrimary("own", ["dv01"]), .operationInProgress)
+            }
+            try await trio.startReplication()
+            try await trio.upToDate("london", "seattle")
+        }
+    }
+}
