@@ -44,6 +44,34 @@ struct DamagedFilesTests {
         }
     }
 
+    @Test("the file of a volume that could not be opened is made no other volume, under whatever name")
+    func unopened() async throws {
+        try await Trio.run(["london"], logSize: 4 << 20) { trio in
+            try await trio.makeSet([])
+            try await trio.write("london", at: 0, 9)
+            await trio.stop("london")
+            let files = FileManager.default
+            let path = trio.path("london", "srl")
+            try files.moveItem(atPath: path, toPath: path + ".away")
+            try await trio.start("london")
+            func make(_ path: String, size: UInt64?) -> Request {
+                .createVolume(diskGroup: "hrdg", volume: "other", path: path, isDevice: false, size: size)
+            }
+            let missing = try await trio.refused("london", make(path, size: 4 << 20), .volumeInUse)
+            #expect(missing.message.contains("hrdg/srl") && !files.fileExists(atPath: path))
+
+            try files.moveItem(atPath: path + ".away", toPath: path)
+            try files.linkItem(atPath: path, toPath: path + ".hard")
+            try files.createSymbolicLink(atPath: path + ".soft", withDestinationPath: path)
+            for name in [path, "\(trio.folder)/./london-srl", path + ".hard", path + ".soft"] {
+                try await trio.refused("london", make(name, size: nil), .volumeInUse)
+            }
+            await trio.stop("london")
+            try await trio.start("london")
+            try await trio.waitUntil("it opens") { (try? trio.read("london", at: 0)) == 9 }
+        }
+    }
+
     @Test("the log of another RVG is refused, and not replayed over these volumes")
     func exchanged() async throws {
         try await Trio.run(["london", "seattle"], logSize: 4 << 20) { trio in

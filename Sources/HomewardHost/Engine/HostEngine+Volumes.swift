@@ -162,6 +162,16 @@ extension HostEngine: VolumeService {
             }
             return Outcome(already: true, summary: "volume \(diskGroup)/\(name) exists")
         }
+        // Also of one that could not be opened: it may be a log, and to make it another volume would end in formatting it.
+        let place = FilePlace(path)
+        if let user = catalog.volumes.first(where: { FilePlace($0.path).isSame(as: place) }) {
+            throw refusal(
+                .volumeInUse,
+                path,
+                "is volume \(HostEngine.key(user.diskGroup, user.name))",
+                hint: "choose another path, or use that volume: homeward vol list"
+            )
+        }
         if let size, size == 0 || size % 512 != 0 {
             throw refusal(
                 .badSize,
