@@ -54,6 +54,31 @@ struct HostDirectoryTests {
         directory = try HostDirectory(path: folder.file("h"))
     }
 
+    @Test("the daemon's own files are known under every name, whether they are there or not", .timeLimit(.minutes(1)))
+    func ownFiles() throws {
+        let folder = try Folder()
+        let directory = try HostDirectory(path: folder.file("h"))
+        let databases = ["catalog.sqlite", "journal.sqlite"].flatMap { [$0, $0 + "-wal", $0 + "-shm"] }
+        let own = databases + ["lock", "control.sock", "nbd.sock", "salvage/hrdg-r.salvage"]
+        try FileManager.default.createSymbolicLink(atPath: folder.file("to-h"), withDestinationPath: directory.path)
+        let spellings = [directory.path, "\(directory.path)/.", "\(directory.path)/salvage/..", folder.file("to-h")]
+        for exists in [false, true] {
+            for name in own {
+                if exists { try folder.write("h/\(name)", [1]) }
+                for spelling in spellings { #expect(directory.isOwnFile("\(spelling)/\(name)"), "\(spelling)/\(name)") }
+            }
+        }
+        try FileManager.default.linkItem(atPath: directory.catalogPath, toPath: folder.file("hard"))
+        try FileManager.default.createSymbolicLink(
+            atPath: folder.file("soft"),
+            withDestinationPath: directory.journalPath
+        )
+        for name in ["hard", "soft"] { #expect(directory.isOwnFile(folder.file(name)), "\(name)") }
+        for name in ["h/dv01", "catalog.sqlite", "salvage-of-others", "h/salvaged"] {
+            #expect(!directory.isOwnFile(folder.file(name)), "\(name)")
+        }
+    }
+
     @Test("a directory that went, or was replaced, is no longer there", .timeLimit(.minutes(1)))
     func vanished() throws {
         let folder = try Folder()

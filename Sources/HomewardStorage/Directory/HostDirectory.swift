@@ -51,12 +51,17 @@ public final class HostDirectory: Sendable {
     /// What was taken out of use and is kept for people to look at.
     public var salvagePath: String { "\(path)/salvage" }
 
-    /// Whether a path is one of the daemon's own files: none of them can be a volume.
+    /// The SQLite file in which clients of this host keep their runs.
+    public var journalPath: String { "\(path)/journal.sqlite" }
+
+    /// Whether a path leads, under whatever name, to one of the daemon's own files or to where one of them will be: none
+    /// of them can be a volume.
     public func isOwnFile(_ candidate: String) -> Bool {
-        let own = [
-            catalogPath, catalogPath + "-wal", catalogPath + "-shm", controlSocketPath, dataSocketPath, "\(path)/lock",
-        ]
-        return own.contains(candidate) || candidate.hasPrefix(salvagePath + "/")
+        let databases = [catalogPath, journalPath].flatMap { [$0, $0 + "-wal", $0 + "-shm"] }
+        let place = FilePlace(candidate)
+        return (databases + [controlSocketPath, dataSocketPath, "\(path)/lock"]).contains { own in
+            FilePlace(own).isSame(as: place)
+        } || place.isBelow(FilePlace(salvagePath))
     }
 
     /// A file of the host by its name, which has no slash.
