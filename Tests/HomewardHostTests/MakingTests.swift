@@ -124,6 +124,44 @@ struct MakingTests {
         }
     }
 
+    @Test("of two commands that make the same disk group or volume at once one makes it, and the other finds it made")
+    func twice() async throws {
+        try await Trio.run(["london"]) { trio in
+            for round in 0..<20 {
+                let path = trio.path("london", "v\(round)")
+                for request in [
+                    Request.createDiskGroup(name: "dg\(round)"),
+                    .createVolume(diskGroup: "hrdg", volume: "v\(round)", path: path, isDevice: false, size: 1 << 20),
+                ] {
+                    async let one = trio.done("london", request).already
+                    async let other = trio.done("london", request).already
+                    let found = try await [one, other].filter(\.self)
+                    #expect(found.count == 1, "\(request)")
+                }
+            }
+        }
+    }
+
+    @Test("a volume that the catalog does not take leaves no file, and does not remove one that was there")
+    func refusedByCatalog() async throws {
+        try await Trio.run(["london"]) { trio in
+            let files = FileManager.default
+            let path = trio.path("london", "new")
+            func make(_ size: UInt64) -> Request {
+                .createVolume(diskGroup: "hrdg", volume: "new", path: path, isDevice: false, size: size)
+            }
+            try trio.refuseChanges(on: "london")
+            try await trio.refused("london", make(1 << 20), .badFormat)
+            #expect(!files.fileExists(atPath: path))
+            #expect(files.createFile(atPath: path, contents: Data(count: 8192)))
+            try await trio.refused("london", make(8192), .badFormat)
+            #expect(files.contents(atPath: path) == Data(count: 8192))
+            try files.removeItem(atPath: path)
+            try trio.refuseChanges(false, on: "london")
+            try await trio.done("london", make(2 << 20))
+        }
+    }
+
     @Test("a createpri on a host that is being added over the same log is refused, and the Secondary is made")
     func createSecondary() async throws {
         let gate = Gate()

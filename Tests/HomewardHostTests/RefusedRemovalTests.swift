@@ -7,12 +7,10 @@ import Testing
 
 private let rvg = Trio.rvg
 
-/// A removal that the catalog cannot take down is refused, and changes nothing.
-@Suite(.serialized, .timeLimit(.minutes(2)))
-struct RefusedRemovalTests {
+extension Trio {
     /// Lets the catalog of a host refuse every change, as a full disk would, or take changes again.
-    private func refuse(_ refuse: Bool, _ host: String, _ trio: Trio) throws {
-        let catalog = try DatabaseQueue(path: trio.engine(host).directory.catalogPath)
+    func refuseChanges(_ refuse: Bool = true, on host: String) throws {
+        let catalog = try DatabaseQueue(path: engine(host).directory.catalogPath)
         try catalog.write { database in
             try database.execute(
                 sql: refuse
@@ -22,15 +20,19 @@ struct RefusedRemovalTests {
         }
         try catalog.close()
     }
+}
 
+/// A removal that the catalog cannot take down is refused, and changes nothing.
+@Suite(.serialized, .timeLimit(.minutes(2)))
+struct RefusedRemovalTests {
     @Test("after a refused delpri the application writes and the Secondaries follow; the next one removes")
     func primary() async throws {
         try await Trio.run { trio in
             try await trio.makeSet()
             try await trio.write("london", at: 0, 1)
-            try refuse(true, "london", trio)
+            try trio.refuseChanges(true, on: "london")
             try await trio.refused("london", .deletePrimary(rvg, force: true), .badFormat)
-            try refuse(false, "london", trio)
+            try trio.refuseChanges(false, on: "london")
             try await trio.write("london", at: 4096, 2)
             try await trio.ask("london", Trio.synchronize("seattle"))
             try await trio.startReplication("seattle", .checkpoint("cp"))
@@ -46,10 +48,10 @@ struct RefusedRemovalTests {
     func secondary() async throws {
         try await Trio.run { trio in
             try await trio.makeSet()
-            try refuse(true, "seattle", trio)
+            try trio.refuseChanges(true, on: "seattle")
             let outcome = try await trio.done("london", .deleteSecondary(rvg, secondary: "seattle"))
             #expect(outcome.notes.contains { $0.contains("still has its RVG") }, "\(outcome)")
-            try refuse(false, "seattle", trio)
+            try trio.refuseChanges(false, on: "seattle")
             let refusal = #expect(throws: Refusal.self) { try trio.open("seattle", readOnly: true) }
             #expect(refusal?.code == .inconsistent, "\(String(describing: refusal))")
             try await trio.done("seattle", .deletePrimary(rvg, force: true))

@@ -92,13 +92,14 @@ extension HostEngine: VolumeService {
 
     func createDiskGroup(_ name: String) throws(Refusal) -> Outcome {
         try HostEngine.checkName(name, "a disk group", settings.name)
-        let exists = state.withLock { $0.catalog.diskGroups.contains { $0.name == name } }
-        if exists { return Outcome(already: true, summary: "disk group \(name) exists") }
-        try changeCatalog { catalog in
+        let isNew = try changeCatalog { catalog throws(Refusal) in
+            guard !catalog.diskGroups.contains(where: { $0.name == name }) else { return false }
             catalog.diskGroups.append(
                 .init(name: name, id: Identity(high: .random(in: 1...UInt64.max), low: .random(in: 1...UInt64.max)))
             )
+            return true
         }
+        guard isNew else { return Outcome(already: true, summary: "disk group \(name) exists") }
         return Outcome(summary: "disk group \(name) is made")
     }
 
@@ -120,13 +121,16 @@ extension HostEngine: VolumeService {
         }
     }
 
-    /// Changes the catalog durably: memory follows the disk.
-    func changeCatalog(_ body: (inout Catalog) throws(Refusal) -> Void) throws(Refusal) {
+    /// Changes the catalog durably, if `body` changes anything: memory follows the disk.
+    @discardableResult
+    func changeCatalog<Value>(_ body: (inout Catalog) throws(Refusal) -> Value) throws(Refusal) -> Value {
         try state.withLock { state throws(Refusal) in
             var changed = state.catalog
-            try body(&changed)
+            let value = try body(&changed)
+            guard changed != state.catalog else { return value }
             try store.save(changed)
             state.catalog = changed
+            return value
         }
     }
 
@@ -138,8 +142,62 @@ extension HostEngine: VolumeService {
         size: UInt64?
     ) throws(Refusal) -> Outcome {
         try HostEngine.checkName(name, "a volume", settings.name)
+        return try volumeMaker.withLock { _ throws(Refusal) in
+            if try isThere(diskGroup, name, path, size) {
+                return Outcome(already: true, summary: "volume \(diskGroup)/\(name) exists")
+            }
+            try requirePlace(path)
+            if let size, size == 0 || size % 512 != 0 {
+                throw refusal(
+                    .badSize,
+                    HostEngine.key(diskGroup, name),
+                    "\(size) bytes is not a multiple of 512",
+                    hint: "for example --size 64M"
+                )
+            }
+            let device =
+                if let size, !isDevice {
+                    try FileDevice.create(path: path, size: size)
+                } else {
+                    try FileDevice.open(path: path)
+                }
+            do throws(Refusal) {
+                try requireVolume(device, isDevice: isDevice)
+                try changeCatalog { catalog in
+                    catalog.volumes.append(
+                        .init(diskGroup: diskGroup, name: name, path: path, isDevice: isDevice, size: device.size)
+                    )
+                }
+            } catch {
+                device.unmake()
+                throw error
+            }
+            state.withLock { $0.devices[HostEngine.key(diskGroup, name)] = wrapping(device) }
+            return Outcome(summary: "volume \(diskGroup)/\(name) of \(device.size) bytes is made")
+        }
+    }
+
+    /// Whether a volume has the name and is what is asked for.
+    /// - Throws: `name-in-use` when it is something else; `unknown-disk-group`.
+    private func isThere(_ diskGroup: String, _ name: String, _ path: String, _ size: UInt64?) throws(Refusal) -> Bool {
         let catalog = state.withLock { $0.catalog }
         guard catalog.diskGroups.contains(where: { $0.name == diskGroup }) else { throw unknownDiskGroup(diskGroup) }
+        guard let known = catalog.volumes.first(where: { $0.diskGroup == diskGroup && $0.name == name }) else {
+            return false
+        }
+        guard known.path == path, size == nil || size == known.size else {
+            throw refusal(
+                .nameInUse,
+                HostEngine.key(diskGroup, name),
+                "exists at \(known.path) with \(known.size) bytes",
+                hint: "choose another name"
+            )
+        }
+        return true
+    }
+
+    /// Refuses unless a volume may lie there.
+    private func requirePlace(_ path: String) throws(Refusal) {
         guard path.hasPrefix("/") else {
             throw refusal(.badName, path, "the path of a volume must be absolute", hint: "give the full path")
         }
@@ -151,20 +209,9 @@ extension HostEngine: VolumeService {
                 hint: "choose another path"
             )
         }
-        if let known = catalog.volumes.first(where: { $0.diskGroup == diskGroup && $0.name == name }) {
-            guard known.path == path, size == nil || size == known.size else {
-                throw refusal(
-                    .nameInUse,
-                    HostEngine.key(diskGroup, name),
-                    "exists at \(known.path) with \(known.size) bytes",
-                    hint: "choose another name"
-                )
-            }
-            return Outcome(already: true, summary: "volume \(diskGroup)/\(name) exists")
-        }
         // Also of one that could not be opened: it may be a log, and to make it another volume would end in formatting it.
         let place = FilePlace(path)
-        if let user = catalog.volumes.first(where: { FilePlace($0.path).isSame(as: place) }) {
+        if let user = state.withLock({ $0.catalog }).volumes.first(where: { FilePlace($0.path).isSame(as: place) }) {
             throw refusal(
                 .volumeInUse,
                 path,
@@ -172,24 +219,13 @@ extension HostEngine: VolumeService {
                 hint: "choose another path, or use that volume: homeward vol list"
             )
         }
-        if let size, size == 0 || size % 512 != 0 {
-            throw refusal(
-                .badSize,
-                HostEngine.key(diskGroup, name),
-                "\(size) bytes is not a multiple of 512",
-                hint: "for example --size 64M"
-            )
-        }
-        let device: FileDevice
-        if isDevice || size == nil {
-            device = try FileDevice.open(path: path)
-        } else {
-            device = try FileDevice.create(path: path, size: size ?? 0)
-        }
+    }
+
+    private func requireVolume(_ device: FileDevice, isDevice: Bool) throws(Refusal) {
         guard device.isBlockDevice == isDevice else {
             throw refusal(
                 .badFormat,
-                path,
+                device.name,
                 isDevice ? "is not a block device" : "is a block device",
                 hint: "use \(isDevice ? "--file" : "--device")"
             )
@@ -197,18 +233,11 @@ extension HostEngine: VolumeService {
         guard device.size > 0, device.size % 512 == 0 else {
             throw refusal(
                 .badSize,
-                path,
+                device.name,
                 "has \(device.size) bytes, not a multiple of 512",
                 hint: "for example --size 64M"
             )
         }
-        try changeCatalog { catalog in
-            catalog.volumes.append(
-                .init(diskGroup: diskGroup, name: name, path: path, isDevice: isDevice, size: device.size)
-            )
-        }
-        state.withLock { $0.devices[HostEngine.key(diskGroup, name)] = wrapping(device) }
-        return Outcome(summary: "volume \(diskGroup)/\(name) of \(device.size) bytes is made")
     }
 
     func unknownDiskGroup(_ name: String) -> Refusal {

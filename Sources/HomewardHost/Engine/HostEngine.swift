@@ -82,6 +82,8 @@ public final class HostEngine: Sendable {
     let state: Monitor<State>
     /// What stands between the engine and the file of a volume: nothing but in tests.
     let wrapping: @Sendable (FileDevice) -> any BlockDevice
+    /// Held while a volume is made: of two commands for one the second finds it made, and not its file open or half there.
+    let volumeMaker = Monitor(())
     private let ticker = Monitor<LaneThread?>(nil)
     private let onShutDown = Monitor<(@Sendable () -> Void)?>(nil)
 

@@ -16,6 +16,7 @@ public final class FileDevice: BlockDevice {
     public let size: UInt64
     /// Whether this is a block device, and no file.
     public let isBlockDevice: Bool
+    private let isNew: Bool
     private let descriptor: Int32
     private let key: DeviceRegistry.Key
     /// The first failure of `fdatasync`, with its errno.
@@ -54,7 +55,16 @@ public final class FileDevice: BlockDevice {
             _ = homeward_close(descriptor)
             throw refusal(path, "making a file of \(size) bytes", code)
         }
-        return try FileDevice(path: path, descriptor: descriptor)
+        return try FileDevice(path: path, descriptor: descriptor, isNew: true)
+    }
+
+    /// Removes the file again where ``create(path:size:)`` has made it; one that was there before stays.
+    ///
+    /// For a file that nobody was told of, before anything is written to it.
+    public func unmake() {
+        guard isNew else { return }
+        // Where it stays it is an empty file of that size, which the next attempt uses.
+        _ = unlink(name)
     }
 
     private static func use(path: String, size: UInt64) throws(Refusal) -> FileDevice {
@@ -71,7 +81,7 @@ public final class FileDevice: BlockDevice {
     }
 
     /// Takes the descriptor, also when it throws.
-    private init(path: String, descriptor: Int32) throws(Refusal) {
+    private init(path: String, descriptor: Int32, isNew: Bool = false) throws(Refusal) {
         var key = DeviceRegistry.Key(device: 0, inode: 0)
         let kind = homeward_is_block_device(descriptor)
         let bytes = homeward_size(descriptor)
@@ -110,6 +120,7 @@ public final class FileDevice: BlockDevice {
         name = path
         size = UInt64(bytes)
         isBlockDevice = kind == 1
+        self.isNew = isNew
         self.descriptor = descriptor
         self.key = key
     }
