@@ -67,10 +67,84 @@ struct ShutdownTests {
         }
     }
 
+    private func code(_ result: Result<RVGAnswer, Refusal>?) -> RefusalCode? {
+        guard case .failure(let refusal)? = result else { return nil }
+        return refusal.code
+    }
+
+    /// Nothing of a removal is left, and the application writes.
+    private func expectGoesOn(_ world: inout NodeWorld, at place: SourceLocation = #_sourceLocation) {
+        #expect(world.nodes[0].shutdown == nil, sourceLocation: place)
+        let machine = world.nodes[0].machine
+        #expect(machine.intakeHeldBy == nil && machine.volumesHeldBy == nil, sourceLocation: place)
+        let write = world.write(on: 0)
+        world.pass(milliseconds: 1_000)
+        #expect(world.replied.contains(write), sourceLocation: place)
+    }
+
+    @Test("a removal that waited for a startrep is refused, for a Secondary is attached now, and the RVG goes on")
+    func removalDuringAttach() throws {
+        var world = try NodeWorld()
+        world.mute = [1]
+        let attach = world.ask(.startReplication(seattle, how: .identical, consent: true), on: 0)
+        world.settle()
+        let removal = world.ask(.prepareRemoval, on: 0)
+        world.settle()
+        #expect(world.answers[attach] == nil && world.answers[removal] == nil)
+        world.mute = []
+        world.pass(milliseconds: 1_000)
+        _ = try world.answers[attach]?.get()
+        #expect(code(world.answers[removal]) == .linkAttached)
+        expectGoesOn(&world)
+    }
+
+    @Test("a removal after a startrep that came to nothing goes on")
+    func removalDuringLostAttach() throws {
+        var world = try NodeWorld()
+        world.mute = [1]
+        let attach = world.ask(.startReplication(seattle, how: .identical, consent: true), on: 0)
+        world.settle()
+        let removal = world.ask(.prepareRemoval, on: 0)
+        world.cut(0, 1)
+        world.pass(milliseconds: 1_000)
+        #expect(code(world.answers[attach]) == .hostUnreachable)
+        _ = try #require(world.answers[removal]).get()
+    }
+
+    @Test("an RVG on which a session was opened meanwhile is not removed")
+    func removalUnderSession() throws {
+        var world = try NodeWorld()
+        let holder = SessionHolder(process: 1, label: "test")
+        try world.nodes[0].openSession(id: 1, volume: 0, readOnly: false, holder: holder)
+        #expect(code(world.perform(.prepareRemoval, on: 0)) == .volumeOpen)
+        expectGoesOn(&world)
+    }
+
+    @Test("a second removal, or one while the daemon stops, is refused and leaves the first alone")
+    func removalTwice() throws {
+        for first in [RVGRequest.prepareRemoval, .prepareShutdown] {
+            var world = try NodeWorld()
+            world.lazy = [0]
+            world.write(on: 0)
+            world.settle()
+            let token = world.ask(first, on: 0)
+            #expect(code(world.perform(.prepareRemoval, on: 0)) == .operationInProgress)
+            #expect(world.answers[token] == nil && world.nodes[0].shutdown != nil)
+            world.lazy = []
+            world.pass(milliseconds: 1_000)
+            _ = try #require(world.answers[token]).get()
+        }
+    }
+
     @Test("an RVG whose removal is given up goes on, and nowhere says that it had ended")
     func removalGivenUp() throws {
         var world = try NodeWorld()
         _ = try world.perform(.prepareRemoval, on: 0)?.get()
+        // Until the catalog is told.
+        let attach = RVGRequest.startReplication(seattle, how: .identical, consent: true)
+        for request in [attach, .prepareRemoval] {
+            #expect(code(world.perform(request, on: 0)) == .operationInProgress)
+        }
         let write = world.write(on: 0)
         world.pass(milliseconds: 500)
         #expect(!world.nodes[0].machine.header.cleanStop && !world.replied.contains(write))

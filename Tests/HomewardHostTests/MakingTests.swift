@@ -8,7 +8,7 @@ import Synchronization
 import Testing
 
 /// Holds the first `fdatasync` of one file from when it is armed until it is opened.
-private final class Gate: Sendable {
+final class Gate: Sendable {
     private let armed = Mutex<String?>(nil)
     private let held = Mutex(false)
     private let opened = DispatchSemaphore(value: 0)

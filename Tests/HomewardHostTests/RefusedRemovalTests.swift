@@ -44,6 +44,26 @@ struct RefusedRemovalTests {
         }
     }
 
+    @Test("a delpri -f beside a startrep removes no RVG with an attached Secondary")
+    func besideAttach() async throws {
+        let gate = Gate()
+        try await Trio.run(wrapping: gate.wrap) { trio in
+            try await trio.makeSet()
+            gate.arm(trio.path("seattle", "srl"))
+            let attach = Task { try await trio.startReplication() }
+            try await trio.waitUntil("seattle is about to agree") { gate.isHolding }
+            let removal = Task { try await trio.refusalCode("london", .deletePrimary(rvg, force: true)) }
+            // Time to look at the links before there is one; where it comes later it finds it there, and is refused too.
+            try await Task.sleep(for: .milliseconds(200))
+            gate.open()
+            try await attach.value
+            #expect(try await removal.value == .linkAttached)
+            try await trio.write("london", at: 0, 3)
+            try await trio.upToDate("london", "seattle")
+            try await trio.sameBytes("london", "seattle")
+        }
+    }
+
     @Test("a Secondary whose removal is refused there is left in use")
     func secondary() async throws {
         try await Trio.run { trio in

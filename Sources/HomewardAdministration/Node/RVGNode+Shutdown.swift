@@ -17,6 +17,7 @@ extension RVGNode {
     }
 
     mutating func beginShutdown(_ cause: Shutdown.Cause, _ token: UInt64, _ effects: inout NodeEffects) {
+        if let obstacle = obstacle(to: cause) { return answer(token, .failure(obstacle), &effects) }
         guard shutdown == nil else { return done(token, Outcome(already: true, summary: "stopping already"), &effects) }
         shutdown = Shutdown(
             cause: cause,
@@ -28,6 +29,31 @@ extension RVGNode {
         machine.volumesHeldBy = cause.rawValue
     }
 
+    /// From when a removal is asked for until it is given up, also when it has drained and only the catalog has to be told.
+    var isBeingRemoved: Bool { machine.volumesHeldBy == Shutdown.Cause.removal.rawValue }
+
+    /// Why an RVG may not leave this host now.
+    ///
+    /// Whoever asked for the removal looked before; a session may have been opened since, and none can be once the removal
+    /// holds the volumes.
+    private func obstacle(to cause: Shutdown.Cause) -> Refusal? {
+        guard cause == .removal else { return nil }
+        if shutdown != nil || isBeingRemoved {
+            return machine.refuse(
+                .operationInProgress,
+                "it is being removed already, or the daemon is stopping",
+                hint: "see whether it is gone: homeward status"
+            )
+        }
+        return machine.sessions.first.map { session in
+            machine.refuse(
+                .volumeOpen,
+                "a volume is open by \(session.holder.label)",
+                hint: "close that session first"
+            )
+        }
+    }
+
     package mutating func advanceShutdown(now: Instant, into effects: inout NodeEffects) {
         guard let ending = shutdown else { return }
         if machine.header.targetJob != nil || target != nil {
@@ -35,6 +61,12 @@ extension RVGNode {
             return done(ending.token, Outcome(summary: "stopped; the next start recovers"), &effects)
         }
         guard operation == nil else { return }
+        // An operation that was under way when the removal began may have attached a link.
+        if ending.cause == .removal, let attached = machine.refusalOfAttached {
+            release(ending)
+            effects.core.admissionChanged = true
+            return answer(ending.token, .failure(attached), &effects)
+        }
         // A Secondary leaves in its log what its Primary has not proven durable.
         let drained =
             machine.header.isPrimary
@@ -60,15 +92,34 @@ extension RVGNode {
     /// The RVG stays: it goes on where the removal found it.
     mutating func abandonRemoval(_ effects: inout NodeEffects) -> Outcome {
         let ending = shutdown?.cause == .removal ? shutdown : nil
-        let held = operation == nil ? nil : ending
-        let verb = Shutdown.Cause.removal.rawValue
-        if machine.intakeHeldBy == verb { machine.intakeHeldBy = held?.intakeHeldBy }
-        if machine.volumesHeldBy == verb { machine.volumesHeldBy = held?.volumesHeldBy }
+        release(ending)
         if let ending {
-            shutdown = nil
             done(ending.token, Outcome(summary: "the RVG stays"), &effects)
         }
         effects.core.admissionChanged = true
         return Outcome(summary: "the RVG stays")
+    }
+
+    /// Ends a removal, which may have drained already, and gives back what it held.
+    private mutating func release(_ ending: Shutdown?) {
+        let held = operation == nil ? nil : ending
+        let verb = Shutdown.Cause.removal.rawValue
+        if machine.intakeHeldBy == verb { machine.intakeHeldBy = held?.intakeHeldBy }
+        if machine.volumesHeldBy == verb { machine.volumesHeldBy = held?.volumesHeldBy }
+        if ending != nil { shutdown = nil }
+    }
+}
+
+extension RVGMachine {
+    /// Why a Primary stays where it is while a Secondary is attached to it; one that is shut for good holds nobody by that.
+    package var refusalOfAttached: Refusal? {
+        guard header.isPrimary, header.fence == nil,
+            let link = header.links.first(where: { $0.attachID != nil })
+        else { return nil }
+        return refuse(
+            .linkAttached,
+            "\(link.peerName) is attached to it (-f does not change that)",
+            hint: command("stoprep", link.peerName, options: "-s")
+        )
     }
 }

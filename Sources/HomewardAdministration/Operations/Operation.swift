@@ -46,7 +46,7 @@ extension RVGNode {
                 hint: "wait until it has ended (homeward status), then repeat \(verb)"
             )
         }
-        if shutdown?.cause == .removal {
+        if isBeingRemoved {
             throw machine.refuse(
                 .operationInProgress,
                 "it is being removed from \(machine.hostName)",

@@ -250,17 +250,7 @@ extension HostEngine {
     func deletePrimary(_ runtime: RVGRuntime, force: Bool) async throws -> Outcome {
         let machine = runtime.state.withLock { $0.node.machine }
         let object = "\(runtime.diskGroup)/\(runtime.name)"
-        // One that is shut for good holds nobody by being attached.
-        if machine.header.isPrimary, machine.header.fence == nil,
-            let link = machine.header.links.first(where: { $0.attachID != nil })
-        {
-            throw refusal(
-                .linkAttached,
-                object,
-                "\(link.peerName) is attached to it (-f does not change that)",
-                hint: machine.command("stoprep", link.peerName, options: "-s")
-            )
-        }
+        if let attached = machine.refusalOfAttached { throw attached }
         if machine.header.isPrimary, let link = machine.header.links.first {
             guard force else {
                 throw refusal(

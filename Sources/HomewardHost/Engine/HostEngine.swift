@@ -266,18 +266,24 @@ public final class HostEngine: Sendable {
 
 extension RVGRuntime {
     /// Asks that the RVG come to rest and waits for it, for a while: a device that hangs must not keep the daemon.
-    func rest(_ request: RVGRequest, withinMilliseconds bound: UInt64) async {
-        let done = Monitor(false)
-        ask(request) { _ in
-            done.withLock { $0 = true }
+    ///
+    /// - Returns: what it answered; nil when it did not come to rest in that time.
+    @discardableResult
+    func rest(_ request: RVGRequest, withinMilliseconds bound: UInt64) async -> Result<RVGAnswer, Refusal>? {
+        let done = Monitor<Result<RVGAnswer, Refusal>?>(nil)
+        ask(request) { answer in
+            done.withLock { $0 = answer }
         }
         let deadline = HostClock.now.advanced(byMilliseconds: bound)
-        while !done.withLock({ $0 }), HostClock.now < deadline { try? await HostClock.sleep(milliseconds: 10) }
+        while done.withLock({ $0 == nil }), HostClock.now < deadline { try? await HostClock.sleep(milliseconds: 10) }
+        let answer = done.withLock { $0 }
+        if case .failure? = answer { return answer }
         while state.withLock({ !$0.node.machine.isSettledOnDisk && $0.node.machine.failure == nil }),
             HostClock.now < deadline
         {
             try? await HostClock.sleep(milliseconds: 10)
         }
+        return answer
     }
 
     /// Begins a request; `answer` comes once, from any thread.
