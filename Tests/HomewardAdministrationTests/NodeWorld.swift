@@ -53,6 +53,8 @@ struct NodeWorld {
     var overwritten: Set<Int> = []
     /// Hosts whose headers do not reach the disk.
     var stuck: Set<Int> = []
+    /// Those of which a header was taken, and has not reached it.
+    private var onTheWay: Set<Int> = []
     /// Hosts whose system answers that nobody listens.
     var refusing: Set<Int> = []
     /// What a target finds noted of a synchronization that it goes on with.
@@ -122,6 +124,7 @@ struct NodeWorld {
     /// The host's process dies and comes back with what it had made durable; its sessions are over.
     mutating func restart(_ host: Int, damage: String? = nil) {
         for other in nodes.indices where other != host { cut(min(host, other), max(host, other)) }
+        onTheWay.remove(host)
         let old = nodes[host].machine
         let log = RecoveredLog(
             header: old.persistedHeader,
@@ -268,7 +271,12 @@ struct NodeWorld {
             drive(host) { $0.logSynced(now: now, into: &$1) }
             moved = true
         }
-        while nodes[host].nextHeader(now: now) != nil, !stuck.contains(host) {
+        while onTheWay.contains(host) || nodes[host].nextHeader(now: now) != nil {
+            guard !stuck.contains(host) else {
+                onTheWay.insert(host)
+                break
+            }
+            onTheWay.remove(host)
             drive(host) { $0.headerWritten(now: now, into: &$1) }
             moved = true
         }

@@ -41,6 +41,26 @@ struct ShutdownTests {
         #expect(world.nodes[0].machine.header.cleanStop)
     }
 
+    @Test("a Primary that is stopped while it opens ends in order too")
+    func stoppedWhileOpening() throws {
+        var world = try NodeWorld()
+        _ = try world.perform(.prepareShutdown, on: 0)?.get()
+        let epochs = world.nodes[0].machine.header.lineage.history.entries.count
+        world.restart(0)
+        world.connect(0, 1)
+        world.connect(0, 2)
+        world.stuck = [0]
+        world.pass(milliseconds: 5_000)
+        let stop = world.ask(.prepareShutdown, on: 0)
+        world.settle()
+        #expect(world.answers[stop] == nil && !world.nodes[0].machine.header.cleanStop)
+        world.stuck = []
+        world.pass(milliseconds: 1_000)
+        _ = try #require(world.answers[stop]).get()
+        let header = world.nodes[0].machine.header
+        #expect(header.cleanStop && header.lineage.history.entries.count == epochs)
+    }
+
     @Test("start says why a Primary that was taken over stays shut", arguments: [false, true])
     func startOfFenced(force: Bool) throws {
         var world = try stoppedWorld()

@@ -67,6 +67,8 @@ extension RVGNode {
             effects.core.admissionChanged = true
             return answer(ending.token, .failure(attached), &effects)
         }
+        // The header that opens says that it was not stopped, and is on its way to the disk.
+        if case .opening = machine.gate { return }
         // A Secondary leaves in its log what its Primary has not proven durable.
         let drained =
             machine.header.isPrimary

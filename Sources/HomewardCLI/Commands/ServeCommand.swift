@@ -34,7 +34,13 @@ struct ServeCommand: AsyncParsableCommand {
         let engine = try HostEngine(settings: settings, logger: logger)
         try await engine.start()
         let data = NBDServer(socketPath: engine.directory.dataSocketPath, service: engine, logger: logger)
-        try data.start()
+        do {
+            try data.start()
+        } catch {
+            // The RVGs may have opened meanwhile: without this it would be an unclean stop, and cost an epoch each time.
+            await engine.stop()
+            throw error
+        }
         logger.notice("serving", metadata: ["directory": "\(engine.directory.path)"])
 
         let control = ControlServer(

@@ -123,7 +123,8 @@ public final class HostEngine: Sendable {
     /// Opens volumes, recovers every RVG, and begins to meet peers.
     ///
     /// An RVG or a volume that cannot be opened does not keep the others from serving: it is logged and refuses by name.
-    /// - Throws: `not-loopback`, `bad-configuration`, `io-error` when the network cannot be had.
+    /// - Throws: `not-loopback`, `bad-configuration`, `io-error` when the network cannot be had. The host has been stopped
+    ///   then, and is started as another object.
     public func start() async throws {
         let catalog = state.withLock { $0.catalog }
         for volume in catalog.volumes {
@@ -143,7 +144,13 @@ public final class HostEngine: Sendable {
                 logger.error("RVG cannot be opened", metadata: ["reason": "\(error)"])
             }
         }
-        try await network.start(events: self)
+        do {
+            try await network.start(events: self)
+        } catch {
+            // Files, locks and threads of what was opened are let go of.
+            await stop()
+            throw error
+        }
         let lane = LaneThread(name: "ticker") { [weak self] in
             self?.tick()
             return 50
