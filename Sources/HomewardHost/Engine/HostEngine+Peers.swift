@@ -132,6 +132,8 @@ extension HostEngine: PeerEvents {
     }
 
     /// Asks a peer and waits for its answer; cancelling cancels there too, losing the connection does not.
+    ///
+    /// What was cancelled there may have been done, and its answer is awaited; that of a question is not.
     func call(
         _ peer: String,
         _ call: PeerCall,
@@ -160,6 +162,17 @@ extension HostEngine: PeerEvents {
             defer { state.nextCall += 1 }
             return state.nextCall
         }
+        let cancel: @Sendable () -> Void = { [self] in
+            _ = send(asker?.isGone == true ? .callForget : .callCancel, true, call: number, to: session)
+            // A peer that was stopped answers nothing, for as long as the connection lasts.
+            guard case .describeMember = call else { return }
+            let pending = state.withLock { $0.calls.removeValue(forKey: number) }
+            pending?.finish(
+                .failure(
+                    refusal(.interrupted, peer, "was not waited for any longer", hint: "repeat the command")
+                )
+            )
+        }
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
                 state.withLock { state in
@@ -173,10 +186,10 @@ extension HostEngine: PeerEvents {
                         .failure(refusal(.hostUnreachable, peer, "was lost", hint: "repeat the command"))
                     )
                 }
-                if Task.isCancelled { _ = send(.callCancel, true, call: number, to: session) }
+                if Task.isCancelled { cancel() }
             }
         } onCancel: {
-            _ = send(asker?.isGone == true ? .callForget : .callCancel, true, call: number, to: session)
+            cancel()
         }
     }
 
