@@ -257,42 +257,6 @@ describe("the application", function()
   end)
 end)
 
-describe("a second run", function()
-  it("of the same RVG is refused while the first lives, and is not when that has died", function()
-    local model = scenes.after_takeover()
-    sandbox.kill(model, 40, "failback-difference")
-    model:revive()
-    model.runner_lives = true
-    for _, name in ipairs{ "failback-difference", "failback-difference-multi" } do
-      local raised = t.raises("preflight-failed", function() sandbox.run(model, name) end)
-      t.contains(raised.message, "run run-1 (failback-difference) is at work on hrdg/hr_rvg, at the step ")
-      t.contains(raised.message, "[run-in-progress]")
-    end
-    t.equal(#model.runs, 1)
-    model.runner_lives = nil
-    sandbox.run(model, "failback-difference")
-    scenes.ends(model, "seattle", { "london" })
-  end)
-end)
-
-describe("a second run that is refused", function()
-  it("leaves the application alone, which the first has stopped", function()
-    local refused = 0
-    for at = 1, 300 do
-      local model = scenes.after_takeover()
-      if not sandbox.kill(model, at, "failback-difference") then break end
-      if #model.runs == 1 and #model:runs_on() == 0 then
-        model.runner_lives = true
-        t.raises("preflight-failed", function() sandbox.run(model, "failback-difference") end)
-        t.equal(model:runs_on(), {}, at)
-        t.equal(model.shell, {}, at)
-        refused = refused + 1
-      end
-    end
-    t.truthy(refused > 3)
-  end)
-end)
-
 describe("a checkpoint that somebody else made", function()
   it("is not deleted by a run that finds nothing to do", function()
     for _, case in ipairs{ { "migrate", { to = "london" } }, { "failback-difference-multi", {} } } do

@@ -11,6 +11,7 @@ enum JournalRows {
     ) throws -> JournalAnswer {
         switch call {
         case .beginRun(let runbook, let source, let revision, let site, let parameters):
+            try refuseSecond(runbook, parameters, database)
             let id = try freshID(now, database)
             try database.execute(
                 sql: """
@@ -115,6 +116,18 @@ enum JournalRows {
             sql: "SELECT id FROM run WHERE process = ? AND state = 'running' ORDER BY place DESC LIMIT 1",
             arguments: [process.description]
         )
+    }
+
+    /// Looks in the transaction that enters the run: of several that begin at once, one is entered.
+    private static func refuseSecond(_ runbook: String, _ parameters: String, _ database: Database) throws {
+        guard let subject = RunSubject(parameters: parameters) else { return }
+        let rows = try Row.fetchAll(database, sql: "SELECT * FROM run WHERE state = 'running' ORDER BY place DESC")
+        for row in rows {
+            let other = try record(row, steps: [])
+            guard other.state == "running", RunSubject(parameters: other.parameters) == subject else { continue }
+            let step = try steps(of: other.id, database).last?.id
+            throw subject.refusal(runbook, other: other.id, other.runbook, step: step)
+        }
     }
 
     private static func freshID(_ now: Double, _ database: Database) throws -> String {

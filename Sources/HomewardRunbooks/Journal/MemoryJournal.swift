@@ -15,6 +15,7 @@ public final class MemoryJournal: RunJournal {
         return try records.withLock { records in
             switch call {
             case .beginRun(let runbook, let source, let revision, let site, let parameters):
+                try Self.refuseSecond(runbook, parameters, records)
                 let id = RunID.make(at: now, chance: UInt16(truncatingIfNeeded: records.count + 1))
                 records.append(
                     RunRecord(
@@ -89,6 +90,13 @@ public final class MemoryJournal: RunJournal {
             record.steps = []
             return record
         }
+    }
+
+    private static func refuseSecond(_ runbook: String, _ parameters: String, _ records: [RunRecord]) throws(Refusal) {
+        guard let subject = RunSubject(parameters: parameters) else { return }
+        let other = records.last { $0.state == "running" && RunSubject(parameters: $0.parameters) == subject }
+        guard let other else { return }
+        throw subject.refusal(runbook, other: other.id, other.runbook, step: other.steps.last?.id)
     }
 
     private static func place(of run: String, _ records: [RunRecord]) throws(Refusal) -> Int {

@@ -6,7 +6,7 @@ import LuaHost
 public protocol RunJournal: Sendable {
     /// Carries one call out.
     /// - Throws: `Refusal`: `io-error` when the journal cannot be read or written, `bad-format` when the file is something else,
-    ///   `unknown-run`, `unknown-step`.
+    ///   `run-in-progress` for a run beside a living one of the same RVG, `unknown-run`, `unknown-step`.
     func perform(_ call: JournalCall) throws -> JournalAnswer
 }
 
@@ -28,6 +28,8 @@ extension RunJournal {
 
 public enum JournalCall: Sendable, Hashable {
     /// `parameters` and others are JSON texts. Answers with ``JournalAnswer/begun(_:)``.
+    ///
+    /// Refused while another run, of any runbook, is at work whose `dg` and `rvg` in `parameters` are the same.
     case beginRun(runbook: String, source: String, revision: String, site: String?, parameters: String)
     case beginStep(run: String, id: String, title: String)
     /// `state`: `done`, `skipped`, `failed`.

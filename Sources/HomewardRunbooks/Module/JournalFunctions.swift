@@ -10,7 +10,7 @@ enum JournalFunctions {
     private static var beginRun: ScriptFunction {
         ScriptFunction(
             "begin_run",
-            "Enters a run.",
+            "Enters a run; refused while another one is at work on the same dg and rvg.",
             [
                 LuaParameter(
                     "run",

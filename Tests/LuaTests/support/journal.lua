@@ -17,6 +17,12 @@ function M.new(model)
 
   function engine.begin_run(given)
     return model:request("begin_run", function()
+      for _, other in ipairs(model.runner_lives and given.parameters.rvg and model.runs or {}) do
+        local values = other.state == "running" and other.parameters or {}
+        if values.dg == given.parameters.dg and values.rvg == given.parameters.rvg then
+          models.refuse("run-in-progress", ("run %s is at work"):format(other.id))
+        end
+      end
       local run = models.copy(given)
       run.id, run.state, run.steps, run.started = ("run-%d"):format(#model.runs + 1), "running", {}, model.clock
       run.parameters = run.parameters or {}
@@ -46,7 +52,7 @@ function M.new(model)
   function engine.own_run()
     return model:request("own_run", function()
       local run = model.runs[#model.runs]
-      return run and run.state == "running" and run.id or nil
+      return run and run.state == "running" and not run.is_theirs and run.id or nil
     end)
   end
   function engine.last_run(runbook, before)

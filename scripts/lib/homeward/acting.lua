@@ -179,14 +179,22 @@ function Run:find_own()
   if ok then self.id = id end
 end
 
+-- Whether the application is that of another run, which is at work. One that the journal has entered is alone; before
+-- that another one may have been faster, also where the refusal of the journal was lost in a cancel.
+function Run:is_beside_another()
+  if self.id then return false end
+  if self.is_second then return true end
+  local ok, other = pcall(preparing.other, self)
+  return ok and other ~= nil
+end
+
 -- Ends a run that did not come to its end. Returns what became of the application.
 function Run:abandon(failure, seconds)
   if self.is_over then return nil end
   self.is_over = true
   self:find_own()
   self:end_steps(failure)
-  -- The application is the other run's, which is at work.
-  if self.is_second then return nil end
+  if self:is_beside_another() then return nil end
   local is_interrupted = failure.code == "interrupted"
   local ok, word = pcall(application.settle, self.ctx, seconds, is_interrupted)
   if ok and word then say(word, "", "  ") end
@@ -214,10 +222,22 @@ function Run:end_journal(state, failure)
   pcall(engine.end_run, self.id, state, error_detail(failure))
 end
 
-local function perform_all(run)
+-- Enters a run in the journal, which refuses a second one of the same RDS.
+local function enter(run)
   run.is_entering = true
-  run.id = engine.begin_run{ runbook = run.book.name, source = run.options.file or run.book.chunk,
-    revision = run.options.revision or "", site = run.site.chunk, parameters = opening.journaled(run) }
+  local ok, id = pcall(engine.begin_run, { runbook = run.book.name, source = run.options.file or run.book.chunk,
+    revision = run.options.revision or "", site = run.site.chunk, parameters = opening.journaled(run) })
+  if ok then
+    run.id = id
+    return
+  end
+  local failure = failures.from(id)
+  if failure.code == "run-in-progress" then run.is_second, run.is_entering = true, false end
+  error(failure, 0)
+end
+
+local function perform_all(run)
+  enter(run)
   -- What the report calls its seconds is what the journal times.
   run.began = engine.monotonic()
   engine.is_run(run.id)

@@ -65,20 +65,26 @@ local function resolve(run, options)
   run.rds = dg and rvg and hw.rds(dg, rvg) or nil
 end
 
--- Another run of the same RDS that has not ended: two would stop and start the application under each other.
-local function refuse_second(run)
-  if not run.set then return end
-  for _, other in ipairs(hw.runs()) do
+-- Another run of the same RDS that has not ended, as the journal has it; nil when there is none.
+function M.other(run)
+  for _, other in ipairs(run.set and hw.runs() or {}) do
     local info = other.state == "running" and other:info()
-    if info and info.state == "running" and pasts.is_of(run.set, info) then
-      run.is_second = true
-      local step = info.steps[#info.steps]
-      run.problems[#run.problems + 1] = { code = "run-in-progress", object = run.book.name,
-        message = ("run %s (%s) is at work on %s/%s%s"):format(info.id, info.runbook, run.set.dg, run.set.rvg,
-          step and ", at the step " .. step.id or ""),
-        hint = ("wait for it (homeward runs show %s), or end it with Ctrl-C where it runs"):format(info.id) }
-    end
+    if info and info.state == "running" and pasts.is_of(run.set, info) then return info end
   end
+  return nil
+end
+
+-- Two runs of one RDS would stop and start the application under each other. The journal refuses the second one too,
+-- when it is entered; here it is told before anything is asked for it.
+local function refuse_second(run)
+  local other = M.other(run)
+  if not other then return end
+  run.is_second = true
+  local step = other.steps[#other.steps]
+  run.problems[#run.problems + 1] = { code = "run-in-progress", object = run.book.name,
+    message = ("run %s (%s) is at work on %s/%s%s"):format(other.id, other.runbook, run.set.dg, run.set.rvg,
+      step and ", at the step " .. step.id or ""),
+    hint = ("wait for it (homeward runs show %s), or end it with Ctrl-C where it runs"):format(other.id) }
 end
 
 -- Fills a run in. Raises what is wrong with the files and with what was given; what does not hold is in `run.problems`.
