@@ -15,6 +15,9 @@ struct homeward_lua_pulse {
     uint64_t beats;
     int line;
     char source[256];
+    /* Processor time of the thread that the state runs on. */
+    clockid_t clock;
+    bool has_clock;
     atomic_bool asked;
 };
 
@@ -29,9 +32,22 @@ void homeward_lua_pulse_destroy(homeward_lua_pulse *pulse) {
     free(pulse);
 }
 
-uint64_t homeward_lua_pulse_read(homeward_lua_pulse *pulse, char *place, size_t size) {
+void homeward_lua_pulse_here(homeward_lua_pulse *pulse) {
+    pthread_mutex_lock(&pulse->lock);
+    pulse->has_clock = pthread_getcpuclockid(pthread_self(), &pulse->clock) == 0;
+    pthread_mutex_unlock(&pulse->lock);
+}
+
+static uint64_t nanoseconds(clockid_t clock) {
+    struct timespec now;
+    if (clock_gettime(clock, &now) != 0) return 0;
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+uint64_t homeward_lua_pulse_read(homeward_lua_pulse *pulse, char *place, size_t size, uint64_t *spent) {
     pthread_mutex_lock(&pulse->lock);
     uint64_t beats = pulse->beats;
+    *spent = pulse->has_clock ? nanoseconds(pulse->clock) : 0;
     if (size && pulse->line > 0) snprintf(place, size, "%s:%d", pulse->source, pulse->line);
     else if (size) place[0] = 0;
     pthread_mutex_unlock(&pulse->lock);
@@ -77,9 +93,7 @@ void homeward_lua_abandon(const char *line) {
 }
 
 uint64_t homeward_lua_thread_nanoseconds(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+    return nanoseconds(CLOCK_THREAD_CPUTIME_ID);
 }
 
 void homeward_lua_pause(uint64_t milliseconds) {
@@ -88,7 +102,5 @@ void homeward_lua_pause(uint64_t milliseconds) {
 }
 
 uint64_t homeward_lua_monotonic_nanoseconds(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+    return nanoseconds(CLOCK_MONOTONIC);
 }

@@ -198,7 +198,8 @@ struct DriverTests {
         }
         let line = told.withLock { $0 }
         #expect(
-            line == "a.lua:2: nothing has come back from this call for 0.4 s, and nothing can interrupt it [cpu-limit]"
+            line == "a.lua:2: nothing has come back from this call for 0.4 s of processor time, "
+                + "and nothing can interrupt it [cpu-limit]"
         )
         driver.cancel()
         _ = await result

@@ -29,7 +29,8 @@ extension LuaWorld where Verb == TestVerb {
         seed: UInt64? = nil,
         preloaded: Bool = false,
         more: [LuaModule<TestVerb>] = [],
-        sources: [String: String] = [:]
+        sources: [String: String] = [:],
+        output: (@Sendable ([UInt8]) -> Void)? = nil
     ) -> LuaWorld<TestVerb> {
         LuaWorld(
             limits: limits,
@@ -38,7 +39,7 @@ extension LuaWorld where Verb == TestVerb {
             globals: globals,
             seed: seed,
             source: { name in sources[name].map { LuaSource(name: "\(name).lua", text: Array($0.utf8)) } },
-            output: { printed.add($0) }
+            output: output ?? { printed.add($0) }
         )
     }
 }

@@ -41,8 +41,11 @@ typedef struct homeward_lua_pulse homeward_lua_pulse;
 /// Aborts when there is no memory, as Swift does.
 homeward_lua_pulse *homeward_lua_pulse_create(void);
 void homeward_lua_pulse_destroy(homeward_lua_pulse *pulse);
-/// Copies the last place that was seen, `FILE:LINE`, and returns how many there were. From any thread.
-uint64_t homeward_lua_pulse_read(homeward_lua_pulse *pulse, char *place, size_t size);
+/// The state runs on the calling thread from now on.
+void homeward_lua_pulse_here(homeward_lua_pulse *pulse);
+/// Copies the last place that was seen, `FILE:LINE`, and returns how many there were; `spent` gets the nanoseconds of
+/// processor time of the thread that the state runs on, 0 when there is none. From any thread.
+uint64_t homeward_lua_pulse_read(homeward_lua_pulse *pulse, char *place, size_t size, uint64_t *spent);
 /// Counts a sign of life that has no place.
 void homeward_lua_pulse_beat(homeward_lua_pulse *pulse);
 /// Sets or takes back the wish that the run ends. From any thread.

@@ -51,6 +51,7 @@ public final class LuaDriver<Verb: Sendable>: Sendable {
         let monitor = monitor
         let pulse = pulse
         let code = startThread("lua", stackBytes: 4 << 20) {
+            pulse.runsHere()
             let run: LuaRun<Verb>
             do throws(LuaError) {
                 run = try LuaRun(world, pulse: pulse)
@@ -59,7 +60,7 @@ public final class LuaDriver<Verb: Sendable>: Sendable {
                 return
             }
             made.change { $0 = .success(()) }
-            LuaLoop(run: run, monitor: monitor, perform: perform).work()
+            LuaLoop(run: run, monitor: monitor, pulse: pulse, perform: perform).work()
         }
         guard code == 0 else {
             throw LuaError(.runtime, "the system gives no thread (error \(-code))", hint: "end other processes")
@@ -191,15 +192,22 @@ final class LuaLoop<Verb: Sendable> {
     typealias Driver = LuaDriver<Verb>
     private let run: LuaRun<Verb>
     private let monitor: Monitor<Driver.State>
+    private let pulse: LuaPulse
     private let perform: Driver.Perform
     private var tasks: [LuaRequestID: Task<Void, Never>] = [:]
     private var answer: (@Sendable (Result<[LuaValue], LuaError>) -> Void)?
     private var isPreempted = false
     private var onClose: (@Sendable () -> Void)?
 
-    init(run: LuaRun<Verb>, monitor: Monitor<Driver.State>, perform: @escaping Driver.Perform) {
+    init(
+        run: LuaRun<Verb>,
+        monitor: Monitor<Driver.State>,
+        pulse: LuaPulse,
+        perform: @escaping Driver.Perform
+    ) {
         self.run = run
         self.monitor = monitor
+        self.pulse = pulse
         self.perform = perform
     }
 
@@ -243,6 +251,8 @@ final class LuaLoop<Verb: Sendable> {
     }
 
     private func take(_ step: () -> LuaStep<Verb>) {
+        // Many short steps, none of which shows a sign of life itself, are not taken for one long one.
+        pulse.beat()
         monitor.withLock { $0.isRunning = true }
         let step = step()
         monitor.withLock { $0.isRunning = false }

@@ -22,12 +22,31 @@ final class LuaPulse: @unchecked Sendable {
 
     func beat() { homeward_lua_pulse_beat(pointer) }
 
-    /// Signs of life so far, and the place of the last that had one.
-    func read() -> (beats: UInt64, place: String) {
+    /// The state runs on the calling thread from now on.
+    func runsHere() { homeward_lua_pulse_here(pointer) }
+
+    func read() -> LuaSight {
         withUnsafeTemporaryAllocation(of: CChar.self, capacity: 512) { buffer in
             buffer.initialize(repeating: 0)
-            let beats = homeward_lua_pulse_read(pointer, buffer.baseAddress, buffer.count)
-            return (beats, buffer.baseAddress.map { String(cString: $0) } ?? "")
+            var spent: UInt64 = 0
+            let beats = homeward_lua_pulse_read(pointer, buffer.baseAddress, buffer.count, &spent)
+            return LuaSight(beats: beats, place: buffer.baseAddress.map { String(cString: $0) } ?? "", spent: spent)
         }
+    }
+}
+
+/// What was seen of a state at one moment.
+package struct LuaSight: Sendable {
+    /// Signs of life so far.
+    package var beats: UInt64
+    /// `FILE:LINE` of the last sign that had one; empty when none had.
+    package var place: String
+    /// Nanoseconds of processor time that the thread of the state has used.
+    package var spent: UInt64
+
+    package init(beats: UInt64, place: String, spent: UInt64) {
+        self.beats = beats
+        self.place = place
+        self.spent = spent
     }
 }

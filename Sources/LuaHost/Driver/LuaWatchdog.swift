@@ -12,11 +12,8 @@ final class LuaWatchdog: Sendable {
     private struct Entry {
         var pulse: LuaPulse
         var isRunning: @Sendable () -> Bool
-        var seconds: Double
+        var stillness: LuaStillness
         var act: @Sendable (String) -> Void
-        var beats: UInt64 = .max
-        /// How often in turn it was seen running without a new sign of life.
-        var looks: UInt64 = 0
     }
 
     private struct State {
@@ -32,7 +29,7 @@ final class LuaWatchdog: Sendable {
 
     /// Watches a state until ``forget(_:)``.
     ///
-    /// `act` gets `FILE:LINE: … [cpu-limit]`, once.
+    /// `seconds` of processor time may pass without a sign of life. `act` gets `FILE:LINE: … [cpu-limit]`, once.
     func watch(
         _ pulse: LuaPulse,
         seconds: Double,
@@ -42,7 +39,8 @@ final class LuaWatchdog: Sendable {
         let (id, isFirst) = state.change { state in
             let id = state.next
             state.next += 1
-            state.entries[id] = Entry(pulse: pulse, isRunning: isRunning, seconds: seconds, act: act)
+            let stillness = LuaStillness(seconds: seconds)
+            state.entries[id] = Entry(pulse: pulse, isRunning: isRunning, stillness: stillness, act: act)
             defer { state.isStarted = true }
             return (id, !state.isStarted)
         }
@@ -54,7 +52,6 @@ final class LuaWatchdog: Sendable {
 
     private func look() {
         while true {
-            // Turns are counted, not time: a process that was stopped meanwhile is not taken for a state that is stuck.
             _ = state.wait(everyMilliseconds: nil) { $0.entries.isEmpty ? nil : true }
             homeward_lua_pause(Self.intervalMilliseconds)
             let stuck = state.withLock { state in
@@ -69,18 +66,35 @@ final class LuaWatchdog: Sendable {
     }
 
     private static func look(at entry: Entry, into stored: inout Entry?) -> String? {
-        let (beats, place) = entry.pulse.read()
-        guard entry.isRunning(), beats == entry.beats else {
-            stored?.beats = beats
-            stored?.looks = 0
+        // The clock of a thread that has ended is none: what runs is asked first.
+        guard entry.isRunning() else { return nil }
+        let line = stored?.stillness.look(entry.pulse.read())
+        if line != nil { stored = nil }
+        return line
+    }
+}
+
+/// How long one state has shown no sign of life.
+///
+/// Counted is the processor time of its own thread: one that waits for a terminal that takes no output, or for a turn on a
+/// loaded machine, goes on by itself and is not stuck.
+package struct LuaStillness {
+    private let seconds: Double
+    private var beats: UInt64 = .max
+    /// Processor time when that sign was seen first.
+    private var spent: UInt64 = 0
+
+    package init(seconds: Double) { self.seconds = seconds }
+
+    /// Takes what is seen of the state while it runs; the line for people when its time is over.
+    package mutating func look(_ sight: LuaSight) -> String? {
+        guard sight.beats == beats, sight.spent >= spent else {
+            (beats, spent) = (sight.beats, sight.spent)
             return nil
         }
-        let looks = entry.looks + 1
-        stored?.looks = looks
-        guard Double(looks * intervalMilliseconds) >= entry.seconds * 1000 else { return nil }
-        stored = nil
-        let prefix = place.isEmpty ? "" : "\(place): "
-        return
-            "\(prefix)nothing has come back from this call for \(entry.seconds) s, and nothing can interrupt it [cpu-limit]"
+        guard Double(sight.spent - spent) >= seconds * 1e9 else { return nil }
+        let prefix = sight.place.isEmpty ? "" : "\(sight.place): "
+        return "\(prefix)nothing has come back from this call for \(seconds) s of processor time, "
+            + "and nothing can interrupt it [cpu-limit]"
     }
 }
