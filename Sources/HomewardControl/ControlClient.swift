@@ -8,9 +8,9 @@ import NIOHTTP1
 /// Passes requests on to the daemon behind a control socket.
 ///
 /// Each request has a connection of its own. Cancelling the task takes the request back in the daemon and waits for what
-/// that says, ten seconds at most; a connection that is lost takes nothing back. Connecting is given five seconds; a
-/// request may take as long as it takes, but a daemon that lives shows it every five seconds, and one that is silent for
-/// half a minute hangs.
+/// that says, ten seconds at most; in a task that is cancelled already nothing is sent, and a connection that is lost takes
+/// nothing back. Connecting is given five seconds; a request may take as long as it takes, but a daemon that lives shows it
+/// every five seconds, and one that is silent for half a minute hangs.
 public final class ControlClient: RequestHandler {
     /// Longer lines are no answer of a daemon of ours.
     private static let lineLimit = 64 << 20
@@ -44,6 +44,8 @@ public final class ControlClient: RequestHandler {
         on host: String?,
         progress: @escaping @Sendable (HomewardAdministration.Progress) -> Void
     ) async throws -> Answer {
+        // What is taken back before it was sent is not sent: it could be done before the daemon hears of that.
+        guard !Task.isCancelled else { throw interrupted }
         try SocketPath.check(socketPath)
         let id = UUID().uuidString
         let body = try JSONEncoder().encode(ControlEnvelope(request: request, host: host, id: id))
@@ -124,9 +126,7 @@ public final class ControlClient: RequestHandler {
     }
 
     private func refusal(for error: any Error) -> Refusal {
-        if Task.isCancelled || error is CancellationError {
-            return Refusal(.interrupted, socketPath, "the request was interrupted", hint: "give the command again")
-        }
+        if Task.isCancelled || error is CancellationError { return interrupted }
         switch error {
         case let error as IOError: return unreachable(reason(error.errnoCode))
         case let error as HTTPClientError where error == .remoteConnectionClosed:
@@ -137,6 +137,10 @@ public final class ControlClient: RequestHandler {
             return unreachable("the daemon hangs: nothing was heard from it for 30 s")
         default: return unreachable("\(error)")
         }
+    }
+
+    private var interrupted: Refusal {
+        Refusal(.interrupted, socketPath, "the request was interrupted", hint: "give the command again")
     }
 
     private func reason(_ code: CInt) -> String {

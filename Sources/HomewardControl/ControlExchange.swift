@@ -42,10 +42,14 @@ struct ControlExchange: Sendable {
         // Progress may come faster than the client reads: the oldest lines are dropped, and the last is never one.
         let (lines, sink) = AsyncStream.makeStream(of: [UInt8].self, bufferingPolicy: .bufferingNewest(256))
         let asker = Asker()
+        let (admitted, admit) = AsyncStream.makeStream(of: Void.self)
         let work = Asker.$current.withValue(asker) {
             Task { [handler] in
                 let last: ControlLine
                 do {
+                    // What was taken back before it arrived is not begun; that its client is gone takes nothing back.
+                    for await _ in admitted {}
+                    if !asker.isGone { try Task.checkCancellation() }
                     let answer = try await handler.perform(envelope.request, on: envelope.host) { progress in
                         if let line = try? ControlLine.progress(progress).encoded() { sink.yield(line) }
                     }
@@ -69,6 +73,7 @@ struct ControlExchange: Sendable {
             sink.yield(Self.bytes(of: .error(Self.stopping)))
             sink.finish()
         }
+        admit.finish()
         defer {
             pulse.cancel()
             running.remove(number)
@@ -91,7 +96,7 @@ struct ControlExchange: Sendable {
         hint: "start it and repeat the command: what was done is not done twice"
     )
 
-    /// A client takes a request back; what is not known, or over, is no error.
+    /// A client takes a request back; what is not known, not yet or no longer, is no error.
     func cancel(_ request: Hummingbird.Request) async -> Response {
         var request = request
         do {

@@ -1,6 +1,7 @@
 import HomewardAdministration
 import HomewardCLI
 import HomewardCore
+import Synchronization
 import Testing
 
 private let rvg = RVGReference(rvg: "r")
@@ -127,5 +128,45 @@ struct RunTests {
         let handler = FakeHandler([.failure(Refusal(.linkAttached, "a", "m", hint: "h"))])
         #expect(await run("vxrlink -f att a b", handler).code == 1)
         #expect(handler.asked.count == 1)
+    }
+
+    @Test("Ctrl-C while the host is looked for, or during a request, ends the line before the next request")
+    func interrupted() async {
+        for (line, whileConnecting, asked) in [
+            ("vradmin -s migrate r s", true, 0), ("vxrlink -f att a b", true, 0), ("vxrlink -f att a b", false, 1),
+        ] {
+            let handler = InterruptedHandler()
+            // A task of its own: it is the one that is cancelled.
+            let connect: @Sendable (Reach, String) async throws -> Connection = { _, _ in
+                if whileConnecting { withUnsafeCurrentTask { $0?.cancel() } }
+                return Connection(handler: handler, host: nil) {}
+            }
+            let words = line.split(separator: " ").map(String.init)
+            let console = Console(out: { _ in }, note: { _ in })
+            let code = await Task {
+                await HomewardCommand.run(words, console: console) { _ in
+                    connect
+                } scripting: { options in
+                    Samples.scripts(console, options)
+                }
+            }.value
+            #expect(code == 130, "\(line)")
+            #expect(handler.asked.load(ordering: .acquiring) == asked, "\(line)")
+        }
+    }
+}
+
+/// Answers, and is interrupted meanwhile.
+private final class InterruptedHandler: RequestHandler {
+    let asked = Atomic(0)
+
+    func perform(
+        _ request: Request,
+        on host: String?,
+        progress: @escaping @Sendable (HomewardAdministration.Progress) -> Void
+    ) async throws -> Answer {
+        asked.add(1, ordering: .acquiringAndReleasing)
+        withUnsafeCurrentTask { $0?.cancel() }
+        return .done(Outcome(summary: "done"))
     }
 }

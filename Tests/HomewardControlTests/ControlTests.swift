@@ -92,6 +92,58 @@ struct ControlTests {
         }
     }
 
+    @Test("in a task that is cancelled already nobody is connected to")
+    func cancelledBefore() async throws {
+        let path = "/tmp/hwc-\(getpid())-\(UInt32.random(in: 0...UInt32.max)).sock"
+        // It takes connections, which wait to be accepted.
+        let listener = listening(path)
+        defer {
+            close(listener)
+            unlink(path)
+        }
+        let request = Task {
+            withUnsafeCurrentTask { $0?.cancel() }
+            return try await withClient(path) { try await $0.perform(.hostStatus, on: nil) { _ in } }
+        }
+        let refusal = await #expect(throws: Refusal.self) { try await request.value }
+        #expect(refusal?.code == .interrupted)
+        #expect(accept(listener, nil, nil) == -1 && errno == EAGAIN)
+    }
+
+    @Test("a cancellation that arrives before its request takes it back, and no other")
+    func cancellationFirst() async throws {
+        let handler = FakeHandler { _, _ in .done(Outcome(summary: "ok")) }
+        try await withDoor(handler) { socket, _ in
+            let heard = await post(socket, #"{"id":"one"}"#, to: "cancel")
+            #expect(heard.hasPrefix("HTTP/1.1 200"))
+            let answer = await post(socket, #"{"id":"one","request":{"hostStatus":{}}}"#)
+            #expect(answer.contains(#""code":"interrupted""#), "\(answer)")
+            #expect(handler.calls.withLock { $0 }.isEmpty)
+            _ = await post(socket, #"{"id":"two","request":{"hostStatus":{}}}"#)
+            #expect(handler.calls.withLock { $0 }.count == 1)
+        }
+    }
+
+    @Test("cancellations of what is not known are kept, the newest 256 and each for one request")
+    func earlyCancellations() {
+        let running = RunningRequests()
+        func isCancelled(_ id: String?) -> Bool {
+            let cancelled = Mutex(false)
+            _ = running.add(id, cancel: { cancelled.withLock { $0 = true } }, abandon: {})
+            return cancelled.withLock { $0 }
+        }
+        running.cancel("x")
+        #expect(!isCancelled("y") && !isCancelled(nil))
+        #expect(isCancelled("x"))
+        #expect(!isCancelled("x"))
+        for number in 0...256 { running.cancel("\(number)") }
+        #expect(!isCancelled("0"))
+        #expect(isCancelled("1") && isCancelled("256"))
+        let long = String(repeating: "x", count: 65)
+        running.cancel(long)
+        #expect(!isCancelled(long))
+    }
+
     @Test("a server that ends answers for what still runs without cancelling it, and removes its socket")
     func endOfServer() async throws {
         let (started, startSink) = AsyncStream.makeStream(of: Void.self)

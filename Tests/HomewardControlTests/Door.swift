@@ -98,6 +98,22 @@ func shout(_ path: String, _ bytes: [UInt8]) async {
     }
 }
 
+/// A socket that connections can be made to; accepting one never waits.
+func listening(_ path: String) -> Int32 {
+    let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | O_NONBLOCK, 0)
+    precondition(withAddress(path) { bind(descriptor, $0, $1) } == 0 && listen(descriptor, 8) == 0)
+    return descriptor
+}
+
+private func withAddress(_ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32) -> Int32 {
+    var address = sockaddr_un()
+    address.sun_family = sa_family_t(AF_UNIX)
+    withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+    return withUnsafePointer(to: &address) {
+        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, socklen_t(MemoryLayout<sockaddr_un>.size)) }
+    }
+}
+
 private func blockingExchange(_ path: String, _ text: String) -> String {
     blockingExchange(path, Array(text.utf8), seconds: 5, ends: false)
 }
@@ -108,15 +124,7 @@ private func blockingExchange(_ path: String, _ bytes: [UInt8], seconds: Int, en
     var limit = timeval(tv_sec: seconds, tv_usec: 0)
     setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
     setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
-    var address = sockaddr_un()
-    address.sun_family = sa_family_t(AF_UNIX)
-    withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
-    let connected = withUnsafePointer(to: &address) {
-        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-            connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
-        }
-    }
-    guard connected == 0 else { return "not connected: \(errno)" }
+    guard withAddress(path, { connect(descriptor, $0, $1) }) == 0 else { return "not connected: \(errno)" }
     var sent = 0
     while sent < bytes.count {
         let count = bytes[sent...].withUnsafeBytes { send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
@@ -134,9 +142,9 @@ private func blockingExchange(_ path: String, _ bytes: [UInt8], seconds: Int, en
     return String(decoding: answer, as: UTF8.self)
 }
 
-func post(_ path: String, _ body: String) async -> String {
+func post(_ path: String, _ body: String, to door: String = "request") async -> String {
     await exchange(
         path,
-        "POST /v1/request HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: \(body.utf8.count)\r\n\r\n\(body)"
+        "POST /v1/\(door) HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: \(body.utf8.count)\r\n\r\n\(body)"
     )
 }

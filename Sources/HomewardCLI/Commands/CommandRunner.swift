@@ -46,6 +46,8 @@ public struct CommandRunner: Sendable {
         do {
             var answers: [Answer] = []
             for request in inquiry.requests {
+                // Finding a host takes a while, and so may the request before this one: Ctrl-C meanwhile ends it here.
+                guard !Task.isCancelled else { throw interrupted(inquiry) }
                 // Where yes is meant without being asked, the daemon is asked first all the same: it knows the consequence.
                 answers.append(
                     try await perform(request, inquiry, connection, consent: consent && inquiry.question != nil)
@@ -140,6 +142,10 @@ public struct CommandRunner: Sendable {
         case .interrupted: 130
         default: 1
         }
+    }
+
+    private func interrupted(_ inquiry: Inquiry) -> Refusal {
+        Refusal(.interrupted, inquiry.object, "the command was interrupted", hint: "give the command again")
     }
 
     private func declined(_ inquiry: Inquiry) -> Refusal {
