@@ -90,6 +90,12 @@ int homeward_punch_hole(int fd, int64_t offset, int64_t length) {
     return code(result);
 }
 
+int homeward_zero_range(int fd, int64_t offset, int64_t length) {
+    int result;
+    RETRY(result, fallocate(fd, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, offset, length));
+    return code(result);
+}
+
 int64_t homeward_seek_data(int fd, int64_t offset) {
     off_t found = lseek(fd, offset, SEEK_DATA);
     if (found >= 0) return found;

@@ -52,6 +52,23 @@ struct FileDeviceTests {
         #expect(allocated(folder.file("v")) < before - (1 << 20))
     }
 
+    @Test("zeroing that keeps the space gives none back, and takes what was missing", .timeLimit(.minutes(1)))
+    func keptSpace() throws {
+        let folder = try Folder()
+        let device = try FileDevice.create(path: folder.file("v"), size: 8 << 20)
+        try device.write(at: 0, bytes: [UInt8](repeating: 1, count: 2 << 20))
+        try device.synchronize()
+        let before = allocated(folder.file("v"))
+        try device.zeroKeepingSpace(at: 4096, length: 1 << 20)
+        #expect(allocated(folder.file("v")) >= before)
+        #expect(try device.bytes(at: 4096, count: 1 << 20).allSatisfy { $0 == 0 })
+        #expect(try device.bytes(at: 4096 + 1 << 20, count: 4096).allSatisfy { $0 == 1 })
+        try device.zeroKeepingSpace(at: 4 << 20, length: 2 << 20)
+        #expect(allocated(folder.file("v")) >= before + 2 << 20)
+        #expect(try device.bytes(at: 4 << 20, count: 2 << 20).allSatisfy { $0 == 0 })
+        #expect(device.size == 8 << 20 && refusal { try device.zeroKeepingSpace(at: 8 << 20, length: 1) } != nil)
+    }
+
     @Test(
         "data and holes of a file are told apart, also after a hole was punched and one was filled",
         .timeLimit(.minutes(1))
@@ -180,12 +197,13 @@ struct FileDeviceTests {
         #expect(device.size == 1 << 20)
         try device.zero(at: 4096, length: 8192)
         try device.zero(at: 100, length: 50)
+        try device.zeroKeepingSpace(at: 12288, length: 4096)
+        try device.zeroKeepingSpace(at: 200, length: 50)
         try device.synchronize()
         let bytes = try device.bytes(at: 0, count: 16384)
-        #expect(bytes[4096..<12288].allSatisfy { $0 == 0 })
-        #expect(bytes[100..<150].allSatisfy { $0 == 0 })
-        #expect(bytes[..<100].allSatisfy { $0 == 7 })
-        #expect(bytes[150..<4096].allSatisfy { $0 == 7 })
+        #expect(bytes[4096..<16384].allSatisfy { $0 == 0 })
+        for start in [100, 200] { #expect(bytes[start..<start + 50].allSatisfy { $0 == 0 }) }
+        for kept in [0..<100, 150..<200, 250..<4096] { #expect(bytes[kept].allSatisfy { $0 == 7 }) }
         #expect(!device.isHole(at: 4096, length: 4096))
         #expect(refusal { _ = try FileDevice.open(path: path) }?.code == .volumeLocked)
     }

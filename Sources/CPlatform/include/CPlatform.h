@@ -26,6 +26,8 @@ int homeward_fsync(int fd);
 int homeward_ftruncate(int fd, int64_t size);
 /// Makes a range read as zeroes, and a hole where the file system or device can (FALLOC_FL_PUNCH_HOLE, else -errno).
 int homeward_punch_hole(int fd, int64_t offset, int64_t length);
+/// Makes a range read as zeroes with space for all of it (FALLOC_FL_ZERO_RANGE, else -errno); the size stays.
+int homeward_zero_range(int fd, int64_t offset, int64_t length);
 /// The next offset at or after `offset` that holds data (SEEK_DATA); the size of the file when none does.
 int64_t homeward_seek_data(int fd, int64_t offset);
 /// The next offset at or after `offset` where a hole begins (SEEK_HOLE).

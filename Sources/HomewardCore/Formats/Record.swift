@@ -2,9 +2,9 @@
 public enum RecordKind: UInt8, Hashable, Sendable, Codable {
     /// Bytes of the application, in the payload.
     case write = 1
-    /// The range reads as zeroes; no payload.
+    /// The range reads as zeroes and keeps its space; no payload.
     case zeroes = 2
-    /// The range was given up: reads as zeroes, a hole where possible; no payload.
+    /// The range reads as zeroes, a hole where possible; no payload.
     case trim = 3
     /// A checkpoint's start or end.
     case mark = 4

@@ -17,6 +17,8 @@ public protocol BlockDevice: AnyObject, Sendable {
     func write(at offset: UInt64, _ pieces: [UnsafeRawBufferPointer]) throws(Refusal)
     /// Makes the range read as zeroes; where it can, by giving the space back.
     func zero(at offset: UInt64, length: UInt64) throws(Refusal)
+    /// Makes the range read as zeroes and has space for all of it afterwards: writing there later needs none.
+    func zeroKeepingSpace(at offset: UInt64, length: UInt64) throws(Refusal)
     /// Makes everything that was written durable (`fdatasync`). After a failure nothing can be said of what is durable.
     func synchronize() throws(Refusal)
     /// What is known, without reading, of what lies from a place within ``size`` on.
@@ -37,6 +39,11 @@ public struct DeviceStretch: Hashable, Sendable {
 }
 
 extension BlockDevice {
+    /// Of a device whose space is always all there.
+    public func zeroKeepingSpace(at offset: UInt64, length: UInt64) throws(Refusal) {
+        try zero(at: offset, length: length)
+    }
+
     /// Of a device that knows no holes.
     public func stretch(at offset: UInt64) -> DeviceStretch { DeviceStretch(isHole: false, end: .max) }
 

@@ -41,7 +41,8 @@ public struct SessionHolder: Hashable, Sendable, Codable {
 public struct VolumeRequest {
     public enum Kind: Hashable, Sendable {
         case write
-        /// Makes the range read as zeroes. `keepAllocated` asks that no hole be made (NBD's NO_HOLE).
+        /// Makes the range read as zeroes. With `keepAllocated` it has space for all of it afterwards (NBD's NO_HOLE);
+        /// else a hole may be made.
         case zeroes(keepAllocated: Bool)
         /// Gives the range up: it reads as zeroes afterwards.
         case trim

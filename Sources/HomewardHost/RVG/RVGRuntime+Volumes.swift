@@ -108,8 +108,8 @@ extension RVGRuntime {
     private static func recordKind(_ kind: VolumeRequest.Kind) -> RecordKind {
         switch kind {
         case .write, .flush: .write
-        case .zeroes: .zeroes
-        case .trim: .trim
+        case .zeroes(keepAllocated: true): .zeroes
+        case .zeroes(keepAllocated: false), .trim: .trim
         }
     }
 

@@ -370,9 +370,23 @@ final class RVGRuntime: Sendable {
                 )
                 guard checksum(payload) == record.payloadCRC else { throw damaged(record) }
                 try device.write(at: record.offset, [payload])
-            case .zeroes, .trim: try device.zero(at: record.offset, length: record.length)
+            case .zeroes: try zeroKeepingSpace(record, device)
+            case .trim: try device.zero(at: record.offset, length: record.length)
             case .mark, .role: continue
             }
+        }
+    }
+
+    /// The space was asked for, and that is acknowledged already; where there is none, the range reads as zeroes all the
+    /// same.
+    ///
+    /// It must not stop the RVG: releases that knew no difference logged this kind for every range of zeroes.
+    private func zeroKeepingSpace(_ record: Record, _ device: any BlockDevice) throws(Refusal) {
+        do throws(Refusal) {
+            try device.zeroKeepingSpace(at: record.offset, length: record.length)
+        } catch {
+            try device.zero(at: record.offset, length: record.length)
+            logger.warning("space for zeroes cannot be kept", metadata: ["reason": "\(error)"])
         }
     }
 

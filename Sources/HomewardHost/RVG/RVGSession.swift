@@ -102,7 +102,9 @@ final class PlainSession: VolumeSession {
         do throws(Refusal) {
             switch request.kind {
             case .write: try device.write(at: request.offset, [request.payload])
-            case .zeroes, .trim: try device.zero(at: request.offset, length: request.length)
+            case .zeroes(keepAllocated: true):
+                try device.zeroKeepingSpace(at: request.offset, length: request.length)
+            case .zeroes(keepAllocated: false), .trim: try device.zero(at: request.offset, length: request.length)
             case .flush: if !isReadOnly { try device.synchronize() }
             }
             if request.forceUnitAccess { try device.synchronize() }

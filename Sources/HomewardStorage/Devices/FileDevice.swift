@@ -160,7 +160,17 @@ public final class FileDevice: BlockDevice {
     public func zero(at offset: UInt64, length: UInt64) throws(Refusal) {
         try check("zeroing", offset, length)
         guard length > 0 else { return }
-        let code = homeward_punch_hole(descriptor, Int64(offset), Int64(length))
+        try finishZero(homeward_punch_hole(descriptor, Int64(offset), Int64(length)), at: offset, length: length)
+    }
+
+    /// Has the file system or device do it; where that is not possible, writes zeroes.
+    public func zeroKeepingSpace(at offset: UInt64, length: UInt64) throws(Refusal) {
+        try check("zeroing", offset, length)
+        guard length > 0 else { return }
+        try finishZero(homeward_zero_range(descriptor, Int64(offset), Int64(length)), at: offset, length: length)
+    }
+
+    private func finishZero(_ code: Int32, at offset: UInt64, length: UInt64) throws(Refusal) {
         switch code {
         case 0: return
         // EINVAL: a block device and a range that is no multiple of its sectors.
