@@ -69,6 +69,17 @@ struct NetworkState: Sendable {
         return nil
     }
 
+    /// Another peer with the identity of this one, there or about to be: the host directory of one is a copy.
+    ///
+    /// RVGs know hosts by identity, and would take what one says for the other's.
+    func twin(of hello: PeerHello) -> String? {
+        peers.first { name, peer in
+            guard name != hello.name else { return false }
+            let heard = [peer.session?.hello, peer.waiting?.hello] + peer.attempts.values.map(\.hello)
+            return heard.contains { $0?.host == hello.host }
+        }?.key
+    }
+
     var hasSessions: Bool { peers.values.contains { $0.session != nil } }
 }
 

@@ -148,6 +148,12 @@ extension PeerNetwork: ConnectionOwner {
             }
             // A partition does not say that it is one.
             guard !peer.blocked else { return .refused(Hangup(reason: PeerNetwork.cutOff, telling: false)) }
+            if let twin = state.twin(of: hello) {
+                let reason =
+                    "\(RefusalCode.strangePeer.rawValue): \(hello.name) has the identity of \(twin), which is connected; one is a "
+                    + "copy of the other: give \(hello.name) or \(twin) a host directory of its own"
+                return .refused(Hangup(reason: reason, telling: true))
+            }
             let accepted = state.strangers[ObjectIdentifier(connection)] != nil
             if accepted, peer.attempts[number] == nil, peer.attempts.count < 4 {
                 peer.attempts[number] = NetworkState.Attempt()

@@ -94,6 +94,29 @@ struct StrangerTests {
         for host in [atlanta, boston, twin] { await host.network.stop() }
     }
 
+    @Test("of two hosts with one identity, as after a copy of a host directory, one is kept out, and both are named")
+    func copiedDirectory() async throws {
+        let boston = TestHost("boston", peers: ["atlanta": "127.0.0.1:1", "aachen": "127.0.0.1:1"])
+        let address = try await boston.start()
+        let twins = ["atlanta", "aachen"].map { TestHost($0, identity: 7, peers: ["boston": address]) }
+        for twin in twins { _ = try await twin.start() }
+        try await eventually("one is kept out") {
+            twins.contains { $0.status("boston")?.lastReason?.hasPrefix("strange-peer: ") == true }
+                && twins.contains { $0.recorder.session("boston") != nil }
+        }
+        #expect(twins.count { $0.recorder.session("boston") != nil } == 1)
+        let inside = try #require(twins.first { $0.recorder.session("boston") != nil })
+        let outside = try #require(twins.first { $0 !== inside })
+        for reason in [outside.status("boston")?.lastReason, boston.status(outside.name)?.lastReason] {
+            let start = "strange-peer: \(outside.name) has the identity of \(inside.name)"
+            #expect(reason?.hasPrefix(start) == true, "\(reason ?? "none")")
+        }
+        #expect(boston.recorder.events.count == 1 && outside.recorder.events.isEmpty)
+        await inside.network.stop()
+        try await eventually("the other gets in") { outside.recorder.session("boston") != nil }
+        for host in [outside, boston] { await host.network.stop() }
+    }
+
     @Test("a peer that accepts and then says nothing is given up, and dialed again")
     func silent() async throws {
         let accepted = Counter()
