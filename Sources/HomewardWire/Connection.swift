@@ -164,6 +164,7 @@ final class Connection: ChannelInboundHandler, @unchecked Sendable {
         silentTicks = 0
         let buffer = unwrapInboundIn(data)
         var delivered: [Frame] = []
+        var ending: Hangup?
         do {
             try buffer.withUnsafeReadableBytes { bytes in
                 var input = bytes
@@ -179,13 +180,15 @@ final class Connection: ChannelInboundHandler, @unchecked Sendable {
                 }
             }
         } catch let refusal as Refusal {
-            hangUp(Hangup(reason: "\(refusal.code.rawValue): \(refusal.message)", telling: welcomed), context)
+            ending = Hangup(reason: "\(refusal.code.rawValue): \(refusal.message)", telling: welcomed)
         } catch let hangup as Hangup {
-            hangUp(hangup, context)
+            ending = hangup
         } catch {
-            fail("\(error)")
+            ending = Hangup(reason: "\(error)", telling: false)
         }
+        // Before the end, after which the inbox takes nothing: what came whole counts, also in one read with what did not.
         if !delivered.isEmpty, !inbox.add(delivered) { paused = true }
+        if let ending { hangUp(ending, context) }
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {

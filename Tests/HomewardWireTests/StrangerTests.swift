@@ -14,6 +14,26 @@ struct StrangerTests {
         try await channel.closeFuture.get()
     }
 
+    /// Greets as atlanta, and then says only what it is told to.
+    private func enter(_ boston: TestHost) async throws -> [any Channel] {
+        let address = try PeerAddress(try await boston.start(), of: "boston")
+        let greeting = Greeting(
+            attempt: Identity(high: 5, low: 5),
+            host: Identity(high: 6, low: 6),
+            name: "atlanta",
+            expecting: "boston"
+        )
+        var channels: [any Channel] = []
+        for channel in PeerChannel.allCases {
+            let mute = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+                .connect(host: address.host, port: address.port).get()
+            let frame = Frame(kind: 0xF0, channel: channel.rawValue, payload: greeting.encoded())
+            try await mute.writeAndFlush(ByteBuffer(bytes: FrameFormat.encode(frame))).get()
+            channels.append(mute)
+        }
+        return channels
+    }
+
     @Test("garbage, a huge length, a frame before the greeting and silence are hung up on, and real peers still get in")
     func garbage() async throws {
         let boston = TestHost("boston", peers: ["atlanta": "127.0.0.1:1"], silence: .seconds(1))
@@ -138,23 +158,27 @@ struct StrangerTests {
     @Test("a peer that goes silent without closing, as a stopped process or a cut cable does, is noticed")
     func silentSession() async throws {
         let boston = TestHost("boston", peers: ["atlanta": "127.0.0.1:1"], silence: .seconds(3))
-        let address = try PeerAddress(try await boston.start(), of: "boston")
-        let greeting = Greeting(
-            attempt: Identity(high: 5, low: 5),
-            host: Identity(high: 6, low: 6),
-            name: "atlanta",
-            expecting: "boston"
-        )
-        for channel in PeerChannel.allCases {
-            let mute = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-                .connect(host: address.host, port: address.port).get()
-            let frame = Frame(kind: 0xF0, channel: channel.rawValue, payload: greeting.encoded())
-            try await mute.writeAndFlush(ByteBuffer(bytes: FrameFormat.encode(frame))).get()
-        }
+        _ = try await enter(boston)
         try await eventually("noticed") { boston.recorder.events.count == 2 }
         let session = PeerSession(peer: "atlanta", number: 1)
         #expect(boston.recorder.events.last == .disconnected(session, "no answer for 3.0 seconds"))
         #expect(boston.status("atlanta")?.lastReason == "no answer for 3.0 seconds")
+        await boston.network.stop()
+    }
+
+    @Test("what came whole before garbage, in one read with it, is delivered before the end is told")
+    func lastWords() async throws {
+        let boston = TestHost("boston", peers: ["atlanta": "127.0.0.1:1"])
+        let channels = try await enter(boston)
+        try await eventually("connected") { boston.recorder.session("atlanta") != nil }
+        let frame = FrameFormat.encode(Frame(kind: 9, channel: 0, payload: [5]))
+        // On loopback one write that fits is one read.
+        try await channels[0].writeAndFlush(ByteBuffer(bytes: frame + [UInt8](repeating: 0xFF, count: 100))).get()
+        try await eventually("hung up on") { boston.recorder.session("atlanta") == nil }
+        let session = PeerSession(peer: "atlanta", number: 1)
+        #expect(boston.recorder.events.dropFirst().first == .frame(session, .control, 9, count: 1, first: 5))
+        #expect(boston.recorder.events.count == 3)
+        #expect(boston.status("atlanta")?.lastReason?.hasPrefix("bad-format: ") == true)
         await boston.network.stop()
     }
 
