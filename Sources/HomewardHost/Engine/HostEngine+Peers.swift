@@ -162,7 +162,7 @@ extension HostEngine: PeerEvents {
             defer { state.nextCall += 1 }
             return state.nextCall
         }
-        let cancel: @Sendable () -> Void = { [self] in
+        let takeBack: @Sendable () -> Void = { [self] in
             _ = send(asker?.isGone == true ? .callForget : .callCancel, true, call: number, to: session)
             // A peer that was stopped answers nothing, for as long as the connection lasts.
             guard case .describeMember = call else { return }
@@ -186,10 +186,11 @@ extension HostEngine: PeerEvents {
                         .failure(refusal(.hostUnreachable, peer, "was lost", hint: "repeat the command"))
                     )
                 }
-                if Task.isCancelled { cancel() }
+                // What was sent before the call itself was for nothing.
+                if Task.isCancelled { takeBack() }
             }
         } onCancel: {
-            cancel()
+            takeBack()
         }
     }
 
