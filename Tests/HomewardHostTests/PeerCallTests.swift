@@ -119,4 +119,23 @@ struct PeerCallTests {
             }
         }
     }
+
+    @Test("only the host that was asked answers")
+    func otherAnswers() async throws {
+        try await run { london, seattle, network in
+            let task = Task { try await london.perform(.hostStatus, on: "seattle") { _ in } }
+            try await wait("seattle is asked") { !seattle.frames.isEmpty }
+            let call = try #require(seattle.frames.first?.call)
+            let session = try #require(seattle.session)
+            london.peerFrame(
+                PeerSession(peer: "dublin", number: 9),
+                channel: .control,
+                kind: Kind.answer,
+                payload: answer(#"{"created":{"diskGroup":"hrdg"}}"#, to: call)
+            )
+            network.send(session, channel: .control, kind: Kind.answer, payload: answer(Self.refused, to: call))
+            let refusal = await #expect(throws: Refusal.self) { try await task.value }
+            #expect(refusal?.message == "so seattle says")
+        }
+    }
 }

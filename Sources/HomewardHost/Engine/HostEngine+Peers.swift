@@ -107,8 +107,8 @@ extension HostEngine: PeerEvents {
                 if let call = state.withLock({ $0.served[ServedCall(session: session, call: frame.call)] }) {
                     forget(call)
                 }
-            case .callAnswer: finishCall(try PeerFrames.decode(payload))
-            case .callProgress: progress(try PeerFrames.decode(payload))
+            case .callAnswer: finishCall(try PeerFrames.decode(payload), session)
+            case .callProgress: progress(try PeerFrames.decode(payload), session)
             case .callCancel:
                 let frame: CallFrame<Bool> = try PeerFrames.decode(payload)
                 state.withLock { $0.served[ServedCall(session: session, call: frame.call)] }?.task.cancel()
@@ -199,8 +199,11 @@ extension HostEngine: PeerEvents {
         call.task.cancel()
     }
 
-    private func finishCall(_ frame: CallFrame<PeerReply>) {
-        let pending = state.withLock { $0.calls.removeValue(forKey: frame.call) }
+    /// Only who was asked answers.
+    private func finishCall(_ frame: CallFrame<PeerReply>, _ session: PeerSession) {
+        let pending = state.withLock { state in
+            state.calls[frame.call]?.session == session ? state.calls.removeValue(forKey: frame.call) : nil
+        }
         if case .refused(let refusal) = frame.body {
             pending?.finish(.failure(refusal))
         } else {
@@ -208,8 +211,9 @@ extension HostEngine: PeerEvents {
         }
     }
 
-    private func progress(_ frame: CallFrame<Progress>) {
-        state.withLock { $0.calls[frame.call]?.progress }?(frame.body)
+    private func progress(_ frame: CallFrame<Progress>, _ session: PeerSession) {
+        let call = state.withLock { $0.calls[frame.call] }
+        if let call, call.session == session { call.progress(frame.body) }
     }
 
     private func serve(_ frame: CallFrame<PeerCall>, _ session: PeerSession) {
