@@ -212,7 +212,7 @@ public final class HostEngine: Sendable {
         Refusal(code, object, message, hint: hint, host: settings.name)
     }
 
-    var runtimes: [RVGRuntime] {
+    package var runtimes: [RVGRuntime] {
         state.withLock { state in state.catalog.rvgs.compactMap { state.runtimes[$0.id] } }
     }
 

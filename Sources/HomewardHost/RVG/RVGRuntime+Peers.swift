@@ -71,8 +71,14 @@ extension RVGRuntime {
 
     // MARK: Events of the network
 
-    func peerConnected(_ session: PeerSession, host: HostID, name: String) {
+    /// A session has begun.
+    ///
+    /// Ignored when its end or a later one was told before: the sessions that are there when an RVG is opened are told to it
+    /// by another thread than those that come and go meanwhile.
+    package func peerConnected(_ session: PeerSession, host: HostID, name: String) {
         step { state, effects in
+            guard session.number > state.newestSession[host] ?? 0 else { return }
+            state.newestSession[host] = session.number
             state.sessions[session.number] = session
             state.node.step(now: HostClock.now, wallTime: HostClock.wall, into: &effects) { machine, core in
                 machine.peerConnected(host, name: name, session: session.number, now: HostClock.now, into: &core)
@@ -80,8 +86,9 @@ extension RVGRuntime {
         }
     }
 
-    func peerDisconnected(_ session: PeerSession, host: HostID, reason: String) {
+    package func peerDisconnected(_ session: PeerSession, host: HostID, reason: String) {
         step { state, effects in
+            state.newestSession[host] = max(session.number, state.newestSession[host] ?? 0)
             state.sessions[session.number] = nil
             state.node.sessionEnded(
                 host,

@@ -12,7 +12,7 @@ import Logging
 ///
 /// Lanes: the log is written by whichever thread finds it idle; fdatasyncs of the log, the header, the volumes and what goes
 /// to peers have a thread each. The lock is held for steps only, never across a call to a device or a socket.
-final class RVGRuntime: Sendable {
+package final class RVGRuntime: Sendable {
     struct State {
         var node: RVGNode
         /// Bytes of records on their way to the log.
@@ -24,6 +24,8 @@ final class RVGRuntime: Sendable {
         var answers: [UInt64: @Sendable (Result<RVGAnswer, Refusal>) -> Void] = [:]
         var nextToken: UInt64 = 1
         var sessions: [UInt64: PeerSession] = [:]
+        /// The number of the newest session of each host that was told to begin or to end; numbers only grow.
+        var newestSession: [HostID: UInt64] = [:]
         var buckets: [HostID: TokenBucket] = [:]
         /// Reads for synchronizations of links with a bandwidth limit, in order.
         var paced: [NodeTask] = []
