@@ -47,6 +47,8 @@ final class Connection: ChannelInboundHandler, @unchecked Sendable {
 
     /// Longest first frame of somebody who has not said who it is.
     static let strangerLimit = 4096
+    /// Of a sign of life: the sender's clock.
+    private static let pingBytes = 8
 
     let channel: any Channel
     let outbox = Outbox()
@@ -225,10 +227,12 @@ final class Connection: ChannelInboundHandler, @unchecked Sendable {
             decoder.version = welcome.version
             decoder.maximumPayload = FrameFormat.maximumPayload
         case ReservedKind.ping where welcomed:
-            // Data that waits is a sign of life itself, and a pong behind it would tell nothing.
-            if outbox.queuedBytes == 0 { sendNow(ReservedKind.pong, frame.payload, context) }
+            guard frame.payload.count == Self.pingBytes else {
+                throw Hangup(reason: "bad-format: a ping of \(frame.payload.count) bytes", telling: true)
+            }
+            if isIdle(context) { sendNow(ReservedKind.pong, frame.payload, context) }
         case ReservedKind.pong where welcomed:
-            guard frame.payload.count == 8 else { break }
+            guard frame.payload.count == Self.pingBytes else { break }
             let sent = frame.payload.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
             let now = NIODeadline.now().uptimeNanoseconds
             if now > sent { lastRoundTrip.store(now - sent, ordering: .relaxed) }
@@ -267,11 +271,18 @@ final class Connection: ChannelInboundHandler, @unchecked Sendable {
         // What is not read while the inbox is full cannot be missed.
         if !paused { silentTicks += 1 }
         if silentTicks > timing.ticks { return fail("no answer for \(timing.silence)") }
-        if welcomed, outbox.queuedBytes == 0 {
+        if welcomed, isIdle(context) {
             var now: [UInt8] = []
             withUnsafeBytes(of: NIODeadline.now().uptimeNanoseconds.littleEndian) { now.append(contentsOf: $0) }
             sendNow(ReservedKind.ping, now, context)
         }
+    }
+
+    /// Whether a sign of life is worth sending: data that wait are one themselves, and what stands behind them tells nothing.
+    ///
+    /// It also bounds what signs of life, which the outbox does not count, take up for a peer that does not read.
+    private func isIdle(_ context: ChannelHandlerContext) -> Bool {
+        outbox.queuedBytes == 0 && context.channel.isWritable
     }
 
     private func sendNow(_ kind: UInt8, _ payload: [UInt8], _ context: ChannelHandlerContext) {

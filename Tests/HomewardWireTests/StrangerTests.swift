@@ -182,6 +182,18 @@ struct StrangerTests {
         await boston.network.stop()
     }
 
+    @Test("a sign of life that is none, and would come back with all its bytes, is hung up on")
+    func hugePing() async throws {
+        let boston = TestHost("boston", peers: ["atlanta": "127.0.0.1:1"], silence: .seconds(60))
+        let channels = try await enter(boston)
+        try await eventually("connected") { boston.recorder.session("atlanta") != nil }
+        let ping = FrameFormat.encode(Frame(kind: 0xF1, channel: 2, payload: [UInt8](repeating: 1, count: 1 << 20)))
+        try await channels[2].writeAndFlush(ByteBuffer(bytes: ping)).get()
+        try await eventually("hung up on") { boston.recorder.session("atlanta") == nil }
+        #expect(boston.status("atlanta")?.lastReason == "bad-format: a ping of 1048576 bytes")
+        await boston.network.stop()
+    }
+
     @Test(
         "only loopback addresses are used, and malformed ones are named",
         arguments: [
