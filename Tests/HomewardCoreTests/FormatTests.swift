@@ -1,6 +1,18 @@
 import HomewardCore
 import Testing
 
+/// A byte that takes far more memory than a byte.
+private struct Wide: ByteCodable {
+    let words: InlineArray<8192, UInt64>
+
+    func encode(into writer: inout ByteWriter) { writer.put(UInt8(0)) }
+
+    init(from reader: inout ByteReader) throws(MalformedBytes) {
+        if try reader.takeFlag() { throw MalformedBytes("enough") }
+        words = InlineArray(repeating: 0)
+    }
+}
+
 @Suite("Formats on disk and on the wire", .timeLimit(.minutes(2)))
 struct FormatTests {
     private static let sample = Record(
@@ -196,5 +208,17 @@ struct FormatTests {
                 #expect(throws: MalformedBytes.self) { try SyncMessage(from: &short) }
             }
         }
+    }
+
+    @Test("a count that the bytes allow takes no memory before the elements are there")
+    func promisedElements() {
+        // For as many elements as are promised it would be a TiB, which no machine gives.
+        let promised = 16 << 20
+        var writer = ByteWriter(reserving: promised)
+        writer.put(UInt32(promised))
+        writer.append([0, 1] + [UInt8](repeating: 0, count: promised - 2))
+        var reader = ByteReader(writer.bytes)
+        let malformed = #expect(throws: MalformedBytes.self) { try reader.takeArray(Wide.self) }
+        #expect(malformed == MalformedBytes("enough"))
     }
 }

@@ -112,10 +112,11 @@ public struct ByteReader {
         _ type: Value.Type = Value.self
     ) throws(MalformedBytes) -> [Value] {
         let count = Int(try take(UInt32.self))
-        // Each element takes a byte or more, so a count beyond the bytes left is a lie; it must not size an allocation.
+        // Each element takes a byte or more, so a count beyond the bytes left is a lie.
         guard count <= remaining else { throw MalformedBytes("\(count) elements in \(remaining) bytes") }
         var values: [Value] = []
-        values.reserveCapacity(count)
+        // An element may take far more memory than bytes, so a count that is possible must not size an allocation either.
+        values.reserveCapacity(min(count, 1024))
         for _ in 0..<count { values.append(try Value(from: &self)) }
         return values
     }
