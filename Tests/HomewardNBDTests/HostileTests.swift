@@ -178,6 +178,23 @@ struct HostileTests {
         door.stop()
     }
 
+    @Test("who chooses no export loses its connection, who has one may be silent for longer", .timeLimit(.minutes(1)))
+    func silent() throws {
+        let door = try Door(MemoryVolumes([Self.name: 4 << 20]), handshakeSeconds: 1)
+        let quiet = try door.client()
+        let mute = try RawClient(door.socket)
+        let asking = try RawClient(door.socket)
+        asking.greet()
+        asking.option(NBD.Option.list, [])
+        while door.server.connectionCount > 1 { usleep(1000) }
+        #expect(mute.receive(100).count == 18)
+        try quiet.write(at: 0, [5])
+        #expect(try quiet.read(at: 0, count: 1) == [5])
+        quiet.close()
+        door.waitUntilLeft()
+        door.stop()
+    }
+
     @Test("requests that are refused are answered, and the stream stays in step", .timeLimit(.minutes(1)))
     func refusedRequests() throws {
         let door = try door()

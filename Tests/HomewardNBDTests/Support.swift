@@ -21,13 +21,18 @@ final class Door: Sendable {
     let folder: String
     var socket: String { server.socketPath }
 
-    init(_ volumes: MemoryVolumes) throws {
+    init(_ volumes: MemoryVolumes, handshakeSeconds: Int = 30) throws {
         folder = "/tmp/hw-nbd-\(UUID().uuidString.prefix(8))"
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
         self.volumes = volumes
         var logger = Logger(label: "test")
         logger.logLevel = .critical
-        server = NBDServer(socketPath: "\(folder)/nbd.sock", service: volumes, logger: logger)
+        server = NBDServer(
+            socketPath: "\(folder)/nbd.sock",
+            service: volumes,
+            logger: logger,
+            handshakeSeconds: handshakeSeconds
+        )
         try server.start()
     }
 

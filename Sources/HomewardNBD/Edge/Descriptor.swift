@@ -46,6 +46,15 @@ func sendBytes(_ descriptor: Int32, _ bytes: [UInt8]) -> Bool {
     bytes.withUnsafeBytes { homeward_send_all(descriptor, $0.baseAddress, $0.count) } == 0
 }
 
+/// From now on a call on the socket that waits for the other end longer than this fails; with zero it waits forever.
+func setPatience(_ descriptor: Int32, seconds: Int) {
+    var limit = timeval(tv_sec: seconds, tv_usec: 0)
+    for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
+        // It fails for what is no socket only.
+        _ = setsockopt(descriptor, SOL_SOCKET, option, &limit, socklen_t(MemoryLayout<timeval>.size))
+    }
+}
+
 /// The name of a process as `ps` shows it; nil when it is gone.
 func processName(_ process: Int32) -> String? {
     let descriptor = homeward_open("/proc/\(process)/comm", O_RDONLY, 0)

@@ -111,6 +111,8 @@ package enum NBDLimits {
     /// Buffers kept for reuse.
     package static let bytesIdle = 64 << 20
     package static let connections = 256
+    /// How long a client may say nothing, or read nothing, before it has chosen an export: it holds one of the connections.
+    package static let handshakeSeconds = 30
     /// One receive buffer: sixty-odd writes of 4 KiB.
     package static let receiveBuffer = 256 << 10
     /// A payload above this that has not arrived yet is received into a buffer of its own.

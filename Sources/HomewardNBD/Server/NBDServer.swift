@@ -25,11 +25,23 @@ public final class NBDServer: @unchecked Sendable {
     private var connections: Set<Int32> = []
     /// How long a client that does not read may hold up ``stop()`` before it is cut off.
     private static let patience: UInt64 = 2_000_000_000
+    private let handshakeSeconds: Int
 
-    public init(socketPath: String, service: any VolumeService, logger: Logger) {
+    public convenience init(socketPath: String, service: any VolumeService, logger: Logger) {
+        self.init(
+            socketPath: socketPath,
+            service: service,
+            logger: logger,
+            handshakeSeconds: NBDLimits.handshakeSeconds
+        )
+    }
+
+    /// With another patience for clients that have not chosen an export, in seconds.
+    package init(socketPath: String, service: any VolumeService, logger: Logger, handshakeSeconds: Int) {
         self.socketPath = socketPath
         self.service = service
         self.logger = logger
+        self.handshakeSeconds = handshakeSeconds
     }
 
     deinit { homeward_monitor_destroy(monitor) }
@@ -147,7 +159,10 @@ public final class NBDServer: @unchecked Sendable {
 
     private func serve(_ descriptor: Int32) {
         let door = ExportDoor(service: service, holder: Self.holder(of: descriptor))
+        setPatience(descriptor, seconds: handshakeSeconds)
         if let session = ServerHandshake(descriptor: descriptor, door: door).run() {
+            // With a volume open a client may be silent for as long as it likes.
+            setPatience(descriptor, seconds: 0)
             Transmission(descriptor: descriptor, session: session, pool: pool, logger: logger).run()
         }
         forget(descriptor)
