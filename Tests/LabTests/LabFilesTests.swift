@@ -152,6 +152,22 @@ struct LabFilesTests {
         #expect(LabFolder.chosen(nil, environment: [:]).path.hasSuffix("/.lab"))
     }
 
+    @Test("a folder has one path, whether it is called through a link or not, and before it is made")
+    func links() throws {
+        let root = FileManager.default.temporaryDirectory.appendingPathComponent("lab-\(UInt32.random(in: 0 ... .max))")
+        let real = root.appendingPathComponent("real").path
+        let link = root.appendingPathComponent("link").path
+        try FileManager.default.createDirectory(atPath: real, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: root) }
+        try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: real)
+        #expect(LabFolder(link).path == LabFolder(real).path)
+        #expect(LabFolder(link + "/").path == LabFolder(real).path)
+        #expect(LabFolder(link + "/new/lab").path == LabFolder(real).path + "/new/lab")
+        #expect(LabFolder(link + "/../real").path == LabFolder(real).path)
+        #expect(LabFolder("/nowhere/at/../all").path == "/nowhere/all")
+        #expect(LabFolder("/").path == "/")
+    }
+
     @Test("host.lua names the host, its directory, address and peers, whatever the folder is called")
     func configuration() {
         let folder = LabFolder("/tmp/a \"b\"")

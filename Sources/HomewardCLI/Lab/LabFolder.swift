@@ -1,6 +1,7 @@
 import CPlatform
 import Foundation
 import HomewardCore
+import HomewardRunbooks
 
 /// Where everything of a lab lies.
 ///
@@ -13,12 +14,26 @@ package struct LabFolder: Sendable, Hashable {
     package static let dataVolumes = ["hr_dv01", "hr_dv02"]
     package static let log = "hr_srl"
 
-    /// Absolute.
+    /// Absolute and without symbolic links: one folder has one path, however it is called.
+    ///
+    /// The daemons of a lab, its application and its address are known by this spelling.
     package let path: String
 
     /// A relative path is taken from the current folder.
+    ///
+    /// What is not there yet is taken as it is written.
     package init(_ path: String) {
-        self.path = URL(fileURLWithPath: path).standardizedFileURL.path
+        let current = FileManager.default.currentDirectoryPath
+        var place = path.hasPrefix("/") ? path : "\(current)/\(path)"
+        var missing: [String] = []
+        var resolved = RunbookFiles.resolved(place)
+        while resolved == nil, place != "/", !place.isEmpty {
+            missing.append((place as NSString).lastPathComponent)
+            place = (place as NSString).deletingLastPathComponent
+            resolved = RunbookFiles.resolved(place)
+        }
+        let whole = ([resolved ?? "/"] + missing.reversed()).joined(separator: "/")
+        self.path = URL(fileURLWithPath: whole).standardizedFileURL.path
     }
 
     /// `--lab`, else `$HOMEWARD_LAB`, else `.lab` of the current folder.
