@@ -58,7 +58,7 @@ struct LabLifeTests {
         #expect(!FileManager.default.fileExists(atPath: stage.folder.host("seattle")))
     }
 
-    @Test("the record is there before the daemons, and a half-made lab is made anew")
+    @Test("a half-made lab that runs is left alone, and made anew when nothing of it runs")
     func halfMade() async throws {
         let stage = try LabStage()
         try await stage.up()
@@ -68,11 +68,34 @@ struct LabLifeTests {
         try Data("mine".utf8).write(to: URL(fileURLWithPath: stranger))
         state.ready = false
         try state.save(stage.folder)
+        let kept = stage.folder.volume("hr_dv01", of: "london")
+        try Data("data".utf8).write(to: URL(fileURLWithPath: kept))
+        try Data("noted".utf8).write(to: URL(fileURLWithPath: stage.folder.notesFile))
+        #expect(await code { _ = try await stage.lab.up(LabPlan()) } == .labRunning)
+        #expect(old.isAlive)
+        #expect(FileManager.default.fileExists(atPath: kept))
+
+        for host in LabFolder.hostNames { try LabProcess.running(stage.folder, host)?.end(orderly: false) }
         let report = try await stage.lab.up(LabPlan())
+        #expect(!FileManager.default.fileExists(atPath: kept))
+        #expect(!FileManager.default.fileExists(atPath: stage.folder.notesFile))
         #expect(!report.already)
         #expect(!old.isAlive)
         #expect(try LabState.load(stage.folder)?.id != state.id)
         #expect(FileManager.default.fileExists(atPath: stranger))
+    }
+
+    @Test("a lab is ready once it is set up, also when `lab up` does not live to see its hosts up-to-date")
+    func interruptedWait() async throws {
+        let stage = try LabStage()
+        stage.world.change("tokyo") { $0.role = "none" }
+        let lab = stage.lab
+        let waiting = Task { _ = try await lab.up(LabPlan()) }
+        // The bound of the test ends a wait that has no end.
+        while try LabState.load(lab.folder)?.ready != true { try await Task.sleep(for: .milliseconds(5)) }
+        waiting.cancel()
+        await #expect(throws: CancellationError.self) { try await waiting.value }
+        #expect(try await lab.up(LabPlan()).already)
     }
 
     @Test("a folder that is not a lab's and has a host's name is refused and left alone")

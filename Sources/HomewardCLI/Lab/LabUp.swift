@@ -23,7 +23,8 @@ package struct LabUpReport: Sendable, Codable {
 extension Lab {
     /// Brings the lab up, and returns when all hosts have settled and, unless bare, both Secondaries are up-to-date.
     ///
-    /// Hosts that were made before are started again as they are. What a killed `lab up` left half made is made anew.
+    /// Hosts that were made before are started again as they are. What a killed `lab up` left half made is made anew,
+    /// unless a host of it still runs: then somebody may be working with it.
     /// - Throws: `lab-running`, `socket-path-too-long`, `name-in-use` when the folder holds a host that is not a lab's.
     package func up(_ plan: LabPlan, say: (String) -> Void = { _ in }) async throws -> LabUpReport {
         try folder.checkSocketPaths()
@@ -32,7 +33,7 @@ extension Lab {
         defer { withExtendedLifetime(lock) {} }
         let known = try LabState.load(folder)
         if let known, known.ready { return try await startAgain(known, plan: plan, say: say) }
-        if known == nil { try refuseStrangers() } else { try removeHalfMade() }
+        if let known { try removeHalfMade(known) } else { try refuseStrangers() }
 
         var state = LabState(
             folder,
@@ -47,8 +48,13 @@ extension Lab {
             try await startAll(state)
             say("seattle, london and tokyo run on \(state.address)")
             try await make(state)
+            // Before the wait: from here on there is something to lose, whether or not this command lives to see its end.
             state.ready = true
             try state.save(folder)
+            if !state.bare {
+                let secondaries = Array(LabFolder.hostNames.dropFirst())
+                try await awaitUpToDate(LabFolder.hostNames[0], secondaries: secondaries, within: .seconds(60))
+            }
         } catch {
             for host in runningHosts { try? await stop(host) }
             throw error
@@ -104,12 +110,21 @@ extension Lab {
         }
     }
 
-    /// A lab that never was ready has nothing that anybody could have stored in it.
-    private func removeHalfMade() throws(Refusal) {
-        for host in LabFolder.hostNames {
-            try LabProcess.running(folder, host)?.end(orderly: false)
-            try remove(folder.host(host))
+    /// A lab that never was ready, and of which nothing runs, has nothing that anybody could have stored in it.
+    ///
+    /// What an application noted of it would be held against the new one.
+    private func removeHalfMade(_ known: LabState) throws(Refusal) {
+        let running = runningHosts
+        guard running.isEmpty else {
+            throw Refusal(
+                .labRunning,
+                folder.path,
+                "an interrupted `lab up` left this lab half made, and \(running.joined(separator: ", ")) run on "
+                    + known.address,
+                hint: "homeward lab status; to make it anew: homeward lab down --erase; homeward lab up"
+            )
         }
+        for path in LabFolder.hostNames.map(folder.host) + [folder.notesFile] { try remove(path) }
     }
 
     func remove(_ path: String) throws(Refusal) {
@@ -168,7 +183,6 @@ extension Lab {
             // Fresh volumes read as zeroes on every host.
             try await start(.startReplication(rvg, secondary: secondary, how: .identical, consent: true), on: control)
         }
-        try await awaitUpToDate(primary, secondaries: Array(LabFolder.hostNames.dropFirst()), within: .seconds(60))
     }
 
     /// Starts replication to a Secondary that was added a moment ago, and may not have been heard of in the RVG yet.
