@@ -52,7 +52,7 @@ struct LabConnectionTests {
     @Test("in a lab the Primary answers for the RDS, and a named host for itself")
     func choosesThroughSockets() async throws {
         try await withLab { lab in
-            let primary = try await name(.lab(directory: lab, host: nil), .rds("pay_rvg"))
+            let primary = try await name(.lab(directory: lab, host: nil), .rds(RVGReference(rvg: "pay_rvg")))
             #expect(primary == "birch")
             let named = try await name(.lab(directory: lab, host: "alder"), .local)
             #expect(named == "alder")

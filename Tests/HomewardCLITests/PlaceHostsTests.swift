@@ -26,7 +26,12 @@ private final class Door: RequestHandler {
         asked.withLock { $0.append((request, host)) }
         switch request {
         case .hostStatus: return .host(description)
-        case .describe: return .rds(description.rvgs)
+        case .describe(let group, _):
+            let known = description.rvgs.flatMap(\.members).filter(\.isLocal).map(\.diskGroup)
+            guard group.map(known.contains) ?? true else {
+                throw Refusal(.unknownRVG, "\(group ?? "")/pay_rvg", "there is none", hint: "h")
+            }
+            return .rds(description.rvgs)
         default: return .done(Outcome(summary: description.name))
         }
     }
@@ -68,7 +73,8 @@ struct PlaceHostsTests {
         try await withLab { folder, doors, dial in
             let hosts = PlaceHosts(.lab(directory: folder, host: nil), dial: dial)
             for (target, name) in [
-                (ScriptTarget.host("alder"), "alder"), (.rds("pay_rvg"), "birch"), (.primary("pay_rvg"), "birch"),
+                (ScriptTarget.host("alder"), "alder"), (.rds(RVGReference(rvg: "pay_rvg")), "birch"),
+                (.primary(RVGReference(rvg: "pay_rvg")), "birch"),
                 (.any, "birch"),
             ] {
                 let answer = try await hosts.perform(Self.stop, to: target, progress: { _ in })
@@ -84,7 +90,7 @@ struct PlaceHostsTests {
             }
             #expect(unknown?.code == .unknownHost && unknown?.hint.contains("birch") == true)
             let none = await #expect(throws: Refusal.self) {
-                try await hosts.perform(Self.stop, to: .primary("other_rvg"), progress: { _ in })
+                try await hosts.perform(Self.stop, to: .primary(RVGReference(rvg: "other_rvg")), progress: { _ in })
             }
             #expect(none?.code == .hostUnreachable)
             #expect(await hosts.isHere("cedar"))
@@ -99,12 +105,12 @@ struct PlaceHostsTests {
             let hosts = PlaceHosts(.lab(directory: folder, host: "alder"), dial: dial)
             _ = try await hosts.perform(Self.stop, to: .host("birch"), progress: { _ in })
             _ = try await hosts.perform(Self.stop, to: .host("alder"), progress: { _ in })
-            _ = try await hosts.perform(Self.stop, to: .rds("pay_rvg"), progress: { _ in })
+            _ = try await hosts.perform(Self.stop, to: .rds(RVGReference(rvg: "pay_rvg")), progress: { _ in })
             #expect(alder.verbs.map(\.relay) == ["birch", nil, nil])
             #expect(doors["birch"]?.asked.withLock { $0.isEmpty } == true)
             // It is a Secondary and knows of no Primary that answers.
             let none = await #expect(throws: Refusal.self) {
-                try await hosts.perform(Self.stop, to: .primary("pay_rvg"), progress: { _ in })
+                try await hosts.perform(Self.stop, to: .primary(RVGReference(rvg: "pay_rvg")), progress: { _ in })
             }
             #expect(none?.code == .hostUnreachable)
             let far = await #expect(throws: Refusal.self) { try await hosts.dataSocket(of: "birch") }
@@ -124,7 +130,10 @@ struct PlaceHostsTests {
             ]
         )
         let hosts = PlaceHosts(.socket(path: "/s", relay: nil)) { _ in (door, {}) }
-        for target in [ScriptTarget.host("birch"), .any, .rds("pay_rvg"), .primary("pay_rvg")] {
+        for target in [
+            ScriptTarget.host("birch"), .any, .rds(RVGReference(rvg: "pay_rvg")),
+            .primary(RVGReference(rvg: "pay_rvg")),
+        ] {
             _ = try await hosts.perform(Self.stop, to: target, progress: { _ in })
         }
         let verbs = door.verbs.filter { $0.request == Self.stop }
@@ -138,11 +147,31 @@ struct PlaceHostsTests {
         #expect(door.verbs.last?.relay == "birch")
     }
 
+    @Test("the Primary is looked for in the disk group that was named, else by the name alone")
+    func namedDiskGroup() async throws {
+        let door = Door(
+            "alder",
+            [
+                Samples.member("alder", "secondary", local: true, links: []),
+                Samples.member("birch", "primary", links: [], diskGroup: "otherdg"),
+            ]
+        )
+        let hosts = PlaceHosts(.socket(path: "/s", relay: nil)) { _ in (door, {}) }
+        for (group, asked) in [("paydg", ["paydg"]), ("otherdg", ["otherdg", nil])] as [(String, [String?])] {
+            door.asked.withLock { $0 = [] }
+            let rvg = RVGReference(diskGroup: group, rvg: "pay_rvg")
+            _ = try await hosts.perform(Self.stop, to: .primary(rvg), progress: { _ in })
+            let verbs = door.verbs
+            #expect(verbs.map(\.request) == asked.map { .describe(diskGroup: $0, rvgs: ["pay_rvg"]) } + [Self.stop])
+            #expect(verbs.last?.relay == "birch")
+        }
+    }
+
     @Test("a host that hangs holds nobody up once the open Primary has answered")
     func hangingHost() async throws {
         try await withLab(cedarHangs: true) { folder, _, dial in
             let hosts = PlaceHosts(.lab(directory: folder, host: nil), patience: .seconds(30), dial: dial)
-            let answer = try await hosts.perform(Self.stop, to: .rds("pay_rvg"), progress: { _ in })
+            let answer = try await hosts.perform(Self.stop, to: .rds(RVGReference(rvg: "pay_rvg")), progress: { _ in })
             #expect(answer == .done(Outcome(summary: "birch")))
             let quick = PlaceHosts(.lab(directory: folder, host: nil), patience: .milliseconds(50), dial: dial)
             let late = await #expect(throws: Refusal.self) { try await quick.dataSocket(of: "cedar") }

@@ -39,7 +39,7 @@ struct PlaceTests {
 
     @Test("an RDS is asked at its open Primary, else a fenced one, else any host that answers")
     func rds() throws {
-        let reach = Reach.rds("pay_rvg")
+        let reach = Reach.rds(RVGReference(rvg: "pay_rvg"))
         let fenced = candidate("a", "primary", state: "fenced")
         let open = candidate("b", "primary")
         let secondary = candidate("c", "secondary")
@@ -48,8 +48,43 @@ struct PlaceTests {
         #expect(try LabChoice.choose(reach, among: [down, secondary, fenced], object: "o") == 2)
         #expect(try LabChoice.choose(reach, among: [down, secondary], object: "o") == 1)
         #expect(try LabChoice.choose(.any, among: [secondary, open], object: "o") == 1)
-        #expect(try LabChoice.choose(.primary("pay_rvg"), among: [secondary, open], object: "o") == 1)
-        #expect(try LabChoice.choose(.primaryOfLink("rlk_alder_pay_rvg"), among: [secondary, open], object: "o") == 1)
+        #expect(
+            try LabChoice.choose(.primary(RVGReference(rvg: "pay_rvg")), among: [secondary, open], object: "o") == 1
+        )
+        #expect(
+            try LabChoice.choose(
+                .primaryOfLink(RLinkReference(rlink: "rlk_alder_pay_rvg")),
+                among: [secondary, open],
+                object: "o"
+            ) == 1
+        )
+    }
+
+    @Test("of RVGs of one name the disk group tells which Primary is meant")
+    func diskGroups() throws {
+        func host(_ name: String, primaryIn group: String, secondaryIn other: String) -> LabChoice.Candidate {
+            let links = [Samples.link("alder")]
+            let members = [
+                Samples.member(name, "primary", local: true, links: links, diskGroup: group),
+                Samples.member(name, "secondary", local: true, links: [], diskGroup: other),
+            ]
+            return LabChoice.Candidate(name: name, description: Samples.host(name, members))
+        }
+        let both = [host("a", primaryIn: "dg1", secondaryIn: "dg2"), host("b", primaryIn: "dg2", secondaryIn: "dg1")]
+        for (index, group) in ["dg1", "dg2"].enumerated() {
+            let rvg = RVGReference(diskGroup: group, rvg: "pay_rvg")
+            let link = RLinkReference(diskGroup: group, rlink: "rlk_alder_pay_rvg")
+            for reach in [Reach.rds(rvg), .primary(rvg), .primaryOfLink(link)] {
+                #expect(try LabChoice.choose(reach, among: both, object: "o") == index)
+            }
+        }
+        let strange = Reach.primary(RVGReference(diskGroup: "dg3", rvg: "pay_rvg"))
+        let refusal = #expect(throws: Refusal.self) { try LabChoice.choose(strange, among: both, object: "o") }
+        #expect(refusal?.code == .unknownRVG && refusal?.message.contains("dg3/pay_rvg") == true)
+        #expect(try inquiry("vradmin -g dg2 delpri r")?.reach == .rds(RVGReference(diskGroup: "dg2", rvg: "r")))
+        #expect(try inquiry("vxrvg -g dg2 cplist r")?.reach == .primary(RVGReference(diskGroup: "dg2", rvg: "r")))
+        let link = RLinkReference(diskGroup: "dg2", rlink: "l")
+        #expect(try inquiry("vxrlink -g dg2 status l")?.reach == .primaryOfLink(link))
     }
 
     @Test("without a host to ask the reason is told")
@@ -63,11 +98,13 @@ struct PlaceTests {
             }
         }
         let secondary = candidate("c", "secondary")
-        #expect(code(.rds("pay_rvg"), [candidate("d", nil)]) == .daemonUnreachable)
-        #expect(code(.primary("pay_rvg"), [secondary]) == .hostUnreachable)
-        #expect(code(.primaryOfLink("rlk_x_pay_rvg"), [candidate("b", "primary")]) == .unknownRLink)
-        #expect(code(.primary("nope"), [secondary]) == .unknownRVG)
-        #expect(code(.primary("nope"), [secondary, candidate("d", nil)]) == .hostUnreachable)
+        #expect(code(.rds(RVGReference(rvg: "pay_rvg")), [candidate("d", nil)]) == .daemonUnreachable)
+        #expect(code(.primary(RVGReference(rvg: "pay_rvg")), [secondary]) == .hostUnreachable)
+        #expect(
+            code(.primaryOfLink(RLinkReference(rlink: "rlk_x_pay_rvg")), [candidate("b", "primary")]) == .unknownRLink
+        )
+        #expect(code(.primary(RVGReference(rvg: "nope")), [secondary]) == .unknownRVG)
+        #expect(code(.primary(RVGReference(rvg: "nope")), [secondary, candidate("d", nil)]) == .hostUnreachable)
         #expect(code(.local, [candidate("b", "primary")]) == .ambiguous)
     }
 
@@ -80,9 +117,9 @@ struct PlaceTests {
             #expect(try inquiry(line)?.reach == .local)
         }
         for line in ["vradmin migrate r", "vradmin -c c syncrvg r s", "vradmin repstatus r", "vradmin addsec r a b"] {
-            #expect(try inquiry(line)?.reach == .rds("r"))
+            #expect(try inquiry(line)?.reach == .rds(RVGReference(rvg: "r")))
         }
-        #expect(try inquiry("vxrvg cplist r")?.reach == .primary("r"))
-        #expect(try inquiry("vxrlink status l")?.reach == .primaryOfLink("l"))
+        #expect(try inquiry("vxrvg cplist r")?.reach == .primary(RVGReference(rvg: "r")))
+        #expect(try inquiry("vxrlink status l")?.reach == .primaryOfLink(RLinkReference(rlink: "l")))
     }
 }

@@ -89,11 +89,14 @@ struct RenderedCommandTests {
             consent: false
         )
         #expect(
-            CommandLine.text(of: synchronize, to: .rds("hr_rvg"))
+            CommandLine.text(of: synchronize, to: .rds(RVGReference(rvg: "hr_rvg")))
                 == "vradmin -g hrdg -c checkpt_presync syncrvg hr_rvg seattle"
         )
         let migrate = Request.migrate(Self.rvg, to: "seattle", consent: false)
-        #expect(CommandLine.text(of: migrate, to: .rds("hr_rvg")) == "vradmin -g hrdg migrate hr_rvg seattle")
+        #expect(
+            CommandLine.text(of: migrate, to: .rds(RVGReference(rvg: "hr_rvg")))
+                == "vradmin -g hrdg migrate hr_rvg seattle"
+        )
     }
 
     @Test("a site's command is quoted for a shell")

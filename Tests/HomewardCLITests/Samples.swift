@@ -69,6 +69,7 @@ enum Samples {
         consistent: Bool = true,
         links: [LinkDescription],
         rvg: String = "pay_rvg",
+        diskGroup: String = "paydg",
         activity: [String] = []
     ) -> MemberDescription {
         MemberDescription(
@@ -76,7 +77,7 @@ enum Samples {
             isLocal: local,
             reachable: reachable,
             age: age,
-            diskGroup: "paydg",
+            diskGroup: diskGroup,
             rvg: rvg,
             role: role,
             state: state,

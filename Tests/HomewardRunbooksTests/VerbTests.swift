@@ -133,11 +133,15 @@ struct VerbTests {
         ),
     ]
 
-    private static let asked = ScriptTarget.rds("hr_rvg")
+    private static let asked = ScriptTarget.rds(rvg)
 
     static let sets: [Case] = [
         Case("\(rds):status()", .describe(diskGroup: "hrdg", rvgs: ["hr_rvg"]), asked),
-        Case("hw.rds(\"hr_rvg\"):status()", .describe(diskGroup: nil, rvgs: ["hr_rvg"]), asked),
+        Case(
+            "hw.rds(\"hr_rvg\"):status()",
+            .describe(diskGroup: nil, rvgs: ["hr_rvg"]),
+            .rds(RVGReference(rvg: "hr_rvg"))
+        ),
         Case("\(rds):repstatus()", .describe(diskGroup: "hrdg", rvgs: ["hr_rvg"]), asked),
         Case(
             "\(rds):addsec(\"seattle\", \"london\")",
@@ -248,11 +252,11 @@ struct VerbTests {
         Case(
             "\(rds):checkdelete(\"c1\")",
             .checkDelete(rvg, name: "c1"),
-            .primary("hr_rvg"),
+            .primary(rvg),
             "vxrvg -g hrdg -c c1 checkdelete hr_rvg"
         ),
-        Case("\(rds):cplist()", .listCheckpoints(rvg), .primary("hr_rvg")),
-        Case("\(rds):checkpoint(\"c1\"):info()", .listCheckpoints(rvg), .primary("hr_rvg")),
+        Case("\(rds):cplist()", .listCheckpoints(rvg), .primary(rvg)),
+        Case("\(rds):checkpoint(\"c1\"):info()", .listCheckpoints(rvg), .primary(rvg)),
         Case("\(rds):on(\"seattle\"):stop()", .stopRVG(rvg), seattle, "seattle # vxrvg -g hrdg stop hr_rvg"),
     ]
 

@@ -11,6 +11,11 @@ public struct RVGReference: Hashable, Sendable, Codable {
     }
 }
 
+extension RVGReference: CustomStringConvertible {
+    /// `DG/RVG`; the name alone where no disk group was named.
+    public var description: String { diskGroup.map { "\($0)/\(rvg)" } ?? rvg }
+}
+
 /// An RLINK by its own name (`rlk_london_hr_rvg`).
 public struct RLinkReference: Hashable, Sendable, Codable {
     public var diskGroup: String?
@@ -20,6 +25,11 @@ public struct RLinkReference: Hashable, Sendable, Codable {
         self.diskGroup = diskGroup
         self.rlink = rlink
     }
+}
+
+extension RLinkReference: CustomStringConvertible {
+    /// `DG/RLINK`; the name alone where no disk group was named.
+    public var description: String { diskGroup.map { "\($0)/\(rlink)" } ?? rlink }
 }
 
 /// Everything that a host can be asked.

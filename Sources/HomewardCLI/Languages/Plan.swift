@@ -85,11 +85,11 @@ public enum Reach: Hashable, Sendable {
     /// Any host will do; a Primary knows most.
     case any
     /// The RDS of this RVG: a Primary, else any host that answers.
-    case rds(String)
+    case rds(RVGReference)
     /// The Primary of this RVG and no other host.
-    case primary(String)
+    case primary(RVGReference)
     /// The Primary that this RLINK belongs to.
-    case primaryOfLink(String)
+    case primaryOfLink(RLinkReference)
     /// The host where it is typed: it has to be named.
     case local
 }

@@ -64,7 +64,7 @@ extension VVRLanguage {
                             attributes: attributes
                         )
                     ],
-                    reach: .rds(words.operands[0]),
+                    reach: .rds(words.rvg()),
                     notes: words.has("-nodcm") ? ["this release has no DCM: -nodcm changes nothing"] : [],
                     object: words.objectName
                 )
@@ -79,7 +79,7 @@ extension VVRLanguage {
                 stay.
                 """
         ) { words in
-            ask(words, .deleteSecondary(words.rvg(), secondary: words.operand(1)), reach: .rds(words.operands[0]))
+            ask(words, .deleteSecondary(words.rvg(), secondary: words.operand(1)), reach: .rds(words.rvg()))
         },
         .built(
             "delpri",
@@ -92,7 +92,7 @@ extension VVRLanguage {
                 whose Primary is gone. Refused while a volume is open, with -f too.
                 """
         ) { words in
-            ask(words, .deletePrimary(words.rvg(), force: words.has("-f")), reach: .rds(words.operands[0]))
+            ask(words, .deletePrimary(words.rvg(), force: words.has("-f")), reach: .rds(words.rvg()))
         },
         .built(
             "set",
@@ -110,7 +110,7 @@ extension VVRLanguage {
             return ask(
                 words,
                 .setAttributes(words.rvg(), secondary: secondary, attributes: attributes),
-                reach: .rds(words.operands[0])
+                reach: .rds(words.rvg())
             )
         },
     ]
@@ -133,7 +133,7 @@ extension VVRLanguage {
             return ask(
                 words,
                 .startReplication(words.rvg(), secondary: words.operand(1), how: how, consent: words.isSilent),
-                reach: .rds(words.operands[0])
+                reach: .rds(words.rvg())
             )
         },
         .built(
@@ -154,7 +154,7 @@ extension VVRLanguage {
                     force: words.has("-f"),
                     consent: words.isSilent
                 ),
-                reach: .rds(words.operands[0]),
+                reach: .rds(words.rvg()),
                 question: Question(
                     "Stop replication of \(words.objectName) to \(words.operand(1) ?? "its Secondary")?",
                     consequence: "The RLINK loses its place in the log: starting again takes a synchronization."
@@ -169,7 +169,7 @@ extension VVRLanguage {
                 Pauses replication to a Secondary from the Primary's end. Writes go on and wait in the log.
                 """
         ) { words in
-            ask(words, .pauseReplication(words.rvg(), secondary: words.operand(1)), reach: .rds(words.operands[0]))
+            ask(words, .pauseReplication(words.rvg(), secondary: words.operand(1)), reach: .rds(words.rvg()))
         },
         .built(
             "resumerep",
@@ -177,7 +177,7 @@ extension VVRLanguage {
             .from(1, to: 2),
             help: "Goes on where pauserep, or vxrlink pause on the Secondary, stopped."
         ) { words in
-            ask(words, .resumeReplication(words.rvg(), secondary: words.operand(1)), reach: .rds(words.operands[0]))
+            ask(words, .resumeReplication(words.rvg(), secondary: words.operand(1)), reach: .rds(words.rvg()))
         },
         .built(
             "syncrvg",
@@ -193,7 +193,7 @@ extension VVRLanguage {
         ) { words in
             let rvg = words.operands[0]
             let secondaries = Array(words.operands.dropFirst())
-            let reach = Reach.rds(rvg)
+            let reach = Reach.rds(words.rvg())
             switch (words.values["-c"], words.has("-verify")) {
             case (let checkpoint?, false):
                 return ask(

@@ -58,7 +58,7 @@ extension VVRLanguage {
             ask(
                 words,
                 .migrate(words.rvg(), to: words.operand(1), consent: words.isSilent),
-                reach: .rds(words.operands[0]),
+                reach: .rds(words.rvg()),
                 question: Question(
                     "Move the Primary of \(words.objectName) to \(words.operand(1) ?? "its Secondary")?",
                     consequence: "The application has to be stopped: it loses its volumes on the old Primary."
@@ -80,7 +80,7 @@ extension VVRLanguage {
                 words,
                 .describe(diskGroup: words.diskGroup, rvgs: words.operands),
                 view: .printrvg(long: words.has("-l")),
-                reach: words.operands.first.map { .rds($0) } ?? .any
+                reach: words.operands.isEmpty ? .any : .rds(words.rvg())
             )
         },
         .built(
@@ -93,7 +93,7 @@ extension VVRLanguage {
                 words,
                 .describe(diskGroup: words.diskGroup, rvgs: words.operands),
                 view: .printvol,
-                reach: words.operands.first.map { .rds($0) } ?? .any
+                reach: words.operands.isEmpty ? .any : .rds(words.rvg())
             )
         },
         .built(
@@ -110,7 +110,7 @@ extension VVRLanguage {
                 words,
                 .describe(diskGroup: words.diskGroup, rvgs: words.operands),
                 view: .repstatus(long: words.has("-l")),
-                reach: .rds(words.operands[0])
+                reach: .rds(words.rvg())
             )
         },
         .built("help", "help [verb]", .from(0, to: 1), help: "Lists the verbs, or explains one.") { words in

@@ -28,7 +28,7 @@ extension VVRLanguage {
                 words,
                 .linkStatus(words.rlink()),
                 view: .linkStatus(time: words.has("-T")),
-                reach: .primaryOfLink(words.operands[0])
+                reach: .primaryOfLink(words.rlink())
             )
         },
         .built(
@@ -62,14 +62,14 @@ extension VVRLanguage {
                     hint: "to restore a Secondary's volumes: vradmin -g DG -c NAME syncrvg RVG SECONDARY"
                 )
             }
-            return ask(words, .pauseLink(words.rlink()), reach: .primaryOfLink(words.operands[0]))
+            return ask(words, .pauseLink(words.rlink()), reach: .primaryOfLink(words.rlink()))
         },
         .built(
             "resume",
             "[-g dg] resume rlink",
             .exactly(1),
             help: "Goes on where pause, typed at the same end, stopped."
-        ) { words in ask(words, .resumeLink(words.rlink()), reach: .primaryOfLink(words.operands[0])) },
+        ) { words in ask(words, .resumeLink(words.rlink()), reach: .primaryOfLink(words.rlink())) },
         .built(
             "att",
             "[-g dg] {-c checkpoint | -f} [-s] att rlink...",
@@ -85,7 +85,7 @@ extension VVRLanguage {
             return .ask(
                 Inquiry(
                     words.operands.indices.map { .attachLink(words.rlink($0), how: how, consent: words.isSilent) },
-                    reach: .primaryOfLink(words.operands[0]),
+                    reach: .primaryOfLink(words.rlink()),
                     silent: words.isSilent,
                     object: words.objectName
                 )
@@ -96,13 +96,13 @@ extension VVRLanguage {
             "[-g dg] det rlink",
             .exactly(1),
             help: "Detaches an RLINK: its place in the log is lost, and to go on takes att or startrep again."
-        ) { words in ask(words, .detachLink(words.rlink()), reach: .primaryOfLink(words.operands[0])) },
+        ) { words in ask(words, .detachLink(words.rlink()), reach: .primaryOfLink(words.rlink())) },
         .built(
             "cplist",
             "[-g dg] cplist rlink",
             .exactly(1),
             help: "On the Primary: lists the checkpoints of an RLINK."
-        ) { words in ask(words, .listLinkCheckpoints(words.rlink()), reach: .primaryOfLink(words.operands[0])) },
+        ) { words in ask(words, .listLinkCheckpoints(words.rlink()), reach: .primaryOfLink(words.rlink())) },
         .built("help", "help [verb]", .from(0, to: 1), help: "Lists the verbs, or explains one.") { words in
             .text(try VVRLanguage.vxrlink.help(on: words.operands))
         },

@@ -19,14 +19,14 @@ extension VVRLanguage {
             help: "On the Primary: marks in the log where a copy of the volumes begins. One checkpoint can be open."
         ) { words in
             guard let name = words.values["-c"] else { throw words.usage("-c CHECKPOINT is missing") }
-            return ask(words, .checkStart(words.rvg(), name: name), reach: .primary(words.operands[0]))
+            return ask(words, .checkStart(words.rvg(), name: name), reach: .primary(words.rvg()))
         },
         .built(
             "checkend",
             "[-g dg] checkend rvg",
             .exactly(1),
             help: "On the Primary: marks in the log where the copy that checkstart began has ended."
-        ) { words in ask(words, .checkEnd(words.rvg()), reach: .primary(words.operands[0])) },
+        ) { words in ask(words, .checkEnd(words.rvg()), reach: .primary(words.rvg())) },
         .built(
             "checkdelete",
             "[-g dg] -c checkpoint checkdelete rvg",
@@ -35,14 +35,14 @@ extension VVRLanguage {
             help: "On the Primary: forgets a checkpoint, and lets go of the log that it holds."
         ) { words in
             guard let name = words.values["-c"] else { throw words.usage("-c CHECKPOINT is missing") }
-            return ask(words, .checkDelete(words.rvg(), name: name), reach: .primary(words.operands[0]))
+            return ask(words, .checkDelete(words.rvg(), name: name), reach: .primary(words.rvg()))
         },
         .built(
             "cplist",
             "[-g dg] cplist rvg",
             .exactly(1),
             help: "On the Primary: lists checkpoints with the log that each holds, and whether it can still be used."
-        ) { words in ask(words, .listCheckpoints(words.rvg()), reach: .primary(words.operands[0])) },
+        ) { words in ask(words, .listCheckpoints(words.rvg()), reach: .primary(words.rvg())) },
     ]
 
     private static let vxrvgState: [Verb] = [
@@ -79,7 +79,7 @@ extension VVRLanguage {
                 words,
                 .describe(diskGroup: words.diskGroup, rvgs: words.operands),
                 view: .dataVolumes(oneColumn: words.has("-1")),
-                reach: .rds(words.operands[0])
+                reach: .rds(words.rvg())
             )
         },
         .built(
@@ -93,7 +93,7 @@ extension VVRLanguage {
                 words,
                 .describe(diskGroup: words.diskGroup, rvgs: words.operands),
                 view: .links(oneColumn: words.has("-1")),
-                reach: .rds(words.operands[0])
+                reach: .rds(words.rvg())
             )
         },
         .built("help", "help [verb]", .from(0, to: 1), help: "Lists the verbs, or explains one.") { words in

@@ -46,7 +46,8 @@ package enum LabChoice {
         }
         if let fenced = primaries.first { return fenced }
         switch reach {
-        case .primary(let name), .primaryOfLink(let name):
+        case .primary, .primaryOfLink:
+            let name = named(reach)
             let isKnown = answering.contains { index in locals(candidates[index]).contains { fits($0, reach) } }
             // A host that is down may be the one that has it.
             guard isKnown || answering.count < candidates.count else {
@@ -60,6 +61,15 @@ package enum LabChoice {
             )
         case .any, .rds, .local:
             return answering.first { index in locals(candidates[index]).contains { fits($0, reach) } } ?? first
+        }
+    }
+
+    /// What the line named, with its disk group where it named that too.
+    private static func named(_ reach: Reach) -> String {
+        switch reach {
+        case .rds(let rvg), .primary(let rvg): "\(rvg)"
+        case .primaryOfLink(let link): "\(link)"
+        case .any, .local: ""
         }
     }
 
@@ -87,8 +97,14 @@ package enum LabChoice {
     private static func fits(_ member: MemberDescription, _ reach: Reach) -> Bool {
         switch reach {
         case .any, .local: true
-        case .rds(let rvg), .primary(let rvg): member.rvg == rvg
-        case .primaryOfLink(let link): member.links.contains { $0.name == link }
+        case .rds(let rvg), .primary(let rvg): member.rvg == rvg.rvg && isIn(rvg.diskGroup, member)
+        case .primaryOfLink(let link):
+            isIn(link.diskGroup, member) && member.links.contains { $0.name == link.rlink }
         }
+    }
+
+    /// Two disk groups can have an RVG of one name each, with Primaries on different hosts.
+    private static func isIn(_ diskGroup: String?, _ member: MemberDescription) -> Bool {
+        diskGroup.map { $0 == member.diskGroup } ?? true
     }
 }

@@ -145,22 +145,31 @@ package final class PlaceHosts: ScriptHosts {
     /// One daemon speaks for all: of what only the Primary may answer, it says who that is.
     private func only(_ way: Way, _ target: ScriptTarget) async throws -> Way {
         guard case .primary(let rvg) = target else { return way }
-        let answer = try await way.handler.perform(
-            .describe(diskGroup: nil, rvgs: [rvg]),
-            on: way.relay,
-            progress: { _ in }
-        )
-        guard case .rds(let sets) = answer else { return way }
+        guard case .rds(let sets) = try await described(rvg, through: way) else { return way }
         let primaries = sets.flatMap(\.members).filter { $0.role == "primary" && $0.reachable }
         guard let primary = primaries.first(where: { $0.state == "enabled" }) ?? primaries.first else {
             throw Refusal(
                 .hostUnreachable,
-                rvg,
+                "\(rvg)",
                 "no Primary of \(rvg) answers",
                 hint: "homeward status; hw.host(NAME):rvg(…) asks one host whatever its role"
             )
         }
         return primary.isLocal ? way : Way(handler: way.handler, relay: primary.host)
+    }
+
+    /// The RDS of an RVG whose disk group is meant as the Primary has it.
+    private func described(_ rvg: RVGReference, through way: Way) async throws -> Answer {
+        func ask(_ diskGroup: String?) async throws -> Answer {
+            let request = Request.describe(diskGroup: diskGroup, rvgs: [rvg.rvg])
+            return try await way.handler.perform(request, on: way.relay, progress: { _ in })
+        }
+        do {
+            return try await ask(rvg.diskGroup)
+        } catch let refusal as Refusal where refusal.code == .unknownRVG && rvg.diskGroup != nil {
+            // On this host it lies in a disk group of another name.
+            return try await ask(nil)
+        }
     }
 
     // MARK: A lab's hosts
@@ -170,8 +179,8 @@ package final class PlaceHosts: ScriptHosts {
         let hosts = try Connector.hosts(ofLab: lab)
         let (reach, object) =
             switch target {
-            case .rds(let rvg): (Reach.rds(rvg), rvg)
-            case .primary(let rvg): (Reach.primary(rvg), rvg)
+            case .rds(let rvg): (Reach.rds(rvg), "\(rvg)")
+            case .primary(let rvg): (Reach.primary(rvg), "\(rvg)")
             case .any, .host: (Reach.any, "homeward")
             }
         let candidates = await LabProbe.candidates(hosts, reach) { await self.answering(self.handler($0.control)) }

@@ -86,6 +86,6 @@ enum CheckpointClass {
 
     private static func target(_ arguments: LuaArguments) -> ScriptTarget {
         let host = arguments.field("host")
-        return host.isEmpty ? .primary(arguments.field("rvg")) : .host(host)
+        return host.isEmpty ? .primary(arguments.rvg) : .host(host)
     }
 }

@@ -19,7 +19,7 @@ enum RDSClass {
             ],
             text: "name",
             methods: views(binding) + RDSSetup.verbs(binding) + RDSReplication.verbs(binding)
-                + Checkpoints.verbs(binding) { .primary($0.field("rvg")) } + objects(binding)
+                + Checkpoints.verbs(binding) { .primary($0.rvg) } + objects(binding)
         )
     }
 
@@ -229,5 +229,5 @@ enum RDSClass {
         ]
     }
 
-    static func target(_ arguments: LuaArguments) -> ScriptTarget { .rds(arguments.field("rvg")) }
+    static func target(_ arguments: LuaArguments) -> ScriptTarget { .rds(arguments.rvg) }
 }

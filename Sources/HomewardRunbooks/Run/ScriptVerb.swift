@@ -21,9 +21,9 @@ public enum ScriptTarget: Sendable, Hashable {
     /// That host; through its own socket in a lab, relayed elsewhere.
     case host(String)
     /// A reachable Primary of the RVG, else any host that has it.
-    case rds(String)
+    case rds(RVGReference)
     /// The Primary of the RVG and no other host.
-    case primary(String)
+    case primary(RVGReference)
     /// Whichever host answers.
     case any
 }

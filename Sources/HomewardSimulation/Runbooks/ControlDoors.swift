@@ -52,8 +52,8 @@ final class ControlDoors {
             }
             return host
         case .any: return try choose(rvg: nil, onlyPrimary: false)
-        case .rds(let name): return try choose(rvg: name, onlyPrimary: false)
-        case .primary(let name): return try choose(rvg: name, onlyPrimary: true)
+        case .rds(let rvg): return try choose(rvg: rvg.rvg, onlyPrimary: false)
+        case .primary(let rvg): return try choose(rvg: rvg.rvg, onlyPrimary: true)
         }
     }
 
