@@ -92,7 +92,7 @@ let package = Package(
         .target(
             name: "HomewardControl",
             dependencies: [
-                "HomewardCore", "HomewardAdministration",
+                "HomewardCore", "HomewardAdministration", "CPlatform",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),

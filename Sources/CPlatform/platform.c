@@ -139,6 +139,22 @@ int homeward_identity(int fd, uint64_t *device, uint64_t *inode) {
     return 0;
 }
 
+int homeward_path_identity(const char *path, uint64_t *device, uint64_t *inode) {
+    struct stat info;
+    if (lstat(path, &info) < 0) return -errno;
+    *device = (uint64_t)info.st_dev;
+    *inode = (uint64_t)info.st_ino;
+    return 0;
+}
+
+int homeward_unlink_same(const char *path, uint64_t device, uint64_t inode) {
+    uint64_t now_device, now_inode;
+    int found = homeward_path_identity(path, &now_device, &now_inode);
+    if (found < 0) return found;
+    if (now_device != device || now_inode != inode) return -ESTALE;
+    return code(unlink(path));
+}
+
 int homeward_unix_path_limit(void) { return (int)sizeof(((struct sockaddr_un *)0)->sun_path) - 1; }
 
 static int unix_socket(const char *path, struct sockaddr_un *address) {

@@ -1,3 +1,4 @@
+import CPlatform
 import Glibc
 import HomewardAdministration
 import HomewardCore
@@ -5,6 +6,7 @@ import Hummingbird
 import Logging
 import NIOCore
 import ServiceLifecycle
+import Synchronization
 
 /// The control door of a host: requests as HTTP/JSON on a Unix socket.
 ///
@@ -61,12 +63,13 @@ public struct ControlServer: Service {
     /// Serves until the task is cancelled or its service group shuts down.
     ///
     /// Then no connection is accepted any more, requests that run have a second to answer, and the socket's file is
-    /// removed. What runs is not cancelled by that: it belongs to the handler.
+    /// removed, unless another stands there by now. What runs is not cancelled by that: it belongs to the handler.
     /// - Throws: ``Refusal`` when the socket cannot be bound.
     public func run() async throws {
         try SocketPath.check(socketPath)
         try makeFolder()
         let running = RunningRequests()
+        let file = SocketFile(socketPath)
         let application = Application(
             router: router(running),
             configuration: ApplicationConfiguration(
@@ -74,13 +77,14 @@ public struct ControlServer: Service {
                 serverName: "homeward"
             ),
             onServerRunning: { [socketPath, onBound] _ in
+                file.note()
                 _ = chmod(socketPath, 0o600)
                 await onBound()
             },
             logger: quiet(logger)
         )
         let group = ServiceGroup(services: [application], logger: quiet(logger))
-        defer { unlink(socketPath) }
+        defer { file.remove() }
         do {
             try await withTaskCancellationHandler {
                 try await withGracefulShutdownHandler {
@@ -136,5 +140,25 @@ public struct ControlServer: Service {
         var logger = logger
         logger.logLevel = max(logger.logLevel, .warning)
         return logger
+    }
+}
+
+/// The file of a server's socket: where the folder was replaced, another daemon's stands at its path by now.
+private final class SocketFile: Sendable {
+    private let path: String
+    private let identity = Mutex<(device: UInt64, inode: UInt64)?>(nil)
+
+    init(_ path: String) { self.path = path }
+
+    /// To be called when it is bound.
+    func note() {
+        var made: (device: UInt64, inode: UInt64) = (0, 0)
+        guard homeward_path_identity(path, &made.device, &made.inode) == 0 else { return }
+        identity.withLock { [made] in $0 = made }
+    }
+
+    func remove() {
+        guard let made = identity.withLock({ $0 }) else { return }
+        _ = homeward_unlink_same(path, made.device, made.inode)
     }
 }

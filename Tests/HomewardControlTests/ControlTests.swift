@@ -24,6 +24,24 @@ struct ControlTests {
         #expect(calls == expected)
     }
 
+    @Test("a server that ends removes its own socket, and not what another put in its place")
+    func replacedSocket() async throws {
+        try await withDoor(FakeHandler { _, _ in .done(Outcome(summary: "ok")) }) { socket, server in
+            server.cancel()
+            try await server.value
+            #expect(access(socket, F_OK) != 0)
+        }
+        try await withDoor(FakeHandler { _, _ in .done(Outcome(summary: "ok")) }) { socket, server in
+            defer { unlink(socket) }
+            unlink(socket)
+            let successor = creat(socket, 0o600)
+            close(successor)
+            server.cancel()
+            try await server.value
+            #expect(access(socket, F_OK) == 0)
+        }
+    }
+
     @Test("every answer arrives as it was given", arguments: Samples.answers)
     func answersRoundTrip(_ answer: Answer) async throws {
         let heard = try await withDoor(FakeHandler { _, _ in answer }) { socket, _ in

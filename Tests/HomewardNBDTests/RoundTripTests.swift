@@ -1,4 +1,5 @@
 import Dispatch
+import Foundation
 import HomewardCore
 import HomewardNBD
 import Testing
@@ -43,6 +44,20 @@ struct RoundTripTests {
         #expect(try client.read(at: 0, count: Self.size) == model)
         client.close()
         door.stop()
+    }
+
+    @Test("a server that ends removes its own socket, and not what another put in its place", .timeLimit(.minutes(1)))
+    func replacedSocket() throws {
+        let own = try door()
+        own.server.stop()
+        #expect(!FileManager.default.fileExists(atPath: own.socket))
+        own.stop()
+        let replaced = try door()
+        try FileManager.default.removeItem(atPath: replaced.socket)
+        try Data("successor".utf8).write(to: URL(fileURLWithPath: replaced.socket))
+        replaced.server.stop()
+        #expect(FileManager.default.fileExists(atPath: replaced.socket))
+        replaced.stop()
     }
 
     @Test(

@@ -41,6 +41,11 @@ int homeward_lock_exclusive(int fd);
 /// st_dev and st_ino of what `fd` is, so that two names of one file are found to be one.
 int homeward_identity(int fd, uint64_t *device, uint64_t *inode);
 
+/// Device and inode of what stands at a path, links not followed. 0, or -errno.
+int homeward_path_identity(const char *path, uint64_t *device, uint64_t *inode);
+/// Removes the file at a path if it is still the one of that device and inode. 0, or -errno; -ESTALE: it is another.
+int homeward_unlink_same(const char *path, uint64_t device, uint64_t inode);
+
 /// Listens on a Unix socket made with mode 0600; an old socket file is removed first. The descriptor, or -errno.
 int homeward_listen_unix(const char *path, int backlog);
 /// Connects to a Unix socket. The descriptor, or -errno.

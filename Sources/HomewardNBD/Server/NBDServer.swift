@@ -17,6 +17,8 @@ public final class NBDServer: @unchecked Sendable {
     private let pool = PayloadPool()
     private let monitor = homeward_monitor_create()
     private var listener: Int32 = -1
+    /// The socket's file, as this server made it.
+    private var file: (device: UInt64, inode: UInt64) = (0, 0)
     private var isAccepting = false
     private var isStopping = false
     /// Sockets of living connections.
@@ -68,8 +70,11 @@ public final class NBDServer: @unchecked Sendable {
         }
         let descriptor = homeward_listen_unix(socketPath, 128)
         guard descriptor >= 0 else { throw refusal("listening on the socket failed: \(systemText(descriptor))") }
+        var made: (device: UInt64, inode: UInt64) = (0, 0)
+        _ = homeward_path_identity(socketPath, &made.device, &made.inode)
         locked {
             listener = descriptor
+            file = made
             isAccepting = true
         }
         let code = startThread("nbd-accept") { self.accept(descriptor) }
@@ -111,9 +116,12 @@ public final class NBDServer: @unchecked Sendable {
         }
         for connection in connections { _ = homeward_shutdown(connection) }
         while !connections.isEmpty { _ = homeward_monitor_wait(monitor, .max) }
+        let own = file
         homeward_monitor_unlock(monitor)
+        // Where the host directory was replaced, another daemon serves there by now. Its file cannot have the same inode as
+        // long as the descriptor holds ours.
+        _ = homeward_unlink_same(socketPath, own.device, own.inode)
         _ = homeward_close(descriptor)
-        _ = unlink(socketPath)
     }
 
     /// Connections at this moment.
