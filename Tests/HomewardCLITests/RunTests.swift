@@ -130,6 +130,22 @@ struct RunTests {
         #expect(handler.asked.count == 1)
     }
 
+    @Test("what was done before the refusal is told, in words and in JSON")
+    func doneBeforeTheRefusal() async {
+        let answers: [Result<Answer, Refusal>] = [
+            .success(.done(Outcome(summary: "a is attached"))),
+            .failure(Refusal(.linkAttached, "b", "m", hint: "h")),
+        ]
+        let text = await run("vxrlink -f att a b c", FakeHandler(answers))
+        #expect(text.code == 1 && text.out.contains("a is attached"))
+        #expect(text.notes == "b: m [link-attached]\n  hint: h")
+        let json = await run("vxrlink -f att a b c --json", FakeHandler(answers))
+        #expect(json.code == 1 && json.out.hasPrefix(#"{"error":{"code":"link-attached","#))
+        #expect(json.out.contains(#","done":[{"#) && json.out.contains(#""summary":"a is attached""#))
+        let alone = await run("vxrlink -f att b --json", FakeHandler([answers[1]]))
+        #expect(!alone.out.contains("done"))
+    }
+
     @Test("Ctrl-C while the host is looked for, or during a request, ends the line before the next request")
     func interrupted() async {
         for (line, whileConnecting, asked) in [

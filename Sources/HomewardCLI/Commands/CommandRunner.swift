@@ -43,8 +43,8 @@ public struct CommandRunner: Sendable {
             }
         }
         let connection = try await connect(inquiry.reach, inquiry.object)
+        var answers: [Answer] = []
         do {
-            var answers: [Answer] = []
             for request in inquiry.requests {
                 // Finding a host takes a while, and so may the request before this one: Ctrl-C meanwhile ends it here.
                 guard !Task.isCancelled else { throw interrupted(inquiry) }
@@ -53,12 +53,13 @@ public struct CommandRunner: Sendable {
                     try await perform(request, inquiry, connection, consent: consent && inquiry.question != nil)
                 )
             }
-            await connection.close()
-            return try show(answers, inquiry)
         } catch {
             await connection.close()
-            throw error
+            guard !answers.isEmpty, inquiry.view != .status else { throw error }
+            return try fail(error, after: answers, inquiry)
         }
+        await connection.close()
+        return try show(answers, inquiry)
     }
 
     private func perform(
@@ -104,13 +105,15 @@ public struct CommandRunner: Sendable {
             }
             return difference == nil ? 0 : 1
         }
-        for answer in answers {
-            let (out, notes) = AnswerText.lines(answer, inquiry.view)
-            for line in out { console.out(line) }
-            for line in notes { console.note(line) }
-        }
+        for answer in answers { show(answer, inquiry.view) }
         if let difference { return fail(difference) }
         return 0
+    }
+
+    private func show(_ answer: Answer, _ view: View) {
+        let (out, notes) = AnswerText.lines(answer, view)
+        for line in out { console.out(line) }
+        for line in notes { console.note(line) }
     }
 
     /// A host describes its own part of each RDS, which is quick; what its peers say of theirs is asked for beside it.
@@ -122,16 +125,31 @@ public struct CommandRunner: Sendable {
         return [.host(host)]
     }
 
-    /// Shows why it ended and returns the exit code.
-    func fail(_ error: any Error) -> Int32 {
-        let refusal =
-            error as? Refusal
+    /// The same for a line of several requests: what was done before the refusal stays done, and is told.
+    private func fail(_ error: any Error, after done: [Answer], _ inquiry: Inquiry) throws -> Int32 {
+        guard options.json else {
+            for answer in done { show(answer, inquiry.view) }
+            return fail(error)
+        }
+        let refusal = Self.refusal(error)
+        let reports = try done.map { try StableJSON.text($0) }.joined(separator: ",")
+        console.out(StableJSON.text(refusal).dropLast() + ",\"done\":[\(reports)]}")
+        return Self.exitCode(refusal.code)
+    }
+
+    private static func refusal(_ error: any Error) -> Refusal {
+        error as? Refusal
             ?? Refusal(
                 error is CancellationError ? .interrupted : .ioError,
                 "homeward",
                 "\(error)",
                 hint: "give the command again"
             )
+    }
+
+    /// Shows why it ended and returns the exit code.
+    func fail(_ error: any Error) -> Int32 {
+        let refusal = Self.refusal(error)
         if options.json { console.out(StableJSON.text(refusal)) } else { console.note(refusal.description) }
         return Self.exitCode(refusal.code)
     }
