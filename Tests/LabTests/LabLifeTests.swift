@@ -255,5 +255,24 @@ struct LabLifeTests {
         #expect(await labCommand(arguments: ["up", "--volume-size", "5"]) == 2)
     }
 
+    @Test("times and rates that no duration holds are wrong words")
+    func numbers() async {
+        for number in ["0", "nan", "inf", "1e10", "1e21"] {
+            let line = ["load", "--seconds=\(number)", "--lab=/nowhere/at/all"]
+            #expect(await labCommand(arguments: line) == 2, "\(line)")
+        }
+        for number in ["0", "-1", "nan", "inf", "1e-25", "1e10"] {
+            let line = ["load", "--rate=\(number)", "--lab=/nowhere/at/all"]
+            #expect(await labCommand(arguments: line) == 2, "\(line)")
+        }
+        for number in ["-1", "nan", "inf", "1e21"] {
+            let line = ["wait", "london", "--seconds=\(number)", "--lab=/nowhere/at/all"]
+            #expect(await labCommand(arguments: line) == 2, "\(line)")
+        }
+        for line in [["load", "--seconds=1e9", "--rate=1e-6"], ["wait", "london", "--seconds=0"]] {
+            #expect(await labCommand(arguments: line + ["--lab=/nowhere/at/all"]) == 1, "\(line)")
+        }
+    }
+
     private func bytes(_ path: String) throws -> [UInt8] { [UInt8](try Data(contentsOf: URL(fileURLWithPath: path))) }
 }

@@ -29,6 +29,9 @@ package struct LabCommand: AsyncParsableCommand {
 
 /// What every `lab` command takes.
 struct LabOptions: ParsableArguments {
+    /// Thirty years: a duration holds that, and not every number that can be typed.
+    static let mostSeconds = 1e9
+
     @Option(help: "The lab's folder.")
     var lab: String?
 

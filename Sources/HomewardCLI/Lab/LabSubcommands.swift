@@ -164,8 +164,12 @@ extension LabCommand {
             guard !(hold && (detach || stop)) else {
                 throw ValidationError("--hold is for an application in the foreground")
             }
-            guard seconds > 0, seconds.isFinite else { throw ValidationError("--seconds must be more than 0") }
-            if let rate, !(rate > 0 && rate.isFinite) { throw ValidationError("--rate must be more than 0") }
+            guard seconds > 0, seconds <= LabOptions.mostSeconds else {
+                throw ValidationError("--seconds must be more than 0 and at most 1000000000")
+            }
+            if let rate, !(1e-6...1e9).contains(rate) {
+                throw ValidationError("--rate must be from 0.000001 to 1000000000")
+            }
         }
 
         func run() async throws {
@@ -257,6 +261,12 @@ extension LabCommand {
 
         @Option(help: "How long at most.")
         var seconds = 60.0
+
+        func validate() throws {
+            guard (0...LabOptions.mostSeconds).contains(seconds) else {
+                throw ValidationError("--seconds must be from 0 to 1000000000")
+            }
+        }
 
         func run() async throws {
             try await options.carryOut { lab in
