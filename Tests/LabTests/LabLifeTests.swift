@@ -108,6 +108,25 @@ struct LabLifeTests {
         #expect(!FileManager.default.fileExists(atPath: stage.folder.stateFile))
     }
 
+    @Test("a lab whose record is damaged is erased when told so, and a folder without a record never")
+    func damagedRecord() async throws {
+        let stage = try LabStage()
+        let lab = stage.lab
+        try await stage.up()
+        _ = try await lab.down(erase: false)
+        try Data("{".utf8).write(to: URL(fileURLWithPath: stage.folder.stateFile))
+        let refusal = await #expect(throws: Refusal.self) { try await lab.up(LabPlan()) }
+        #expect(refusal?.code == .badFormat && refusal?.hint.contains("homeward lab down --erase") == true)
+        #expect(await code { _ = try await lab.down(erase: false) } == .badFormat)
+        _ = try await lab.down(erase: true)
+        #expect(!FileManager.default.fileExists(atPath: stage.folder.host("seattle")))
+        #expect(try await !lab.up(LabPlan()).already)
+        for host in LabFolder.hostNames { try LabProcess.running(stage.folder, host)?.end(orderly: false) }
+        try FileManager.default.removeItem(atPath: stage.folder.stateFile)
+        #expect(await code { _ = try await lab.down(erase: true) } == .labNotRunning)
+        #expect(FileManager.default.fileExists(atPath: stage.folder.host("seattle")))
+    }
+
     @Test("partitions are on both sides, reach a host that was down when it starts, and heal lifts them")
     func partitions() async throws {
         let stage = try LabStage()

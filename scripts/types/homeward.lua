@@ -197,7 +197,7 @@ function RVG:makesec(new_primary, options) end
 function RVG:takeover(options) end
 
 ---@class homeward.RVG.delpri.options
----@field force? boolean although a session has a volume open
+---@field force? boolean although it is started, detached Secondaries are left, or it is a Secondary whose Primary is gone
 
 --- Dissolves the RVG on its Primary; no Secondary may be left. The data of its volumes stay.
 ---@async
@@ -330,7 +330,7 @@ function RDS:addsec(primary, secondary, options) end
 function RDS:delsec(secondary) end
 
 ---@class homeward.RDS.delpri.options
----@field force? boolean although a session has a volume open
+---@field force? boolean although it is started, detached Secondaries are left, or it is a Secondary whose Primary is gone
 
 --- Dissolves the RVG on its Primary; no Secondary may be left. The data of its volumes stay.
 ---@async

@@ -17,22 +17,28 @@ package struct LabReport: Sendable, Codable, Hashable {
 
 extension Lab {
     /// Ends all daemons in order; `erase` removes the lab's own names from the folder afterwards.
+    /// - Throws: `lab-not-running` when the folder holds no record; `bad-format` when it cannot be read, no host runs, and
+    ///   nothing is to be erased.
     package func down(erase: Bool) async throws -> LabReport {
         let lock = try lock()
         defer { withExtendedLifetime(lock) {} }
-        // A record that cannot be read is still no reason to leave its daemons running.
-        let state = try? recorded()
-        if state == nil, runningHosts.isEmpty { _ = try recorded() }
+        var state: LabState?
+        do {
+            state = try recorded()
+        } catch {
+            // A record that cannot be read is no reason to leave its daemons running, or the lab where it is.
+            guard !runningHosts.isEmpty || (erase && error.code == .badFormat) else { throw error }
+        }
         try application?.end(orderly: true)
         let running = runningHosts
         try await withThrowingTaskGroup { group in
             for host in running { group.addTask { try await stop(host) } }
             try await group.waitForAll()
         }
-        if var state {
+        if state != nil {
             // One that had crashed was not stopped: it stays crashed, and is told so.
-            for host in running { state.setStopped(host, true) }
-            try state.save(folder)
+            for host in running { state?.setStopped(host, true) }
+            try state?.save(folder)
         }
         if erase {
             for name in folder.ownNames { try remove(name) }

@@ -67,7 +67,8 @@ package struct LabState: Hashable, Sendable, Codable {
                 .badFormat,
                 folder.stateFile,
                 "not a lab's record of format \(currentFormat)",
-                hint: "choose another folder: homeward lab up --lab=DIR"
+                hint: "to remove this lab: homeward lab down --erase --lab=\(folder.path); or choose another folder: "
+                    + "homeward lab up --lab=DIR"
             )
         }
         return state

@@ -100,7 +100,7 @@ public struct Connector: Sendable {
                 .badFormat,
                 directory,
                 "\(path) is not a list of hosts: \(explanation(of: error))",
-                hint: "to write it anew: homeward lab up"
+                hint: "to remove this lab: homeward lab down --erase --lab=\(directory)"
             )
         }
     }

@@ -206,4 +206,8 @@ extension LuaType.Key {
         "agrees to the consequence that needs-consent tells of"
     )
     static func force(_ help: String) -> LuaType.Key { LuaType.Key("force", .boolean, help) }
+    /// A volume that is open is in the way with it too.
+    static let deletePrimaryForce = force(
+        "although it is started, detached Secondaries are left, or it is a Secondary whose Primary is gone"
+    )
 }

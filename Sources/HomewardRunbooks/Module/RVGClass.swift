@@ -71,7 +71,7 @@ enum RVGClass {
             binding.changing(
                 "delpri",
                 "Dissolves the RVG on its Primary; no Secondary may be left. The data of its volumes stay.",
-                [.options([.force("although a session has a volume open")])]
+                [.options([.deletePrimaryForce])]
             ) { Binding.Call(.deletePrimary($0.rvg, force: $0.flag(0, "force")), to: $0.here) },
         ]
     }
