@@ -53,6 +53,21 @@ struct RunTests {
         #expect(run.out.isEmpty == (code != 0))
     }
 
+    @Test("options of every command are understood by those that parse by themselves")
+    func globalOptions() {
+        for line in [
+            "lab status --lab", "lab status --lab=/l --json", "lab down --erase --yes", "--lab lab up",
+            "serve --config host.lua --json", "serve --config host.lua -y",
+        ] {
+            let words = line.split(separator: " ").map(String.init)
+            #expect(HomewardCommand.misunderstanding(of: words) == nil, "\(line)")
+        }
+        for line in ["lab status --host london", "serve --config host.lua --lab"] {
+            let words = line.split(separator: " ").map(String.init)
+            #expect(HomewardCommand.misunderstanding(of: words)?.code == .usage, "\(line)")
+        }
+    }
+
     @Test("homeward's own commands become requests")
     func ownCommands() async {
         let cases: [(String, Request)] = [

@@ -18,6 +18,7 @@ struct Homeward: AsyncParsableCommand {
               --lab[=DIR]   act in a lab (else $HOMEWARD_LAB, or .lab here)
               --json        a machine-readable result on stdout
               --yes         answer questions with yes
+            lab takes no --host, and serve neither --host nor --lab: they are not carried out by a daemon.
 
             Variables of the environment:
               HOMEWARD_HOST, HOMEWARD_LAB   as --host and --lab

@@ -152,17 +152,18 @@ public enum HomewardCommand {
 }
 
 extension GlobalOptions {
-    /// The options as they can be typed again.
+    /// The options for a command that parses by itself.
+    ///
+    /// Without `--yes`: none of those asks.
     var words: [String] {
         var words: [String] = []
         if let host { words += ["--host", host] }
         switch lab {
-        case .here?: words.append("--lab")
+        case .here?: words.append("--lab=.lab")
         case .folder(let folder)?: words.append("--lab=\(folder)")
         case nil: break
         }
         if json { words.append("--json") }
-        if yes { words.append("--yes") }
         return words
     }
 }

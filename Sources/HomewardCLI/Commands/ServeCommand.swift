@@ -20,6 +20,9 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: "The host's configuration: a Lua file that returns a table.")
     var config: String
 
+    @Flag(help: "Print why it did not start, or did not go on, in a machine-readable form.")
+    var json = false
+
     func run() async throws {
         let configuration = try HostConfiguration(path: config)
         var logger = Logger(label: "homeward") { StreamLogHandler.standardError(label: $0) }
