@@ -136,6 +136,18 @@ struct LabFilesTests {
         )
     }
 
+    @Test("a field that is nil is there, and null, as in every other command's JSON")
+    func nullFields() throws {
+        let text =
+            #"{"passed":true,"findings":[],"notes":[],"flushed":7,"newest":{"london":7},"outages":[],"givenUp":[]}"#
+        let report = try JSONDecoder().decode(LabCheckReport.self, from: Data(text.utf8))
+        #expect(
+            LabOutput.json(report)
+                == #"{"findings":[],"flushed":7,"givenUp":[],"newest":{"london":7},"notes":[],"outages":[],"#
+                + #""passed":true,"primary":null}"#
+        )
+    }
+
     @Test("a socket path that the system does not take is refused with its length")
     func longPath() throws {
         try LabFolder("/tmp/lab").checkSocketPaths()

@@ -56,7 +56,7 @@ struct LabOptions: ParsableArguments {
         if error is CancellationError { return ExitCode(130) }
         let refusal = error as? Refusal ?? Refusal(.ioError, "lab", "\(error)", hint: "homeward lab status")
         if json {
-            Console.standard.out(LabOutput.json(["error": refusal]))
+            Console.standard.out(StableJSON.text(refusal))
         } else {
             Console.standard.note(refusal.description)
         }
@@ -65,12 +65,10 @@ struct LabOptions: ParsableArguments {
 }
 
 /// Text of the lab's commands.
-enum LabOutput {
-    static func json(_ value: some Encodable) -> String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        guard let data = try? encoder.encode(value) else { preconditionFailure("a result always encodes") }
-        return String(decoding: data, as: UTF8.self)
+package enum LabOutput {
+    package static func json(_ value: some Encodable) -> String {
+        guard let text = try? StableJSON.text(value) else { preconditionFailure("a result always encodes") }
+        return text
     }
 
     static func text(_ report: LabReport) -> String {
