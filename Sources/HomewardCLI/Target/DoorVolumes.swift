@@ -26,9 +26,6 @@ package final class DoorVolumes: ScriptVolumes {
     package typealias Open =
         @Sendable (_ socket: String, _ export: String, _ readOnly: Bool) throws(Refusal) -> any DoorSession
 
-    /// Bytes of one read: what a script gets is one string, copied.
-    package static let largestRead = 16 << 20
-
     private struct Session {
         var host: String
         var export: String
@@ -63,11 +60,11 @@ package final class DoorVolumes: ScriptVolumes {
         case .open(let host, let export, let readOnly): return try await opened(host, export, readOnly)
         case .read(let number, let offset, let count):
             let session = try session(number)
-            guard (0...Self.largestRead).contains(count) else {
+            guard (0...VolumeCall.largest).contains(count) else {
                 throw Refusal(
                     .badArgument,
                     session.export,
-                    "\(count) bytes in one read, allowed are 0 to \(Self.largestRead)",
+                    "\(count) bytes in one read, allowed are 0 to \(VolumeCall.largest)",
                     hint: "read in a loop, some MiB at a time",
                     host: session.host
                 )

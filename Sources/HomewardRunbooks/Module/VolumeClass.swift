@@ -119,9 +119,6 @@ enum VolumeClass {
 
 /// `Session`: a volume that is open.
 enum SessionClass {
-    /// Bytes of one read or write: more would be a copy of a volume in the memory of a script.
-    private static let most: UInt64 = 32 << 20
-
     static func make(_ binding: Binding) -> ScriptClass {
         ScriptClass(
             "Session",
@@ -145,11 +142,11 @@ enum SessionClass {
         ScriptFunction(
             "read",
             "Reads bytes.",
-            [offset, LuaParameter("count", .integer, "how many bytes, at most 32 MiB")],
+            [offset, LuaParameter("count", .integer, "how many bytes, at most \(VolumeCall.largest >> 20) MiB")],
             returns: .bytes,
             body: .verb { arguments in
                 let count = try arguments.count(1, "count")
-                guard count <= most else { throw tooMuch(count) }
+                guard count <= VolumeCall.largest else { throw tooMuch(count) }
                 return .wait(
                     .volume(
                         .read(
@@ -167,10 +164,10 @@ enum SessionClass {
         ScriptFunction(
             "write",
             "Writes bytes. They survive the daemon when it returns, and the host after flush().",
-            [offset, LuaParameter("data", .bytes, "at most 32 MiB")],
+            [offset, LuaParameter("data", .bytes, "at most \(VolumeCall.largest >> 20) MiB")],
             body: .verb { arguments in
                 guard case .string(let bytes) = arguments[1] else { throw LuaError.badArgument("data is no string") }
-                guard bytes.count <= most else { throw tooMuch(UInt64(bytes.count)) }
+                guard bytes.count <= VolumeCall.largest else { throw tooMuch(UInt64(bytes.count)) }
                 let offset = try arguments.count(0, "offset")
                 guard !state.isPlanning else {
                     state.note(
@@ -208,6 +205,9 @@ enum SessionClass {
     }
 
     private static func tooMuch(_ count: UInt64) -> LuaError {
-        .badArgument("\(count) bytes are more than the \(most) of one call", hint: "go through the volume in a loop")
+        .badArgument(
+            "\(count) bytes are more than the \(VolumeCall.largest) of one call",
+            hint: "go through the volume in a loop"
+        )
     }
 }

@@ -30,6 +30,10 @@ public enum ScriptTarget: Sendable, Hashable {
 
 /// What can be done with a volume of a host, whose session stays open from call to call.
 public enum VolumeCall: Sendable, Hashable {
+    /// Bytes of one read or write: what a script gets or gives is one string, and more would be a copy of a volume in its
+    /// memory.
+    public static let largest = 32 << 20
+
     /// Answers with a ``VolumeAnswer/opened(session:size:)``.
     case open(host: String, export: String, readOnly: Bool)
     case read(session: UInt64, offset: UInt64, count: Int)
