@@ -1,3 +1,4 @@
+import Foundation
 import HomewardAdministration
 import HomewardCLI
 import HomewardCore
@@ -88,6 +89,15 @@ struct RunTests {
             _ = await run(line, handler)
             #expect(handler.asked == [request])
         }
+    }
+
+    @Test("the text of a runbook is JSON where that is asked for")
+    func sourceAsJSON() async throws {
+        let text = await run("runbooks show takeover --source", FakeHandler([]))
+        let json = await run("runbooks show takeover --source --json", FakeHandler([]))
+        #expect(text.code == 0 && json.code == 0)
+        let fields = try JSONDecoder().decode([String: String].self, from: Data(json.out.utf8))
+        #expect(fields["source"]?.contains("return") == true)
     }
 
     @Test("migrate asks on a terminal; no ends it before anything is sent")

@@ -58,7 +58,11 @@ struct RunbooksCommand: ParsableCommand {
                 let (file, note) = try context.site.load(name)
                 if let note { context.console.note("note: \(note)") }
                 if source {
-                    context.console.bytes(Array(file.source.utf8))
+                    if context.options.json {
+                        context.console.out(try StableJSON.text(["source": file.source]))
+                    } else {
+                        context.console.bytes(Array(file.source.utf8))
+                    }
                     return 0
                 }
                 let session = try ScriptSession(context, folder: file.folder)
