@@ -34,6 +34,30 @@ struct HostDirectoryTests {
         #expect(mode(directory.path) == 0o700)
     }
 
+    @Test("a directory that others use is refused and stays open to them", .timeLimit(.minutes(1)))
+    func others() throws {
+        let folder = try Folder()
+        let path = folder.file("h")
+        func made(_ mode: Int, holding name: String?) throws {
+            try? FileManager.default.removeItem(atPath: path)
+            try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
+            if let name { try Data().write(to: URL(fileURLWithPath: "\(path)/\(name)")) }
+            try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: path)
+        }
+        // As `/`, and as `/tmp` where nothing is in it.
+        for (mode, name) in [(0o755, "etc"), (0o1777, nil), (0o770, nil)] as [(Int, String?)] {
+            try made(mode, holding: name)
+            let found = refusal { _ = try HostDirectory(path: path) }
+            #expect(found?.code == .badConfiguration && found?.message.contains(String(mode, radix: 8)) == true)
+            #expect(self.mode(path) == UInt32(mode))
+        }
+        for (mode, name) in [(0o700, "host.lua"), (0o755, "lock"), (0o755, "catalog.sqlite")] {
+            try made(mode, holding: name)
+            _ = try HostDirectory(path: path)
+            #expect(self.mode(path) == 0o700)
+        }
+    }
+
     @Test(
         "a second daemon is refused with directory and process, here and from another process",
         .timeLimit(.minutes(1))

@@ -14,7 +14,8 @@ public final class HostDirectory: Sendable {
 
     /// Makes the directory, and missing parents, with mode 0700, and takes its lock.
     ///
-    /// - Throws: `host-directory-locked` naming the process that has it; `socket-path-too-long`; `io-error`.
+    /// - Throws: `host-directory-locked` naming the process that has it; `socket-path-too-long`; `bad-configuration` for
+    ///   a directory that others use; `io-error`.
     public init(path: String) throws(Refusal) {
         let absolute = try Self.absolute(path)
         self.path = absolute
@@ -107,7 +108,40 @@ public final class HostDirectory: Sendable {
             place = folder(of: place)
         }
         for place in missing.reversed() { try makeOne(place) }
+        if missing.isEmpty { try refuseOthers(path) }
         guard chmod(path, 0o700) == 0 else { throw failure(path, -errno) }
+    }
+
+    /// Refuses a directory that others may enter and that is no host's, `/` or `/tmp`, say: closing it would shut them out.
+    ///
+    /// An empty one that only its owner may write in was made for this.
+    private static func refuseOthers(_ path: String) throws(Refusal) {
+        var info = stat()
+        guard stat(path, &info) == 0 else { throw failure(path, -errno) }
+        let mode = info.st_mode & 0o7777
+        guard mode & 0o077 != 0, !isFile("\(path)/lock"), !isFile("\(path)/catalog.sqlite"),
+            mode & 0o022 != 0 || !isEmpty(path)
+        else { return }
+        throw Refusal(
+            .badConfiguration,
+            path,
+            "the host directory \(path) has the mode \(String(mode, radix: 8)): others use it, and it is no host's",
+            hint: "set directory in host.lua to a folder of its own; or, if this is one: chmod 700 \(path)"
+        )
+    }
+
+    private static func isFile(_ path: String) -> Bool {
+        var info = stat()
+        return lstat(path, &info) == 0 && info.st_mode & S_IFMT == S_IFREG
+    }
+
+    private static func isEmpty(_ path: String) -> Bool {
+        guard let folder = opendir(path) else { return false }
+        defer { closedir(folder) }
+        // Itself and its parent.
+        var entries = 0
+        while readdir(folder) != nil { entries += 1 }
+        return entries <= 2
     }
 
     private static func makeOne(_ path: String) throws(Refusal) {
