@@ -1,5 +1,6 @@
 import Foundation
 import HomewardCore
+import HomewardRunbooks
 import HomewardWire
 import LuaHost
 
@@ -33,18 +34,15 @@ public struct HostConfiguration: Hashable, Sendable {
     ///   that need TLS; `io-error` when the file cannot be read.
     public init(path: String, limits: LuaLimits = LuaLimits()) throws(Refusal) {
         let file = URL(fileURLWithPath: path).standardizedFileURL
-        let source: Data
-        do {
-            source = try Data(contentsOf: file)
+        let source: [UInt8]
+        do throws(ScriptFile.Failure) {
+            source = try ScriptFile.bytes(file.path)
         } catch {
-            throw Refusal(
-                .ioError,
-                file.path,
-                "cannot be read: \(error.localizedDescription)",
-                hint: "name the file with --config; it contains: \(Self.example)"
-            )
+            let (message, hint) = error.told(of: file.path)
+            let naming = "name the file with --config; it contains: \(Self.example)"
+            throw Refusal(.ioError, file.path, message, hint: error == .missing ? naming : hint)
         }
-        self = try Self.parse(source: Array(source), path: file.path, limits: limits)
+        self = try Self.parse(source: source, path: file.path, limits: limits)
     }
 
     /// The same from text that is already in memory; `path` is absolute.

@@ -110,6 +110,19 @@ struct HostConfigurationTests {
         #expect(refusal?.object.hasSuffix("other.lua") == true)
     }
 
+    @Test("a pipe, a device and a folder are refused, neither waited for nor read")
+    func strangeFiles() throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let pipe = folder.appendingPathComponent("pipe").path
+        try #require(mkfifo(pipe, 0o600) == 0)
+        for path in [pipe, "/dev/zero", folder.path] {
+            let refusal = #expect(throws: Refusal.self) { try HostConfiguration(path: path) }
+            #expect(refusal?.code == .ioError && refusal?.message == "\(path) cannot be read")
+        }
+    }
+
     @Test(
         "edits are counted as a typist makes them",
         arguments: [("", "", 0), ("a", "", 1), ("listne", "listen", 1), ("abc", "abd", 1), ("kitten", "sitting", 3)]

@@ -1,18 +1,18 @@
 import Glibc
 
 /// Reads a file of Lua, however large or strange what stands there is.
-enum ScriptFile {
+package enum ScriptFile {
     /// Bytes; what a person writes is far below.
     static let largest = 16 << 20
 
-    enum Failure: Error {
+    package enum Failure: Error {
         case missing
         /// It may not be read, or is no regular file: a pipe that nobody writes to would be waited for without end.
         case unreadable
         case tooLarge
 
         /// What is wrong with `path`, and what to do.
-        func told(of path: String) -> (message: String, hint: String) {
+        package func told(of path: String) -> (message: String, hint: String) {
             switch self {
             case .missing: ("there is no file \(path)", "correct the path, or make the file")
             case .unreadable: ("\(path) cannot be read", "see that it is a file that may be read: ls -l \(path)")
@@ -22,7 +22,7 @@ enum ScriptFile {
         }
     }
 
-    static func bytes(_ path: String) throws(Failure) -> [UInt8] {
+    package static func bytes(_ path: String) throws(Failure) -> [UInt8] {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { throw errno == ENOENT ? .missing : .unreadable }
         defer { close(descriptor) }
