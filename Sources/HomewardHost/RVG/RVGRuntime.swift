@@ -10,7 +10,7 @@ import Logging
 ///
 /// Decides nothing.
 ///
-/// Lanes: the log is written by whichever thread finds it idle; fdatasyncs of the log, the header, the volumes and what goes
+/// Lanes: the log is written by whichever thread finds it idle, for a few batches, then by one of its own; fdatasyncs of the log, the header, the volumes and what goes
 /// to peers have a thread each. The lock is held for steps only, never across a call to a device or a socket.
 package final class RVGRuntime: Sendable {
     struct State {
@@ -67,6 +67,7 @@ package final class RVGRuntime: Sendable {
     private let lanes = Monitor<Lanes?>(nil)
 
     private struct Lanes {
+        let log: LaneThread
         let logSync: LaneThread
         let header: LaneThread
         let volumes: LaneThread
@@ -118,6 +119,10 @@ package final class RVGRuntime: Sendable {
 
     func start() {
         let made = Lanes(
+            log: LaneThread(name: "log") { [self] in
+                drainLog(atMost: .max)
+                return 10_000
+            },
             logSync: LaneThread(name: "log-sync") { [self] in drainLogSync() },
             header: LaneThread(name: "header") { [self] in drainHeader() },
             volumes: LaneThread(name: "volumes") { [self] in drainVolumes() },
@@ -137,6 +142,7 @@ package final class RVGRuntime: Sendable {
             return lanes
         }
         guard let running else { return }
+        running.log.stop()
         running.peers.stop()
         running.volumes.stop()
         running.logSync.stop()
@@ -225,8 +231,11 @@ package final class RVGRuntime: Sendable {
     // MARK: Log lane
 
     /// Writes what waits for the log, if nobody else is at it; others' records ride along.
-    func drainLog() {
-        while true {
+    ///
+    /// After some batches the log's own thread goes on: beside busy clients one would else never get back to its own, to
+    /// send what has been done and to read on.
+    func drainLog(atMost batches: Int = 4) {
+        for _ in 0..<batches {
             let pulled = state.withLock { state -> (LogBatch, [UnsafeRawBufferPointer])? in
                 guard let batch = state.node.nextLogBatch() else { return nil }
                 let pointers = batch.items.map { item -> UnsafeRawBufferPointer in
@@ -259,6 +268,11 @@ package final class RVGRuntime: Sendable {
             effects.core.wake.remove(.log)
             carryOut(effects)
         }
+        let goesOn = lanes.withLock { lanes in
+            lanes?.log.wake()
+            return lanes != nil
+        }
+        if !goesOn { drainLog(atMost: .max) }
     }
 
     private static let padding = [UInt8](repeating: 0, count: Int(Record.alignment))
