@@ -7,18 +7,21 @@ import HomewardStorage
 import Synchronization
 import Testing
 
-/// Holds the first `fdatasync` of one file from when it is armed until it is opened.
+/// Holds the first `fdatasync` of one file from when it is armed until it is opened, or has those of one fail.
 final class Gate: Sendable {
     private let armed = Mutex<String?>(nil)
+    private let broken = Mutex<String?>(nil)
     private let held = Mutex(false)
     private let opened = DispatchSemaphore(value: 0)
 
     var isHolding: Bool { held.withLock { $0 } }
     func arm(_ name: String) { armed.withLock { $0 = name } }
     func open() { opened.signal() }
+    func breakDown(_ name: String?) { broken.withLock { $0 = name } }
     @Sendable func wrap(_ device: FileDevice) -> any BlockDevice { GatedDevice(device, self) }
 
-    func pass(_ name: String) {
+    func pass(_ name: String) throws(Refusal) {
+        if broken.withLock({ $0 == name }) { throw Refusal(.ioError, name, "the disk is gone", hint: "none") }
         let holds = armed.withLock { armed in
             guard armed == name else { return false }
             armed = nil
@@ -50,7 +53,7 @@ private final class GatedDevice: BlockDevice {
     }
     func zero(at offset: UInt64, length: UInt64) throws(Refusal) { try device.zero(at: offset, length: length) }
     func synchronize() throws(Refusal) {
-        gate.pass(name)
+        try gate.pass(name)
         try device.synchronize()
     }
 }

@@ -64,6 +64,45 @@ struct RefusedRemovalTests {
         }
     }
 
+    @Test("delpri without -f keeps an RVG whose log has what its volumes have not; the next one has it all on them")
+    func unapplied() async throws {
+        let gate = Gate()
+        let limits: @Sendable (inout Limits) -> Void = { $0.operationMilliseconds = 300 }
+        try await Trio.run(["london"], limits: limits, wrapping: gate.wrap) { trio in
+            try await trio.makeSet([])
+            gate.arm(trio.path("london", "dv01"))
+            try await trio.write("london", at: 8192, 5)
+            try await trio.done("london", .stopRVG(rvg))
+            let refusal = try await trio.refused("london", .deletePrimary(rvg, force: false), .timedOut)
+            #expect(refusal.message.contains("are in its log") && refusal.hint.contains("delpri"), "\(refusal)")
+            gate.open()
+            try await trio.done("london", .deletePrimary(rvg, force: false))
+            #expect(try trio.read("london", at: 8192) == 5)
+        }
+    }
+
+    @Test("delpri without -f keeps an RVG whose volume failed, and restarting the daemon brings all onto it")
+    func failed() async throws {
+        let gate = Gate()
+        try await Trio.run(["london"], wrapping: gate.wrap) { trio in
+            try await trio.makeSet([])
+            gate.breakDown(trio.path("london", "dv01"))
+            try await trio.write("london", at: 8192, 6)
+            _ = try await trio.refusalCode("london", .stopRVG(rvg))
+            try await trio.waitUntil("the device has failed") {
+                try await trio.refusalCode("london", .startRVG(rvg, force: false)) == .ioError
+            }
+            try await trio.refused("london", .deletePrimary(rvg, force: false), .ioError)
+            gate.breakDown(nil)
+            await trio.stop("london")
+            try await trio.start("london")
+            try await trio.waitUntil("it is removed") {
+                try await trio.refusalCode("london", .deletePrimary(rvg, force: false)) == nil
+            }
+            #expect(try trio.read("london", at: 8192) == 6)
+        }
+    }
+
     @Test("a Secondary whose removal is refused there is left in use")
     func secondary() async throws {
         try await Trio.run { trio in

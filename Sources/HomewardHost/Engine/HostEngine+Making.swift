@@ -32,7 +32,7 @@ extension HostEngine {
             throw refusal(
                 .operationInProgress,
                 "\(record.diskGroup)/\(record.name)",
-                "is being made by another command",
+                "is being made or removed by another command",
                 hint: "repeat the command when that has ended: homeward status"
             )
         }
@@ -40,7 +40,7 @@ extension HostEngine {
             throw refusal(
                 .operationInProgress,
                 HostEngine.key(record.diskGroup, name),
-                "RVG \(other.name) is being made of it",
+                "RVG \(other.name) is being made of it, or removed",
                 hint: "choose another volume, or repeat the command when that has ended: homeward status"
             )
         }

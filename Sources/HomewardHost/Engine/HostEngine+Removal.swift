@@ -5,8 +5,12 @@ import HomewardThreads
 extension HostEngine {
     /// Takes an RVG off this host; its volumes keep what they hold.
     ///
-    /// - Throws: `volume-open`, `link-attached`, `operation-in-progress`, or as the catalog does; the RVG goes on then.
-    func forget(_ rvg: RVGID) async throws {
+    /// - Parameters:
+    ///   - rvg: Which one.
+    ///   - keepsUpdates: A Primary stays while its log holds updates that are not on its volumes: nothing else has them.
+    /// - Throws: `volume-open`, `link-attached`, `operation-in-progress`, or as the catalog does; with `keepsUpdates` also
+    ///   `timed-out` and the refusal of a device that failed. The RVG goes on then.
+    func forget(_ rvg: RVGID, keepsUpdates: Bool = false) async throws {
         guard let runtime = state.withLock({ $0.runtimes[rvg] }) else {
             try changeCatalog { catalog in catalog.rvgs.removeAll { $0.id == rvg } }
             state.withLock { $0.unopened[rvg] = nil }
@@ -22,15 +26,8 @@ extension HostEngine {
                 hint: "close that session first"
             )
         }
-        try await prepareRemoval(runtime)
-        do throws(Refusal) {
-            try changeCatalog { catalog in catalog.rvgs.removeAll { $0.id == rvg } }
-        } catch {
-            runtime.ask(.abandonRemoval) { _ in }
-            throw error
-        }
-        state.withLock { $0.runtimes[rvg] = nil }
-        runtime.stop()
+        try await prepareRemoval(runtime, keepsUpdates: keepsUpdates)
+        try remove(runtime)
         // Peers are told when it is gone: no contact of it follows, and a refused removal was never heard of. Whoever does
         // not answer hears nothing of it in a new session either.
         for peer in runtime.state.withLock({ $0.node.machine.header.links.map(\.peerName) }) {
@@ -38,20 +35,50 @@ extension HostEngine {
         }
     }
 
+    private func remove(_ runtime: RVGRuntime) throws(Refusal) {
+        let id = runtime.id
+        // Until its threads have ended it may still write to its log, which nobody else may have yet.
+        state.withLock { state in state.making += state.catalog.rvgs.filter { $0.id == id } }
+        defer { state.withLock { state in state.making.removeAll { $0.id == id } } }
+        do throws(Refusal) {
+            try changeCatalog { catalog in catalog.rvgs.removeAll { $0.id == id } }
+        } catch {
+            runtime.ask(.abandonRemoval) { _ in }
+            throw error
+        }
+        state.withLock { $0.runtimes[id] = nil }
+        runtime.stop()
+    }
+
     /// Brings an RVG to rest that is to leave.
     ///
-    /// One whose device fails or hangs leaves as it is; one in which an operation does not end stays, because that may still
-    /// attach a link.
-    private func prepareRemoval(_ runtime: RVGRuntime) async throws(Refusal) {
-        let answer = await runtime.rest(.prepareRemoval, withinMilliseconds: 8_000)
-        let (hasFailed, verb) = runtime.state.withLock { ($0.node.machine.failure != nil, $0.node.operation?.verb) }
-        guard !hasFailed else { return }
+    /// One whose device fails or hangs leaves as it is, unless its updates are to be kept; one in which an operation does
+    /// not end stays, because that may still attach a link.
+    private func prepareRemoval(_ runtime: RVGRuntime, keepsUpdates: Bool) async throws(Refusal) {
+        let bound = min(8_000, settings.limits.operationMilliseconds)
+        let answer = await runtime.rest(.prepareRemoval, withinMilliseconds: bound)
+        let machine = runtime.state.withLock { $0.node.machine }
+        let object = "\(runtime.diskGroup)/\(runtime.name)"
+        if keepsUpdates, machine.header.isPrimary, machine.applied < machine.end {
+            runtime.ask(.abandonRemoval) { _ in }
+            let updates = "updates up to \(machine.end) are in its log, on the volumes those up to \(machine.applied)"
+            throw refusal(
+                machine.failure == nil ? .timedOut : .ioError,
+                object,
+                machine.failure.map { "\(updates): \($0.message)" } ?? updates,
+                hint: (machine.failure == nil
+                    ? "repeat the command when nothing reads the volumes at a position (vol sum) and the disk answers"
+                    : "mend the device and restart the daemon, which carries them out")
+                    + "; to give them up: " + machine.command("delpri", options: "-f", on: settings.name)
+            )
+        }
+        guard machine.failure == nil else { return }
         if case .failure(let refused)? = answer { throw refused }
-        guard answer == nil, let verb else { return }
+        guard answer == nil, let verb = runtime.state.withLock({ $0.node.operation?.verb }) else { return }
         runtime.ask(.abandonRemoval) { _ in }
         throw refusal(
             .operationInProgress,
-            "\(runtime.diskGroup)/\(runtime.name)",
+            object,
             "\(verb) runs on it, and does not end",
             hint: "wait until it has ended (homeward status), or interrupt it; then repeat the command"
         )

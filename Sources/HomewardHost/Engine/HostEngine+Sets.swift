@@ -291,7 +291,7 @@ extension HostEngine {
                 hint: "vxrvg -g \(runtime.diskGroup) stop \(runtime.name) --host \(settings.name)"
             )
         }
-        try await forget(runtime.id)
+        try await forget(runtime.id, keepsUpdates: !force)
         return Outcome(summary: "RVG \(object) is removed from \(settings.name); the data of its volumes remain")
     }
 

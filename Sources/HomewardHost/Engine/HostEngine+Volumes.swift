@@ -77,7 +77,7 @@ extension HostEngine: VolumeService {
                 throw refusal(
                     .operationInProgress,
                     export,
-                    "RVG \(user.name) is being made of it",
+                    "RVG \(user.name) is being made of it, or removed",
                     hint: "open it again when that is done: homeward status"
                 )
             }

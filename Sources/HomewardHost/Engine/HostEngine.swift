@@ -45,7 +45,8 @@ public final class HostEngine: Sendable {
         var catalog: Catalog
         var devices: [String: any BlockDevice] = [:]
         var runtimes: [RVGID: RVGRuntime] = [:]
-        /// RVGs whose logs are being formatted: the catalog does not have them yet, and what they are made of is taken.
+        /// RVGs whose logs are being formatted, or whose threads still end: the catalog does not have them, and what they are
+        /// made of is taken.
         var making: [Catalog.ReplicatedVolumeGroup] = []
         /// RVGs of the catalog that could not be opened when the daemon started.
         var unopened: [RVGID: Refusal] = [:]
