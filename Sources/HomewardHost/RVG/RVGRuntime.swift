@@ -10,8 +10,9 @@ import Logging
 ///
 /// Decides nothing.
 ///
-/// Lanes: the log is written by whichever thread finds it idle, for a few batches, then by one of its own; fdatasyncs of the log, the header, the volumes and what goes
-/// to peers have a thread each. The lock is held for steps only, never across a call to a device or a socket.
+/// Lanes: the log is written by whichever thread finds it idle, for a few batches, then by one of its own; fdatasyncs of
+/// the log, the header, the volumes and what goes to peers have a thread each. The lock is held for steps only, never across
+/// a call to a device or a socket.
 package final class RVGRuntime: Sendable {
     struct State {
         var node: RVGNode
