@@ -63,7 +63,7 @@ final class ScriptRunner {
     private(set) var wasInterrupted = false
     /// Per thousand, of each request.
     private let mortality: Int
-    /// How often hosts and links had failed when the last answer of each host came.
+    /// How often hosts and links had failed when each host was asked what it answered last.
     private(set) var disastersAtLastAnswer: [String: Int] = [:]
 
     init(
@@ -180,8 +180,10 @@ final class ScriptRunner {
         switch verb {
         case .request(let request, let target):
             judge.sent(request, to: target)
+            // An answer may be on its way when its host fails.
+            let disasters = world.disasters
             let pending = doors.send(request, to: target) { [self] result in
-                if case .host(let name) = target { disastersAtLastAnswer[name] = world.disasters }
+                if case .host(let name) = target { disastersAtLastAnswer[name] = disasters }
                 if case .success(let answer) = result { judge.answered(request, to: target, answer) }
                 finish(id, ScriptRunner.value(result, request))
             }
