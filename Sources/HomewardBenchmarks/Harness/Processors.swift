@@ -26,6 +26,14 @@ struct Processors {
     /// Keeps all threads that a process has on these; those that they start follow.
     func take(_ process: Int32, output: String) throws {
         let list = numbers.map(String.init).joined(separator: ",")
-        try Program.system("taskset", ["-a", "-p", "-c", list, String(process)], output: output).succeed()
+        for _ in 0..<3 {
+            // A thread that ends between its listing and its turn makes it fail.
+            if (try? Program.system("taskset", ["-a", "-p", "-c", list, String(process)], output: output).succeed())
+                != nil
+            {
+                return
+            }
+        }
+        throw CannotRun("taskset cannot keep process \(process) on processors \(list): see \(output)")
     }
 }
