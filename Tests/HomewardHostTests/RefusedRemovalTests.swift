@@ -81,6 +81,30 @@ struct RefusedRemovalTests {
         }
     }
 
+    @Test("of two delpri at once the second is refused, and the first goes on")
+    func second() async throws {
+        let gate = Gate()
+        try await Trio.run(["london"], wrapping: gate.wrap) { trio in
+            try await trio.makeSet([])
+            try await trio.write("london", at: 8192, 4)
+            gate.arm(trio.path("london", "dv01"))
+            try await trio.done("london", .stopRVG(rvg))
+            try await trio.waitUntil("the volume is being synchronized") { gate.isHolding }
+            try await withThrowingTaskGroup(of: RefusalCode?.self) { group in
+                for _ in 0..<2 {
+                    group.addTask { try await trio.refusalCode("london", .deletePrimary(rvg, force: false)) }
+                }
+                // Nothing can be removed yet: it is the refused one that ends first.
+                let first = try await group.next()
+                #expect(first == .some(.operationInProgress))
+                gate.open()
+                let second = try await group.next()
+                #expect(second == .some(nil))
+            }
+            #expect(try trio.read("london", at: 8192) == 4)
+        }
+    }
+
     @Test("delpri without -f keeps an RVG whose volume failed, and restarting the daemon brings all onto it")
     func failed() async throws {
         let gate = Gate()

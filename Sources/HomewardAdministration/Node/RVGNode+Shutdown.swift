@@ -45,13 +45,7 @@ extension RVGNode {
                 hint: "see whether it is gone: homeward status"
             )
         }
-        return machine.sessions.first.map { session in
-            machine.refuse(
-                .volumeOpen,
-                "a volume is open by \(session.holder.label)",
-                hint: "close that session first"
-            )
-        }
+        return machine.refusalOfOpen
     }
 
     package mutating func advanceShutdown(now: Instant, into effects: inout NodeEffects) {
@@ -113,6 +107,13 @@ extension RVGNode {
 }
 
 extension RVGMachine {
+    /// Why an RVG stays where it is while a volume of it is open.
+    package var refusalOfOpen: Refusal? {
+        sessions.first.map { session in
+            refuse(.volumeOpen, "a volume is open by \(session.holder.label)", hint: "close that session first")
+        }
+    }
+
     /// Why a Primary stays where it is while a Secondary is attached to it; one that is shut for good holds nobody by that.
     package var refusalOfAttached: Refusal? {
         guard header.isPrimary, header.fence == nil,

@@ -16,16 +16,8 @@ extension HostEngine {
             state.withLock { $0.unopened[rvg] = nil }
             return
         }
-        if let holder = runtime.state.withLock({ state in
-            state.node.machine.sessions.first?.holder
-        }) {
-            throw refusal(
-                .volumeOpen,
-                "\(runtime.diskGroup)/\(runtime.name)",
-                "a volume is open by \(holder.label)",
-                hint: "close that session first"
-            )
-        }
+        // Also where a device has failed, and nothing can be brought to rest.
+        if let open = runtime.state.withLock({ $0.node.machine.refusalOfOpen }) { throw open }
         try await prepareRemoval(runtime, keepsUpdates: keepsUpdates)
         try remove(runtime)
         // Peers are told when it is gone: no contact of it follows, and a refused removal was never heard of. Whoever does
@@ -58,6 +50,8 @@ extension HostEngine {
         let bound = min(8_000, settings.limits.operationMilliseconds)
         let answer = await runtime.rest(.prepareRemoval, withinMilliseconds: bound)
         let machine = runtime.state.withLock { $0.node.machine }
+        // Refused before it began: another removal that is under way goes on.
+        if machine.failure == nil, case .failure(let refused)? = answer { throw refused }
         let object = "\(runtime.diskGroup)/\(runtime.name)"
         if keepsUpdates, machine.header.isPrimary, machine.applied < machine.end {
             runtime.ask(.abandonRemoval) { _ in }
@@ -72,9 +66,8 @@ extension HostEngine {
                     + "; to give them up: " + machine.command("delpri", options: "-f", on: settings.name)
             )
         }
-        guard machine.failure == nil else { return }
-        if case .failure(let refused)? = answer { throw refused }
-        guard answer == nil, let verb = runtime.state.withLock({ $0.node.operation?.verb }) else { return }
+        guard machine.failure == nil, answer == nil, let verb = runtime.state.withLock({ $0.node.operation?.verb })
+        else { return }
         runtime.ask(.abandonRemoval) { _ in }
         throw refusal(
             .operationInProgress,
