@@ -7,29 +7,6 @@ import HomewardStorage
 import Synchronization
 import Testing
 
-/// A file that tells of each write, on the thread that writes and before it is done.
-private final class ToldDevice: BlockDevice {
-    let device: FileDevice
-    let tell: @Sendable () -> Void
-    var size: UInt64 { device.size }
-    var name: String { device.name }
-
-    init(_ device: FileDevice, _ tell: @escaping @Sendable () -> Void) {
-        self.device = device
-        self.tell = tell
-    }
-
-    func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(Refusal) {
-        try device.read(at: offset, into: buffer)
-    }
-    func write(at offset: UInt64, _ pieces: [UnsafeRawBufferPointer]) throws(Refusal) {
-        tell()
-        try device.write(at: offset, pieces)
-    }
-    func zero(at offset: UInt64, length: UInt64) throws(Refusal) { try device.zero(at: offset, length: length) }
-    func synchronize() throws(Refusal) { try device.synchronize() }
-}
-
 /// What is done at each write of the log.
 private final class Told: Sendable {
     private let action = Mutex<(@Sendable () -> Void)?>(nil)
@@ -55,7 +32,7 @@ struct LogTurnsTests {
         let told = Told()
         let wrap: @Sendable (FileDevice) -> any BlockDevice = { device in
             guard device.name.hasSuffix("-srl") else { return device }
-            return ToldDevice(device) { told.notify() }
+            return HookedDevice(device, onWrite: { told.notify() })
         }
         try await Trio.run(["london"], wrapping: wrap) { trio in
             try await trio.makeSet([])

@@ -18,7 +18,9 @@ final class Gate: Sendable {
     func arm(_ name: String) { armed.withLock { $0 = name } }
     func open() { opened.signal() }
     func breakDown(_ name: String?) { broken.withLock { $0 = name } }
-    @Sendable func wrap(_ device: FileDevice) -> any BlockDevice { GatedDevice(device, self) }
+    @Sendable func wrap(_ device: FileDevice) -> any BlockDevice {
+        HookedDevice(device, onSynchronize: { () throws(Refusal) in try self.pass(device.name) })
+    }
 
     func pass(_ name: String) throws(Refusal) {
         if broken.withLock({ $0 == name }) { throw Refusal(.ioError, name, "the disk is gone", hint: "none") }
@@ -30,31 +32,6 @@ final class Gate: Sendable {
         guard holds else { return }
         held.withLock { $0 = true }
         opened.wait()
-    }
-}
-
-/// A file whose `fdatasync` goes through a gate.
-private final class GatedDevice: BlockDevice {
-    let device: FileDevice
-    let gate: Gate
-    var size: UInt64 { device.size }
-    var name: String { device.name }
-
-    init(_ device: FileDevice, _ gate: Gate) {
-        self.device = device
-        self.gate = gate
-    }
-
-    func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(Refusal) {
-        try device.read(at: offset, into: buffer)
-    }
-    func write(at offset: UInt64, _ pieces: [UnsafeRawBufferPointer]) throws(Refusal) {
-        try device.write(at: offset, pieces)
-    }
-    func zero(at offset: UInt64, length: UInt64) throws(Refusal) { try device.zero(at: offset, length: length) }
-    func synchronize() throws(Refusal) {
-        try gate.pass(name)
-        try device.synchronize()
     }
 }
 
