@@ -9,21 +9,14 @@ struct JournalTests {
     private let folder: URL
     private var path: String { folder.appendingPathComponent("journal.sqlite").path }
 
-    init() throws {
-        folder = FileManager.default.temporaryDirectory.appendingPathComponent("journal-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    }
+    init() throws { folder = try makeFolder() }
 
     private static func begin(_ runbook: String) -> JournalCall {
-        .beginRun(runbook: runbook, source: "bundled", revision: "ab", site: nil, parameters: #"{"home":"seattle"}"#)
+        .begin(runbook, #"{"home":"seattle"}"#)
     }
 
     private func id(_ answer: JournalAnswer) throws -> String {
-        guard case .begun(let id) = answer else {
-            Issue.record("\(answer)")
-            return ""
-        }
-        return id
+        try #require(answer.entered, "\(answer)")
     }
 
     @Test("commands at work are told once their run is dead, and no longer than they are at work")

@@ -9,32 +9,20 @@ struct SecondRunTests {
     private let folder: URL
     private var path: String { folder.appendingPathComponent("journal.sqlite").path }
 
-    init() throws {
-        folder = FileManager.default.temporaryDirectory.appendingPathComponent("second-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    }
-
-    private static func begin(_ runbook: String, _ parameters: String) -> JournalCall {
-        .beginRun(runbook: runbook, source: "bundled", revision: "ab", site: nil, parameters: parameters)
-    }
+    init() throws { folder = try makeFolder() }
 
     private static let subject = #"{"dg":"hrdg","home":"seattle","rvg":"hr_rvg","start":{"reigns":[]}}"#
-
-    private static func id(_ answer: JournalAnswer) -> String? {
-        guard case .begun(let id) = answer else { return nil }
-        return id
-    }
 
     @Test("of the RVG of a living one is refused, in a file and in memory alike", arguments: [true, false])
     func refused(inMemory: Bool) throws {
         defer { try? FileManager.default.removeItem(at: folder) }
         let journal: any RunJournal = inMemory ? MemoryJournal() : SQLiteJournal(path: path)
-        let first = try #require(Self.id(try journal.perform(Self.begin("takeover", Self.subject))))
+        let first = try #require(try journal.perform(.begin("takeover", Self.subject)).entered)
         for step in ["stop-application", "take-over"] {
             _ = try journal.perform(.beginStep(run: first, id: step, title: ""))
         }
         let refusal = #expect(throws: Refusal.self) {
-            try journal.perform(Self.begin("migrate", #"{"rvg":"hr_rvg","dg":"hrdg"}"#))
+            try journal.perform(.begin("migrate", #"{"rvg":"hr_rvg","dg":"hrdg"}"#))
         }
         #expect(
             refusal
@@ -52,10 +40,10 @@ struct SecondRunTests {
             #"{"dg":"hrdg","rvg":"other"}"#, #"{"dg":"other","rvg":"hr_rvg"}"#, #"{"rvg":"hr_rvg"}"#,
             #"{"dg":1,"rvg":2}"#, "no JSON", "{}", "{}",
         ] {
-            #expect(Self.id(try journal.perform(Self.begin("migrate", other))) != nil, "\(other)")
+            #expect(try journal.perform(.begin("migrate", other)).entered != nil, "\(other)")
         }
         _ = try journal.perform(.endRun(run: first, state: "interrupted", detail: "{}"))
-        #expect(Self.id(try journal.perform(Self.begin("takeover", Self.subject))) != nil)
+        #expect(try journal.perform(.begin("takeover", Self.subject)).entered != nil)
     }
 
     @Test("of another process is refused while that lives, and entered once it is dead")
@@ -67,13 +55,13 @@ struct SecondRunTests {
         try sleeper.run()
         let mark = try #require(ProcessMark.of(sleeper.processIdentifier))
         let (theirs, ours) = (SQLiteJournal(path: path, now: { 100 }, process: mark), SQLiteJournal(path: path))
-        _ = try theirs.perform(Self.begin("takeover", Self.subject))
-        let refusal = #expect(throws: Refusal.self) { try ours.perform(Self.begin("takeover", Self.subject)) }
+        _ = try theirs.perform(.begin("takeover", Self.subject))
+        let refusal = #expect(throws: Refusal.self) { try ours.perform(.begin("takeover", Self.subject)) }
         #expect(refusal?.code == .runInProgress)
 
         kill(mark.pid, SIGKILL)
         sleeper.waitUntilExit()
-        let id = try #require(Self.id(try ours.perform(Self.begin("takeover", Self.subject))))
+        let id = try #require(try ours.perform(.begin("takeover", Self.subject)).entered)
         #expect(try ours.runs().map(\.state) == ["running", "died"])
         #expect(try ours.runs().first?.id == id)
     }
@@ -84,14 +72,14 @@ struct SecondRunTests {
         let path = path
         // Opened before, so that all of them meet in the transaction.
         let journals = (0..<8).map { _ in SQLiteJournal(path: path) }
-        for journal in journals { _ = try journal.perform(Self.begin("other", "{}")) }
+        for journal in journals { _ = try journal.perform(.begin("other", "{}")) }
         for round in 0..<20 {
             let parameters = #"{"dg":"hrdg","rvg":"hr_rvg_\#(round)"}"#
             let codes = await withTaskGroup(of: RefusalCode?.self) { group in
                 for journal in journals {
                     group.addTask {
                         do {
-                            _ = try journal.perform(Self.begin("takeover", parameters))
+                            _ = try journal.perform(.begin("takeover", parameters))
                             return nil
                         } catch {
                             return (error as? Refusal)?.code ?? .ioError
