@@ -1,7 +1,7 @@
 import CPlatform
 import Foundation
 import HomewardCore
-import HomewardRunbooks
+import HomewardStorage
 
 /// Where everything of a lab lies.
 ///
@@ -24,15 +24,7 @@ package struct LabFolder: Sendable, Hashable {
     /// What is not there yet is taken as it is written.
     package init(_ path: String) {
         let current = FileManager.default.currentDirectoryPath
-        var place = path.hasPrefix("/") ? path : "\(current)/\(path)"
-        var missing: [String] = []
-        var resolved = RunbookFiles.resolved(place)
-        while resolved == nil, place != "/", !place.isEmpty {
-            missing.append((place as NSString).lastPathComponent)
-            place = (place as NSString).deletingLastPathComponent
-            resolved = RunbookFiles.resolved(place)
-        }
-        let whole = ([resolved ?? "/"] + missing.reversed()).joined(separator: "/")
+        let whole = FilePlace(path.hasPrefix("/") ? path : "\(current)/\(path)").path
         self.path = URL(fileURLWithPath: whole).standardizedFileURL.path
     }
 

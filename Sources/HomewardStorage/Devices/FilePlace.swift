@@ -6,7 +6,7 @@ import Glibc
 /// and where something is there, when it has the same device and inode, which finds hard links.
 public struct FilePlace: Sendable {
     /// Absolute where the path is, or where it leads to something.
-    let path: String
+    public let path: String
     private let key: DeviceRegistry.Key?
 
     /// Looks at what is there now.
