@@ -5,6 +5,8 @@
 extension ApplyBatch {
     /// The records to be carried out, in order.
     public var lasting: [Record] {
+        // Most batches of an application that waits for each write are of one record.
+        guard records.count > 1 else { return records }
         var later = WrittenPages()
         var lasting: [Record] = []
         lasting.reserveCapacity(records.count)

@@ -146,8 +146,11 @@ extension RVGMachine {
     ///
     /// If so, one that cannot be read there is damage. Else it was given up meanwhile, and its place may be used for another.
     public func mustHold(_ record: Record, of departure: RecordDeparture) -> Bool {
-        reusableTail <= record.position
-            && header.links.contains { $0.peer == departure.peer && $0.attachID == departure.attach }
+        reusableTail <= record.position && isAttached(as: departure)
+    }
+
+    private func isAttached(as departure: RecordDeparture) -> Bool {
+        header.links.contains { $0.peer == departure.peer && $0.attachID == departure.attach }
     }
 
     /// Records that were pulled are not sent: the place of one was used for another while they were read.
@@ -156,8 +159,7 @@ extension RVGMachine {
     /// Secondary takes nothing behind a gap.
     public mutating func recordsNotSent(_ departure: RecordDeparture, into effects: inout Effects) {
         guard let position = peerIndex(departure.peer), peers[position].session == departure.session,
-            peers[position].sending.isStreaming, let first = departure.records.first?.id,
-            header.links.contains(where: { $0.peer == departure.peer && $0.attachID == departure.attach })
+            peers[position].sending.isStreaming, isAttached(as: departure), let first = departure.records.first?.id
         else { return }
         let wanted = max(first, peers[position].sending.received.next)
         peers[position].sending.next = min(peers[position].sending.next, wanted)
