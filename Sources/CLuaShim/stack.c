@@ -75,8 +75,6 @@ void homeward_lua_set_field(lua_State *L, int index, const char *name, size_t le
     lua_rawset(L, index);
 }
 
-void homeward_lua_set_raw(lua_State *L, int index) { lua_rawset(L, index); }
-
 homeward_lua_type homeward_lua_get_field(lua_State *L, int index, const char *name, size_t length) {
     index = lua_absindex(L, index);
     lua_pushlstring(L, name, length);

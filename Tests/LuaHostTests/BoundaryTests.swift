@@ -221,7 +221,7 @@ struct BoundaryTests {
         #expect(try output(text, limits: LuaLimits(memory: 1 << 20)) == "")
     }
 
-    @Test("calls nested two hundred deep through Swift and coroutines end in an error of Lua")
+    @Test("coroutines nested two hundred deep end in an error of Lua")
     func depth() throws {
         let error = try failure(
             """

@@ -41,7 +41,6 @@ struct ShimTests {
         ("push_function", 1, { homeward_lua_push_function($0, 100) }),
         ("set_index", -1, { homeward_lua_set_index($0, 1, 1) }),
         ("set_field", -1, { homeward_lua_set_field($0, 1, "f", 1) }),
-        ("set_raw", -2, { homeward_lua_set_raw($0, 1) }),
         ("get_field", 1, { _ = homeward_lua_get_field($0, 1, "f", 1) }),
         ("get_index", 1, { homeward_lua_get_index($0, 1, 1) }),
         (

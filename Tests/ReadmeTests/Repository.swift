@@ -9,6 +9,17 @@ enum Repository {
         try String(contentsOf: root.appendingPathComponent(path), encoding: .utf8)
     }
 
+    /// Names in a folder.
+    static func names(in path: String) throws -> [String] {
+        try FileManager.default.contentsOfDirectory(atPath: root.appendingPathComponent(path).path)
+    }
+
+    /// The paths of all files below a folder, from the root on.
+    static func files(below path: String, ending: String) throws -> [String] {
+        try FileManager.default.subpathsOfDirectory(atPath: root.appendingPathComponent(path).path)
+            .filter { $0.hasSuffix(ending) }.map { "\(path)/\($0)" }
+    }
+
     static func exists(_ path: String) -> Bool {
         FileManager.default.fileExists(atPath: root.appendingPathComponent(path).path)
     }

@@ -214,8 +214,6 @@ void homeward_lua_push_function(lua_State *L, int64_t function);
 /// Pops the value on top into the table at `index`.
 void homeward_lua_set_index(lua_State *L, int index, int64_t key);
 void homeward_lua_set_field(lua_State *L, int index, const char *name, size_t length);
-/// Pops key and value.
-void homeward_lua_set_raw(lua_State *L, int index);
 /// Pushes the field of the table at `index`, without metamethods.
 homeward_lua_type homeward_lua_get_field(lua_State *L, int index, const char *name, size_t length);
 void homeward_lua_get_index(lua_State *L, int index, int64_t key);

@@ -11,7 +11,6 @@ struct PlantMemory {
     var startsSinceCut = 0
     /// What was carried out last.
     var carriedOut: [(record: Record, bytes: [UInt8])] = []
-    var lagging: [(record: Record, bytes: [UInt8])] = []
     var skippedBlockOf: CheckpointID?
 }
 
