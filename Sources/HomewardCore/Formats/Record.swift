@@ -135,45 +135,54 @@ public struct Record: Hashable, Sendable {
 
     /// Reads a header; nil when it is none, is damaged, or belongs to another RVG.
     public static func decodeHeader(_ bytes: [UInt8], rvgTag: UInt64) -> Record? {
-        guard bytes.count >= headerBytes else { return nil }
-        let header = bytes.count == headerBytes ? bytes : Array(bytes[..<headerBytes])
-        var reader = ByteReader(header)
-        return try? decode(&reader, header, rvgTag)
+        bytes.withUnsafeBytes { decodeHeader($0, rvgTag: rvgTag) }
     }
 
-    private static func decode(
-        _ reader: inout ByteReader,
-        _ header: [UInt8],
-        _ rvgTag: UInt64
-    ) throws(MalformedBytes) -> Record {
-        guard try reader.take(UInt32.self) == magic, try reader.take(UInt16.self) == version,
-            let kind = RecordKind(rawValue: try reader.take()), try reader.take(UInt8.self) == 0,
-            try reader.take(UInt64.self) == rvgTag
-        else { throw MalformedBytes("not a record") }
-        let epoch = EpochID(rawValue: try reader.take())
-        let id = UpdateID(try reader.take())
-        let position = LogPosition(try reader.take())
-        let volume = try reader.take(UInt32.self)
-        let payloadCRC = try reader.take(UInt32.self)
+    /// The same from memory that somebody else owns: a recovery reads millions of headers, and allocates for none.
+    public static func decodeHeader(_ bytes: UnsafeRawBufferPointer, rvgTag: UInt64) -> Record? {
+        guard bytes.count >= headerBytes else { return nil }
+        var fields = FixedFields(bytes)
+        guard fields.next() == magic, fields.next() == version, let kind = RecordKind(rawValue: fields.next()),
+            fields.next() == UInt8(0), fields.next() == rvgTag
+        else { return nil }
+        let epoch = EpochID(rawValue: fields.next())
+        let id = UpdateID(fields.next())
+        let position = LogPosition(fields.next())
+        let volume: UInt32 = fields.next()
+        let payloadCRC: UInt32 = fields.next()
         let record = Record(
             kind: kind,
             epoch: epoch,
             id: id,
             position: position,
             volume: volume,
-            offset: try reader.take(),
-            length: try reader.take(),
-            dataCount: try reader.take(),
-            cumulativeBytes: try reader.take(),
-            durableID: UpdateID(try reader.take()),
-            wallTime: try reader.take(),
-            logLife: try reader.take(),
+            offset: fields.next(),
+            length: fields.next(),
+            dataCount: fields.next(),
+            cumulativeBytes: fields.next(),
+            durableID: UpdateID(fields.next()),
+            wallTime: fields.next(),
+            logLife: fields.next(),
             payloadCRC: payloadCRC,
-            payloadBytes: try reader.take()
+            payloadBytes: fields.next()
         )
-        guard try reader.take(UInt32.self) == checksum(Array(header[..<(headerBytes - 4)])),
+        let sum: UInt32 = fields.next()
+        guard sum == checksum(UnsafeRawBufferPointer(rebasing: bytes[..<(headerBytes - 4)])),
             record.payloadBytes <= UInt32(payloadLimit)
-        else { throw MalformedBytes("damaged record") }
+        else { return nil }
         return record
+    }
+}
+
+/// Little-endian numbers one after the other, of memory that is known to hold them all.
+private struct FixedFields {
+    private let memory: UnsafeRawBufferPointer
+    private var offset = 0
+
+    init(_ memory: UnsafeRawBufferPointer) { self.memory = memory }
+
+    mutating func next<Word: FixedWidthInteger>() -> Word {
+        defer { offset += MemoryLayout<Word>.size }
+        return Word(littleEndian: memory.loadUnaligned(fromByteOffset: offset, as: Word.self))
     }
 }

@@ -24,7 +24,7 @@ extension RVGMachine {
         var records: [Record] = []
         var through = max(replayed, first.id.previous)
         guard through < limit else { return nil }
-        let wanted = max(limits.applyBatchBytes, min(limits.applyBatchBytesBehind, logBytes(from: through.next) / 4))
+        let wanted = applyBatchBytes(waiting: logBytes(from: through.next))
         var bytes: UInt64 = 0
         while through < limit, bytes < wanted {
             let record = index[Int(through.next.value - first.id.value)]
@@ -34,6 +34,12 @@ extension RVGMachine {
         }
         applyInFlight = through
         return ApplyBatch(records: records, through: through, generation: applyGeneration)
+    }
+
+    /// Of the next batch: a quarter of what waits, and all that stands before the amount with which writers go on.
+    private func applyBatchBytes(waiting: UInt64) -> UInt64 {
+        let beforeWriters = waiting - min(waiting, limits.pendingBytes)
+        return max(limits.applyBatchBytes, min(limits.applyBatchBytesBehind, max(waiting / 4, beforeWriters)))
     }
 
     /// A batch is on the volumes (page cache).

@@ -171,7 +171,7 @@ public struct LogRecovery {
     ) throws(Refusal) -> Record? {
         guard position.value + UInt64(Record.headerBytes) <= limit else { return nil }
         let bytes = try reader.bytes(at: position, count: Record.headerBytes)
-        guard let record = Record.decodeHeader(Array(bytes), rvgTag: tag), record.position == position,
+        guard let record = Record.decodeHeader(bytes, rvgTag: tag), record.position == position,
             record.id == expected, record.logLife >= life, record.end.value <= limit,
             header.lineage.history.mayNumber(record.id, as: record.epoch)
         else { return nil }
@@ -197,21 +197,22 @@ public struct LogRecovery {
         let limit = header.tail.value + ring.capacity
         var position = scan.stop.value / Record.alignment * Record.alignment
         let chunkBytes: UInt64 = 1 << 20
-        let magic = Record.magic
         while position + UInt64(Record.headerBytes) <= limit {
             let count = Int(min(chunkBytes + UInt64(Record.headerBytes), limit - position))
-            let chunk = try ring.bytes(at: LogPosition(position), count: count)
-            var offset = 0
-            while offset + Record.headerBytes <= count {
-                let word = chunk.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: offset, as: UInt32.self) }
-                if UInt32(littleEndian: word) == magic,
-                    let record = Record.decodeHeader(Array(chunk[offset..<offset + Record.headerBytes]), rvgTag: tag),
-                    record.position.value == position + UInt64(offset), record.id >= next,
-                    header.lineage.history.mayNumber(record.id, as: record.epoch)
-                {
+            try ring.bytes(at: LogPosition(position), count: count).withUnsafeBytes { chunk in
+                for offset in stride(from: 0, through: count - Record.headerBytes, by: Int(Record.alignment)) {
+                    // Nearly nowhere: all the rest of the log is looked through.
+                    guard chunk.loadUnaligned(fromByteOffset: offset, as: UInt32.self).littleEndian == Record.magic
+                    else {
+                        continue
+                    }
+                    let bytes = UnsafeRawBufferPointer(rebasing: chunk[offset..<offset + Record.headerBytes])
+                    guard let record = Record.decodeHeader(bytes, rvgTag: tag), record.id >= next,
+                        record.position.value == position + UInt64(offset),
+                        header.lineage.history.mayNumber(record.id, as: record.epoch)
+                    else { continue }
                     proven = max(proven, record.durableID)
                 }
-                offset += Int(Record.alignment)
             }
             position += chunkBytes
         }
