@@ -91,6 +91,8 @@ extension Lab {
                     layout = sessions.layout
                     images.append(image)
                     report.newest[description.name] = image.newest
+                } catch let refusal as Refusal where refusal.code == .inconsistent && !member.isOpenPrimary {
+                    report.notes.append("\(refusal.message): not judged")
                 } catch {
                     report.findings.append("\(description.name): its volumes cannot be read: \(error)")
                 }

@@ -117,6 +117,16 @@ extension RVGMachine {
                     hint: "synchronize it from the Primary: vradmin -g \(diskGroup) -c NAME syncrvg \(name) \(hostName)"
                 )
             }
+            // Part of a batch may be on them, of which records that others overwrite were left out.
+            guard imagePosition != nil else {
+                throw refusal(
+                    .inconsistent,
+                    "the Secondary on \(hostName) ended while its volumes were written, and how far they are is not known"
+                        + " before its Primary answers",
+                    hint: "start the Primary, or take over here: "
+                        + "vradmin -g \(diskGroup) -N takeover \(name) --host \(hostName)"
+                )
+            }
         }
         sessions.append(OpenSession(id: id, volume: volume, holder: holder, readOnly: readOnly))
     }
