@@ -109,6 +109,39 @@ extension EndToEnd {
             }
         }
 
+        @Test(
+            "a run that is interrupted starts the application again, however long that takes, and tells how to go on",
+            .timeLimit(.minutes(2))
+        )
+        func interrupted() throws {
+            try TestLab.run { lab in
+                let site = try lab.write(
+                    "late-site.lua",
+                    """
+                    local hw = require("homeward")
+                    return {
+                      stop_application = function() end,
+                      start_application = function() hw.sh{ "sh", "-c", "sleep 12; touch \(lab.folder)/started" } end,
+                      before = { migrate = function()
+                        print("it would move now")
+                        hw.sleep(60)
+                      end },
+                    }
+                    """
+                )
+                let runner = try lab.start("homeward run migrate to=london --site \(site) --yes", seconds: 100)
+                try lab.wait(for: "the step migrate", seconds: 30) { runner.printed.contains("it would move now") }
+                runner.signal(SIGINT)
+                let ended = runner.wait()
+                #expect(ended.status == 130, "\(ended)")
+                #expect(FileManager.default.fileExists(atPath: "\(lab.folder)/started"), "\(ended)")
+                #expect(ended.out.contains("the application was started again on seattle"), "\(ended)")
+                #expect(ended.err.contains("start the runbook again: homeward run migrate"), "\(ended)")
+                let run = try #require(try lab.succeed("homeward runs list --json").json.items.first)
+                #expect(run["state"].string == "interrupted", "\(run["state"].string ?? "")")
+            }
+        }
+
         /// Kills the runner after so many microseconds each time, then lets it come to its end.
         ///
         /// - Returns: how many times it had not ended by itself before.

@@ -106,6 +106,27 @@ extension EndToEnd {
                     let ended = waiting.wait()
                     #expect(ended.status == 130 && ended.out == "waiting\ncleaned up\n", "\(ended)")
                 }
+                // A terminal that goes away says so more than once; to clean up takes its time all the same.
+                let slow = try lab.write(
+                    "slow.lua",
+                    """
+                    local hw = require("homeward")
+                    local cleaner <close> = setmetatable({}, { __close = function()
+                      print("cleaning up")
+                      hw.sleep(1)
+                      print("cleaned up")
+                    end })
+                    print("waiting")
+                    hw.sleep(60)
+                    """
+                )
+                let left = try lab.start("homeward exec \(slow)", seconds: 30)
+                try lab.wait(for: "script that waits") { left.printed.contains("waiting") }
+                left.signal(SIGHUP)
+                try lab.wait(for: "script that cleans up") { left.printed.contains("cleaning up") }
+                left.signal(SIGHUP)
+                let ended = left.wait()
+                #expect(ended.status == 130 && ended.out.contains("cleaned up"), "\(ended)")
 
                 // A dead host is told, and holds no other up.
                 try lab.succeed("homeward lab crash tokyo")

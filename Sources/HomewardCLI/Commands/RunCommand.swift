@@ -28,6 +28,10 @@ struct RunCommand: ScriptingCommand {
     @Option(help: ArgumentHelp("Write a report (not built yet).", valueName: "file")) var report: String?
     @OptionGroup var limits: ScriptLimits
 
+    /// Seconds that an interrupted run gets to start the application again: hooks of a site have limits of their own, and
+    /// whoever cannot wait interrupts a second time.
+    private static let cleanUp = 3600.0
+
     func carryOut(_ context: ScriptContext) async -> Int32 {
         do {
             try refuseNotBuilt()
@@ -39,7 +43,9 @@ struct RunCommand: ScriptingCommand {
                 site: try context.site.site(site),
                 arguments: try Self.arguments(parameters, of: runbook)
             )
-            let session = try ScriptSession(context, limits: limits.limits, folder: file.folder)
+            var bounds = limits.limits
+            bounds.grace = Self.cleanUp
+            let session = try ScriptSession(context, limits: bounds, folder: file.folder)
             let result = await session.runInterruptibly(Engine.call, arguments: [options])
             await session.close()
             if case .failure(let error) = result { return end(error, session.runID, context) }
@@ -51,12 +57,15 @@ struct RunCommand: ScriptingCommand {
 
     /// Shows the error of a run.
     ///
-    /// One that a limit stopped could not say so itself: its script was over. The journal gets the true end.
+    /// One that a limit stopped could not say so itself: its script was over. The journal gets the true end. One that was
+    /// interrupted is told as the journal has it, which knows how to go on.
     private func end(_ error: LuaError, _ run: String?, _ context: ScriptContext) -> Int32 {
-        let failure = ScriptFailure(error)
-        if let run, error.code != .interrupted, let record = try? context.journal.run(run),
-            record.state == "interrupted"
-        {
+        var failure = ScriptFailure(error)
+        if let run, let record = try? context.journal.run(run), record.state == "interrupted" {
+            guard error.code != .interrupted else {
+                failure.takeHint(ofDetail: record.detail)
+                return context.fail(failure, run: run)
+            }
             if let step = record.steps.last, step.state == "failed" {
                 _ = try? context.journal.perform(
                     .endStep(run: run, id: step.id, state: "failed", detail: failure.detail)

@@ -4,7 +4,8 @@ import Synchronization
 
 /// Ctrl-C: the first cancels the work and lets it end in order, the second ends the process.
 ///
-/// SIGTERM counts like the first, and so does SIGHUP, which a terminal sends that goes away, unless it is ignored (`nohup`).
+/// SIGTERM counts like Ctrl-C, and SIGHUP like the first, unless it is ignored (`nohup`). A terminal that goes away sends it,
+/// the shell and the kernel each: nobody has asked twice, and it never ends the process.
 enum Interruption {
     private static let immediate = Atomic(false)
 
@@ -16,12 +17,22 @@ enum Interruption {
     /// Runs the work in a task that the first signal cancels.
     static func cancelling<Value: Sendable>(_ work: @escaping @Sendable () async -> Value) async -> Value {
         let task = Task { await work() }
-        let asked = Atomic(false)
-        return await watching { _ in
-            if asked.exchange(true, ordering: .relaxed) || immediate.load(ordering: .relaxed) { exit(130) }
+        let asking = Asking()
+        return await watching { signal in
+            if asking.isRepeated(by: signal) || immediate.load(ordering: .relaxed) { exit(130) }
             task.cancel()
         } during: {
             await task.value
+        }
+    }
+
+    /// Whether somebody who waits for the end has asked before.
+    final class Asking: Sendable {
+        private let asked = Atomic(false)
+
+        /// Whether this signal asks once more; SIGHUP asks nothing, and what ends a login sends it beside SIGTERM.
+        func isRepeated(by signal: Int32) -> Bool {
+            signal != SIGHUP && asked.exchange(true, ordering: .relaxed)
         }
     }
 

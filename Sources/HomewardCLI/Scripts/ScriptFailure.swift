@@ -1,3 +1,4 @@
+import Foundation
 import HomewardCore
 import LuaHost
 
@@ -15,6 +16,7 @@ package struct ScriptFailure: Error, Hashable, Sendable, Encodable {
         switch error {
         case let error as LuaError: self.init(error)
         case let refusal as Refusal: self.init(refusal)
+        case let failure as ScriptFailure: self = failure
         case is CancellationError:
             self.init(Refusal(.interrupted, "homeward", "interrupted", hint: "give the command again"))
         default: self.init(Refusal(.ioError, "homeward", "\(error)", hint: "give the command again"))
@@ -57,6 +59,15 @@ package struct ScriptFailure: Error, Hashable, Sendable, Encodable {
 
     /// The fields as the journal keeps them.
     var detail: String { (try? StableJSON.text(self)) ?? "{}" }
+
+    /// What to do next, as the journal has it of a run that ended so.
+    mutating func takeHint(ofDetail detail: String) {
+        struct Told: Decodable { var hint: String? }
+        guard let told = try? JSONDecoder().decode(Told.self, from: Data(detail.utf8)), let hint = told.hint else {
+            return
+        }
+        self.hint = hint
+    }
 
     package var exitCode: Int32 { RefusalCode(rawValue: code).map(CommandRunner.exitCode) ?? 1 }
 }

@@ -75,9 +75,9 @@ final class ScriptSession: Sendable {
 
     /// The same, where the first Ctrl-C cancels the script and the second ends the process.
     func runInterruptibly(_ source: LuaSource, arguments: [LuaValue] = []) async -> Result<[LuaValue], LuaError> {
-        let asked = Latch()
-        return await Interruption.watching { [driver] _ in
-            if asked.raiseAgain() { exit(130) }
+        let asking = Interruption.Asking()
+        return await Interruption.watching { [driver] signal in
+            if asking.isRepeated(by: signal) { exit(130) }
             driver.cancel()
         } during: {
             await run(source, arguments: arguments)
