@@ -176,6 +176,10 @@ struct PlaceHostsTests {
             let quick = PlaceHosts(.lab(directory: folder, host: nil), patience: .milliseconds(50), dial: dial)
             let late = await #expect(throws: Refusal.self) { try await quick.dataSocket(of: "cedar") }
             #expect(late?.code == .timedOut)
+            let silent = await #expect(throws: Refusal.self) {
+                try await quick.perform(.hostStatus, to: .host("cedar"), progress: { _ in })
+            }
+            #expect(silent?.code == .timedOut && silent?.object == "cedar")
         }
     }
 }

@@ -59,6 +59,18 @@ package final class PlaceHosts: ScriptHosts {
         to target: ScriptTarget,
         progress: @escaping @Sendable (HomewardAdministration.Progress) -> Void
     ) async throws -> Answer {
+        if case .hostStatus = request, case .host(let host) = target {
+            // A daemon answers this at once, or hangs; whoever looks at all hosts has not half a minute for each.
+            return try await bounded(patience, host) { try await self.send(request, to: target, progress: progress) }
+        }
+        return try await send(request, to: target, progress: progress)
+    }
+
+    private func send(
+        _ request: Request,
+        to target: ScriptTarget,
+        progress: @escaping @Sendable (HomewardAdministration.Progress) -> Void
+    ) async throws -> Answer {
         let way = try await way(to: target)
         guard let display else {
             return try await way.handler.perform(request, on: way.relay, progress: progress)
