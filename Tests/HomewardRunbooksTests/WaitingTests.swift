@@ -175,6 +175,28 @@ struct WaitingTests {
         #expect(seen.at("message").text?.contains("no open Primary has answered for 0.3 s") == true, "\(seen)")
     }
 
+    @Test("a Secondary that the Primary does not reach is waited for as long, one that somebody has paused without end")
+    func unreached() async throws {
+        let cut = link("unknown", kstate: "ENABLED")
+        let error = await #expect(throws: LuaError.self) { try await wait([.success(cut)], "silence = 0.3") }
+        #expect(error?.code == .timedOut)
+        #expect(error?.message.contains("the Primary has not reached it for 0.3 s") == true, "\(error?.message ?? "")")
+
+        let paused = Answer.rds([
+            Samples.rds { link in
+                link.kstate = "ENABLED"
+                link.replicationStatus = "paused by user"
+            }
+        ])
+        // No longer than an instant: whatever is not heard of is given up at its first answer.
+        let (found, asked) = try await wait(
+            [.success(paused), .success(paused), .success(link("up-to-date"))],
+            "silence = 0.000001"
+        )
+        #expect(found.at("data_status") == .text("up-to-date"))
+        #expect(asked == 3)
+    }
+
     @Test("it tells how it stands, and can be given up")
     func progress() async throws {
         var bench = Bench()

@@ -294,7 +294,7 @@ function RDS:rlinks() end
 ---@field state? "up-to-date"|"consistent"|"connected" what is waited for; up-to-date if left out
 ---@field behind? integer bytes that may still be missing for up-to-date, on a link that is connected; 0 if left out
 ---@field timeout? number seconds, after which timed-out is raised; no bound if left out
----@field silence? number seconds without an open Primary that answers, after which timed-out is raised; no bound if left out
+---@field silence? number seconds without an open Primary that answers and reaches the Secondary, after which timed-out is raised; no bound if left out
 ---@field on_progress? function called now and then with { phase = "wait", host, data_status, replication_status, behind, reason, seconds }; reason: why nothing is known of the link
 
 --- Waits until a Secondary is up-to-date, consistent or connected.

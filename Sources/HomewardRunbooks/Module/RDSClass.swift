@@ -101,7 +101,10 @@ enum RDSClass {
                     LuaType.Key(
                         "silence",
                         .number,
-                        "seconds without an open Primary that answers, after which timed-out is raised; no bound if left out"
+                        """
+                        seconds without an open Primary that answers and reaches the Secondary, after which timed-out is \
+                        raised; no bound if left out
+                        """
                     ),
                     LuaType.Key(
                         "on_progress",
@@ -131,7 +134,7 @@ enum RDSClass {
             engine.note(show .. "   (until " .. name .. " is " .. state .. ")")
             return { planned = true }
           end
-          local started, heard, last, paused = engine.monotonic(), engine.monotonic(), "no answer yet", false
+          local started, heard, last, paused = engine.monotonic(), engine.monotonic(), "no answer yet"
           while true do
             local ok, st = pcall(self.status, self)
             if not ok and not engine.is_silence(st.code) then error(st, 0) end
@@ -151,7 +154,8 @@ enum RDSClass {
             end
             local now = engine.monotonic()
             local seconds = now - started
-            if is_open then heard = now end
+            paused = link and link.replication_status:find("paused by user", 1, true) ~= nil
+            if is_open and (not link or link.kstate == "CONNECT" or paused) then heard = now end
             if not ok then
               last = st.message
             elseif not link then
@@ -159,7 +163,6 @@ enum RDSClass {
             else
               last = ("it is %s, %d updates behind, %s"):format(
                 link.data_status, link.behind.updates, link.replication_status)
-              paused = link.replication_status:find("paused by user", 1, true) ~= nil
             end
             if options.on_progress then
               options.on_progress{ phase = "wait", host = name, seconds = seconds, reason = not link and last or nil,
@@ -199,9 +202,11 @@ enum RDSClass {
             end
             if options.silence and now - heard >= options.silence then
               hw.fail{ code = "timed-out", object = object, host = name,
-                message = ("no open Primary has answered for %g s, so %s does not become %s: %s"):format(options.silence,
+                message = ("%s for %g s, so %s does not become %s: %s"):format(
+                  is_open and "the Primary has not reached it" or "no open Primary has answered", options.silence,
                   name, state, last),
-                hint = "start the daemon of the Primary, or take over; the roles: homeward status" }
+                hint = is_open and "start the daemon of " .. name .. ", or mend the network; the roles: homeward status"
+                  or "start the daemon of the Primary, or take over; the roles: homeward status" }
             end
             hw.sleep(0.25)
           end
