@@ -88,6 +88,9 @@ public final class LuaDriver<Verb: Sendable>: Sendable {
         }
     }
 
+    /// Nanoseconds of processor time that the thread of the state has used.
+    package var processorTime: UInt64 { pulse.read().spent }
+
     /// Runs a chunk to its end and returns what it returns.
     ///
     /// One at a time. Cancelling the task that awaits this cancels the chunk, as ``cancel()`` does: its handlers run, and
