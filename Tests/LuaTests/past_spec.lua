@@ -28,6 +28,16 @@ describe("the run before", function()
     scenes.ends(model, "seattle", { "london" })
   end)
 
+  it("went to another host, to which nothing has to be replicated then", function()
+    local model = scenes.healthy{ hosts = { "seattle", "london", "tokyo" } }
+    fail_at(model, "migrate")
+    t.raises("io-error", function() sandbox.run(model, "migrate", { to = "london" }) end)
+    model:revive()
+    model.fail = nil
+    sandbox.run(model, "migrate", { to = "tokyo" })
+    scenes.ends(model, "tokyo", { "seattle", "london" })
+  end)
+
   it("of another disaster is not gone on with", function()
     local model = scenes.after_takeover()
     fail_at(model, "startrep")

@@ -124,19 +124,22 @@ function M.to()
   end }
 end
 
--- Further Secondaries to which replication runs.
+-- Further Secondaries to which replication runs. Those of a run before this one count once the role has moved, which
+-- detached them; until then the links say more, and that run may have gone to another host.
 function M.attached()
-  return { type = "hosts", help = "further Secondaries, to which replication is started again", infer = function(look)
-    local set, to = look.set, look.value("to")
-    local primary = set and set.open and set.members[set.open]
-    if not primary or not to then return nil, false end
-    local names = {}
-    for _, link in ipairs(primary.links) do
-      if link.secondary ~= to and link.kstate ~= "DETACHED" then names[#names + 1] = link.secondary end
-    end
-    table.sort(names)
-    return names
-  end }
+  return { type = "hosts", help = "further Secondaries, to which replication is started again",
+    fresh = function(look) return look.set and look.set.open and look.set.open ~= look.value("to") or false end,
+    infer = function(look)
+      local set, to = look.set, look.value("to")
+      local primary = set and set.open and set.members[set.open]
+      if not primary or not to then return nil, false end
+      local names = {}
+      for _, link in ipairs(primary.links) do
+        if link.secondary ~= to and link.kstate ~= "DETACHED" then names[#names + 1] = link.secondary end
+      end
+      table.sort(names)
+      return names
+    end }
 end
 
 M.discard_unsent = {
