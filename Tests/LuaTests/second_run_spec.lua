@@ -23,6 +23,20 @@ describe("a second run", function()
   end)
 end)
 
+describe("a run that the journal does not take", function()
+  it("leaves another run of the same process, of another RVG, as it is", function()
+    local model = scenes.after_takeover()
+    model.runner_lives = true
+    model.runs[1] = { id = "run-1", runbook = "migrate", state = "running", started = 1, steps = {},
+      parameters = { dg = "paydg", rvg = "pay_rvg" } }
+    model.fail = function(request)
+      return request == "begin_run" and { code = "io-error", message = "the disk is full" } or nil
+    end
+    t.raises("io-error", function() sandbox.run(model, "failback-difference") end)
+    t.equal(model.runs[1].state, "running")
+  end)
+end)
+
 describe("a second run that is refused", function()
   it("leaves the application alone, which the first has stopped", function()
     local refused = 0

@@ -197,9 +197,14 @@ function Run:abandon(failure, seconds)
   if self:is_beside_another() then return nil end
   local is_interrupted = failure.code == "interrupted"
   local ok, word = pcall(application.settle, self.ctx, seconds, is_interrupted)
-  if ok and word then say(word, "", "  ") end
+  if not ok and self.application.touched then
+    word = ("the application may be stopped: %s"):format(failures.line(failures.from(word)))
+  elseif not ok then
+    word = nil
+  end
+  if word then say(word, "", "  ") end
   self:end_journal(is_interrupted and "interrupted" or "failed", failure)
-  return ok and word or nil
+  return word
 end
 
 -- A step that a cancel has broken off, also one of the engine's own, ends with the run; one that it left between its
@@ -231,8 +236,10 @@ local function enter(run)
     run.id = id
     return
   end
+  -- The journal has answered: a run of this process that it has now is another one.
+  run.is_entering = false
   local failure = failures.from(id)
-  if failure.code == "run-in-progress" then run.is_second, run.is_entering = true, false end
+  run.is_second = failure.code == "run-in-progress"
   error(failure, 0)
 end
 

@@ -113,7 +113,8 @@ function M.settle(ctx, seconds, is_interrupted)
   local run = running.of(ctx)
   local app = run.application
   if not app.touched or not run:has_own("start-application") then return nil end
-  if ctx.params.on_failure == "leave" then return "the application is left as it is (on_failure=leave)" end
+  -- A runbook of one's own need not have the parameter.
+  if rawget(ctx.params, "on_failure") == "leave" then return "the application is left as it is (on_failure=leave)" end
   local primary, found = settled_primary(ctx, seconds)
   if not primary then
     return ("the application is stopped: %s; start it where it belongs, or start the runbook again"):format(found)
