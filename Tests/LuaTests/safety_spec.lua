@@ -3,6 +3,7 @@
 local sandbox = require("support.sandbox")
 local scenes = require("support.scenes")
 local t = require("support.harness")
+local texts = require("texts")
 local describe, it = t.describe, t.it
 
 local changing = { "makesec", "syncrvg", "startrep", "migrate", "takeover", "createpri", "addsec", "checkdelete" }
@@ -66,6 +67,16 @@ describe("the application", function()
     local raised = t.raises("volume-open", function() sandbox.run(model, name, { on_failure = "leave" }) end)
     t.contains(raised.message, "on_failure=leave")
     t.equal(model:runs_on(), {})
+  end)
+
+  it("is started again by a runbook of one's own that has no parameter on_failure", function()
+    local source, count = texts["runbooks/migrate.lua"]:gsub("    on_failure = inference.on_failure,\n", "")
+    t.equal(count, 1)
+    local model = scenes.healthy()
+    failing(model, "migrate", false, "volume-open")
+    local raised = t.raises("volume-open", function() sandbox.run(model, "ours", {}, { source = source }) end)
+    t.contains(raised.message, "started again on seattle")
+    t.equal(model:runs_on(), { "seattle" })
   end)
 
   it("stays stopped beside two open Primaries, and the run does not wait for one to go", function()
@@ -297,7 +308,53 @@ describe("another host that takes over in the middle of a run", function()
   end
 end)
 
+describe("a copy that was made by hand", function()
+  it("is asked for before replication is started with it, and taken where nobody is asked", function()
+    for _, answers in ipairs{ { "yes", "yes" }, {} } do
+      local model = scenes.after_takeover()
+      model.answers, model.yes = answers, #answers == 0
+      model.fail = function(request, _, options)
+        return request == "startrep" and not options.consent
+          and { code = "needs-consent", message = "the copy was made by hand. Go on?" } or nil
+      end
+      sandbox.run(model, "failback-difference")
+      t.contains(table.concat(model.questions, "\n"), "made by hand")
+      scenes.ends(model, "seattle", { "london" })
+    end
+  end)
+end)
+
+describe("a disk group of another name on one host", function()
+  for _, case in ipairs(scenes.all) do
+    if case.name ~= "setup-replication" then
+      it("is no hindrance: " .. scenes.title(case), function()
+        for _, host in ipairs{ "seattle", "london" } do
+          local model = case.scene()
+          model.hosts[host].dg = "other"
+          sandbox.run(model, case.name, case.arguments)
+          case.ends(model, host)
+        end
+      end)
+    end
+  end
+end)
+
 describe("the checkpoint of a run", function()
+  it("is not one whose name somebody took before it was made", function()
+    local model = scenes.after_takeover()
+    local theirs = { state = "completed", targets = {} }
+    model.fail = function(request)
+      if request == "syncrvg" then model:open_primary().checkpoints.checkpt_presync = theirs end
+      return nil
+    end
+    for _, code in ipairs{ "checkpoint-name-in-use", "preflight-failed" } do
+      t.raises(code, function() sandbox.run(model, "failback-difference") end)
+      t.equal(model:open_primary().checkpoints.checkpt_presync, theirs)
+      model:revive()
+      model.fail = nil
+    end
+  end)
+
   -- Everything is attached, and somebody has made a checkpoint of the name that the runbook would use.
   it("is not one that it found when it skipped the step", function()
     local name = "failback-difference-multi"

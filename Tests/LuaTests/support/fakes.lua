@@ -28,11 +28,26 @@ local function class(name, methods)
   return { __index = methods, __name = name, __tostring = function(self) return self.name end }
 end
 
+-- The same of objects that name a disk group: `host_of` gives the host that looks for it.
+local function in_group(name, methods, host_of)
+  local checked = {}
+  for key, method in pairs(methods) do
+    checked[key] = function(self, ...)
+      local host = host_of(self)
+      if self.dg and host and host.dg ~= self.dg then
+        models.refuse("unknown-rvg", "there is none in " .. self.dg, { host = host.name })
+      end
+      return method(self, ...)
+    end
+  end
+  return class(name, checked)
+end
+
 -- The module `homeward`.
 function M.homeward(model)
   local hw = {}
 
-  local RVG = class("RVG", {
+  local RVG = in_group("RVG", {
     makesec = function(self, away, options)
       local to, force = name_of(away), options and options.force
       local line = ("%s # vradmin -g hrdg %smakesec hr_rvg %s"):format(self.host, flags(options), to)
@@ -57,7 +72,7 @@ function M.homeward(model)
         return status.rds(model)
       end)
     end,
-  })
+  }, function(self) return model.hosts[self.host] end)
 
   local RLink = class("RLink", {
     updates = function(self)
@@ -82,7 +97,7 @@ function M.homeward(model)
     status = function(self) return model:request("status", function() return status.host(model, self.name) end) end,
   })
 
-  local RDS = class("RDS", {
+  local RDS = in_group("RDS", {
     status = function() return model:request("status", function() return status.rds(model) end) end,
     syncrvg = function(_, host, options)
       local name = name_of(host)
@@ -143,10 +158,13 @@ function M.homeward(model)
       end
       return models.refuse("timed-out", name .. " is not " .. state)
     end,
-  })
+  }, function() return model:open_primary() end)
 
   function hw.host(name) return setmetatable({ name = name }, Host) end
-  function hw.rds(dg, rvg) return setmetatable({ dg = dg, rvg = rvg, name = rvg }, RDS) end
+  function hw.rds(dg, rvg)
+    if not rvg then dg, rvg = nil, dg end
+    return setmetatable({ dg = dg, rvg = rvg, name = rvg }, RDS)
+  end
   function hw.hosts()
     return model:request("daemon", function()
       local list = {}

@@ -108,7 +108,7 @@ end
 -- The checkpoint's name is free, or one that a run before this one used for the same step.
 function Check:checkpoint(name, is_own)
   local primary = self.set.open
-  local ok, list = pcall(function() return hw.host(primary):rvg(self.set.dg, self.set.rvg):cplist() end)
+  local ok, list = pcall(function() return scenes.rvg(self.set, primary):cplist() end)
   if not ok or is_own then return end
   for _, known in ipairs(list) do
     local at_work = false

@@ -76,6 +76,11 @@ local function last_of(runbook, set)
   return run
 end
 
+-- Whether a step did anything. A checkpoint whose name was taken when it was to be made is somebody else's.
+local function is_begun(step)
+  return step.state ~= "skipped" and (step.detail or {}).code ~= "checkpoint-name-in-use"
+end
+
 -- Reads the newest run of a runbook.
 --
 -- `set` is the RDS as it stands; nil for a runbook that is about none. { run?, goes_on = whether it did not finish and
@@ -93,7 +98,7 @@ function M.read(runbook, set)
   if set then past.application = application(run) end
   for _, step in ipairs(run.steps) do
     past.states[step.id] = step.state
-    past.begun[step.id] = step.state ~= "skipped" or nil
+    past.begun[step.id] = is_begun(step) or nil
   end
   if run.state == "done" then
     past.finished = fits and run.parameters.home or nil

@@ -62,7 +62,7 @@ local function resolve(run, options)
   run.scene, run.set, run.past, run.resolver = look.scene, look.set, look.past, resolver
   run.params, run.application = resolver.values, look.past.application
   look.past.application_since = run.application.since
-  run.rds = dg and rvg and hw.rds(dg, rvg) or nil
+  run.rds = look.set and scenes.rds(look.set) or nil
 end
 
 -- Another run of the same RDS that has not ended, as the journal has it; nil when there is none.

@@ -236,7 +236,7 @@ function M.takeover(ctx, to, worse)
     done = function() return scenes.of(ctx).open == to and ("%s is the Primary"):format(to) end,
     run = function()
       for _, text in ipairs(lines(rank(scenes.of(ctx)))) do ctx.step.note(text) end
-      local rvg = hw.host(to):rvg(ctx.params.dg, ctx.params.rvg)
+      local rvg = scenes.rvg(scenes.of(ctx), to)
       local result = rvg:takeover{ force = worse or nil }
       local report = result.takeover
       if not report then return result end

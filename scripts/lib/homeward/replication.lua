@@ -38,7 +38,7 @@ local function is_made(ctx, id)
 end
 
 -- Agrees to what a verb tells of, once it was asked; where nobody can be asked it is agreed to and told.
-local function consenting(verb, option)
+local function consenting(verb)
   local ok, result = pcall(verb, nil)
   if ok then return result end
   local refusal = failures.from(result)
@@ -52,7 +52,14 @@ local function consenting(verb, option)
   if not answer then
     for _, line in ipairs(words.wrap("note: " .. text, "  ", "  ")) do engine.say(line) end
   end
-  return verb(option)
+  return verb(true)
+end
+
+-- startrep; of a copy that was made by hand it is asked whether it is one.
+local function startrep(ctx, host, checkpoint)
+  return consenting(function(consent)
+    return ctx.rds:startrep(host, { checkpoint = checkpoint, consent = consent })
+  end)
 end
 
 -- syncrvg under a checkpoint: reused if it is complete and valid, continued if its job is unfinished, else taken anew.
@@ -63,7 +70,7 @@ function M.synchronize(ctx, host, checkpoint, from)
   local function synchronize()
     return consenting(function(consent)
       return ctx.rds:syncrvg(host, { checkpoint = checkpoint, consent = consent, on_progress = progress.printer(ctx) })
-    end, true)
+    end)
   end
   return {
     done = function() return attached(ctx, host, from) end,
@@ -84,7 +91,7 @@ end
 function M.start(ctx, host, checkpoint)
   return {
     done = function() return attached(ctx, host) end,
-    run = function() return ctx.rds:startrep(host, { checkpoint = checkpoint }) end,
+    run = function() return startrep(ctx, host, checkpoint) end,
   }
 end
 
@@ -106,7 +113,7 @@ function M.start_and_forget(ctx, host, checkpoint, from)
       return word and not exists() and word
     end,
     run = function()
-      local result = ctx.rds:startrep(host, { checkpoint = checkpoint })
+      local result = startrep(ctx, host, checkpoint)
       if running.of(ctx).is_plan or exists() then ctx.rds:checkdelete(checkpoint) end
       return result
     end,
@@ -221,7 +228,7 @@ function M.resume(ctx, host, checkpoint, from)
       ctx.step.note(("%s ends elsewhere: it is synchronized"):format(host))
       local report = copying.run()
       is_copied = true
-      ctx.rds:startrep(host, { checkpoint = checkpoint })
+      startrep(ctx, host, checkpoint)
       ctx.rds:checkdelete(checkpoint)
       return report
     end,
@@ -242,7 +249,7 @@ end
 -- Says which hosts besides `away` nothing replicates to.
 function M.tell_left_out(ctx, home, away)
   local run = running.of(ctx)
-  if run.is_plan then return end
+  if run.is_plan or run.is_outline then return end
   local ok, set = pcall(scenes.of, ctx)
   for _, name in ipairs(ok and set.names or {}) do
     local link = set.open == home and scenes.link(set.members[home], name)

@@ -64,7 +64,7 @@ function M.makesec(ctx, home, away)
   return {
     done = function() return is_converted(scenes.of(ctx), home) end,
     run = function()
-      local rvg = hw.host(home):rvg(ctx.params.dg, ctx.params.rvg)
+      local rvg = scenes.rvg(scenes.of(ctx), home)
       -- A plan has no refusal to go by: what is counted now says which command it comes to.
       if running.of(ctx).is_plan and ctx.params.discard_unsent == "yes" and (unsent(scenes.of(ctx), home) or 0) > 0 then
         return rvg:makesec(away, { force = true })

@@ -89,15 +89,26 @@ local function is_linked(set, host)
   return false
 end
 
+-- The ids of the RVGs that some host has by these names.
+local function ids_of(scene, dg, rvg)
+  local ids = {}
+  for _, name in ipairs(scene.names) do
+    for _, candidate in ipairs(scene.hosts[name].rvgs or {}) do
+      if candidate.rvg == rvg and candidate.dg == dg then ids[candidate.id] = true end
+    end
+  end
+  return ids
+end
+
 -- One RDS: { dg, rvg, names, members = { host = … }, open = the one open Primary or nil, primaries = { … } }.
--- Members that do not answer are there with reachable = false.
+-- Members that do not answer are there with reachable = false. On some hosts its disk group may have another name.
 function M.set(scene, dg, rvg)
   local set = { dg = dg, rvg = rvg, names = {}, members = {}, primaries = {} }
-  local opened = {}
+  local opened, ids = {}, ids_of(scene, dg, rvg)
   for _, name in ipairs(scene.names) do
     local host = scene.hosts[name]
     for _, candidate in ipairs(host.rvgs or {}) do
-      if candidate.rvg == rvg and candidate.dg == dg then
+      if ids[candidate.id] then
         local found = member(host, candidate)
         set.names[#set.names + 1] = name
         set.members[name] = found
@@ -121,6 +132,20 @@ function M.set(scene, dg, rvg)
   set.open = #opened == 1 and opened[1] or nil
   set.opened = opened
   return set
+end
+
+-- The RVG on one of the hosts, by the name of its disk group there.
+function M.rvg(set, host)
+  local one = set.members[host]
+  return hw.host(host):rvg(one and one.dg or set.dg, set.rvg)
+end
+
+-- The RDS for its verbs: by the name of the RVG alone where its disk group has not the same name on all hosts.
+function M.rds(set)
+  for _, one in pairs(set.members) do
+    if one.dg and one.dg ~= set.dg then return hw.rds(set.rvg) end
+  end
+  return hw.rds(set.dg, set.rvg)
 end
 
 -- Why nothing goes on beside several open Primaries; nil where there are not several.
