@@ -116,6 +116,43 @@ describe("failback-with-drain", function()
     t.equal(sandbox.plan(scenes.after_takeover(), "failback-with-drain", {}, { source = source }).ok, true)
   end)
 
+  it("gives the traffic back when it fails, and when it is interrupted", function()
+    local name = "failback-with-drain"
+    for _, is_cancelled in ipairs{ false, true } do
+      local model = scenes.after_takeover()
+      model.fail = function(request)
+        if request ~= "migrate" then return nil end
+        if is_cancelled then
+          model.cancel_at = model.requests + 1
+          return nil
+        end
+        return { code = "volume-open", message = "open" }
+      end
+      t.truthy(not pcall(sandbox.run, model, name, {}, { source = source }))
+      local seen = table.concat(model.shell, "\n")
+      local _, drained = seen:find("balancer drain billing", 1, true)
+      t.truthy(drained and seen:find("balancer resume billing", drained, true), seen)
+      t.equal(model:runs_on(), { model:open_primary().name })
+    end
+  end)
+
+  it("ends when another host takes over in its middle", function()
+    local model = scenes.after_takeover{ hosts = { "seattle", "london", "tokyo" } }
+    model.fail = function(request)
+      if request == "begin_run" then
+        local london, tokyo = model.hosts.london, model.hosts.tokyo
+        london.state, london.reason = "fenced", "tokyo took over"
+        tokyo.role, tokyo.state, tokyo.follows = "primary", "enabled", nil
+        tokyo.history[#tokyo.history + 1] = model:epoch("takeover", "tokyo")
+      end
+      return nil
+    end
+    local raised = t.raises("not-primary", function()
+      sandbox.run(model, "failback-with-drain", { home = "seattle" }, { source = source })
+    end)
+    t.contains(raised.message, "this run began under london")
+  end)
+
   it("ends well wherever it was killed", function()
     for at = 1, 400, 3 do
       local model = scenes.after_takeover()

@@ -2,7 +2,8 @@
 --
 -- What it does: as failback-difference, and besides takes the traffic off the application before it is stopped, and
 --               gives it back when it has answered on the original Primary. The steps drain-traffic, check-application
---               and return-traffic are new; the steps between them are those of the original.
+--               and return-traffic are new; the steps between them are those of the original. A run that ends before
+--               its time gives the traffic back too: the application is then started again where the Primary is.
 -- To use it:    homeward runbooks new our-failback --from failback-difference makes such a copy of your own; or copy
 --               this file to ~/.config/homeward/runbooks, put the names of your balancer's commands below, and
 --                 homeward runbooks check failback-with-drain
@@ -59,25 +60,37 @@ function M.run(ctx)
   local step = ctx.step
   local home, away, checkpoint = ctx.params.home, roles.away(ctx), ctx.params.checkpoint
   local service = ctx.params.service
+  local is_drained = false
 
-  step("makesec", ("Make %s a Secondary of %s"):format(home, away), roles.makesec(ctx, home, away))
+  local function under(action) return roles.under(ctx, away, home, action) end
+
+  -- Also when the run fails or is interrupted. The balancer itself waits for an application that does not answer yet.
+  local _ <close> = setmetatable({}, { __close = function()
+    if is_drained then balancer("resume", service) end
+  end })
+
+  step("makesec", ("Make %s a Secondary of %s"):format(home, away), under(roles.makesec(ctx, home, away)))
   step("synchronize", ("Copy what differs from %s to %s; the application runs"):format(away, home),
-    replication.synchronize(ctx, home, checkpoint))
+    under(replication.synchronize(ctx, home, checkpoint)))
   -- Called again it changes nothing, so it needs no `done`.
   step("drain-traffic", ("Send no more requests to %s"):format(service), function()
+    is_drained = true
     balancer("drain", service)
     if not roles.is_primary(ctx, home) then hw.sh{ "sleep", ctx.params.drain_seconds } end
   end)
-  step("stop-application", ("Stop the application on %s"):format(away), application.stop(ctx, away, home))
-  step("start-replication", ("Start replication to %s"):format(home), replication.start(ctx, home, checkpoint))
-  step("await-up-to-date", ("Wait until %s has everything"):format(home), replication.await(ctx, home))
-  step("migrate", ("Move the role Primary from %s to %s"):format(away, home), roles.migrate(ctx, home))
+  step("stop-application", ("Stop the application on %s"):format(away), under(application.stop(ctx, away, home)))
+  step("start-replication", ("Start replication to %s"):format(home), under(replication.start(ctx, home, checkpoint)))
+  step("await-up-to-date", ("Wait until %s has everything"):format(home), under(replication.await(ctx, home)))
+  step("migrate", ("Move the role Primary from %s to %s"):format(away, home), under(roles.migrate(ctx, home)))
+  replication.tell_left_out(ctx, home, away)
   step("start-application", ("Start the application on %s"):format(home), application.start(ctx, home))
   step("check-application", ("See that %s answers on %s"):format(service, home), function() answers(home, service) end)
   step("return-traffic", ("Send requests to %s again"):format(home), function()
     balancer("point", service, home)
     balancer("resume", service)
+    is_drained = false
   end)
+  replication.require_started(ctx, {}, home, away)
 end
 
 return M
