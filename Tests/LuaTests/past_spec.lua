@@ -38,6 +38,23 @@ describe("the run before", function()
     scenes.ends(model, "tokyo", { "seattle", "london" })
   end)
 
+  it("was given the name of the disk group on another host", function()
+    local model = scenes.after_takeover()
+    model.hosts.seattle.dg = "other"
+    fail_at(model, "migrate")
+    t.raises("io-error", function() sandbox.run(model, name, { dg = "other", checkpoint = "mine" }) end)
+    model:revive()
+    model.fail = nil
+    model:crash("seattle")
+    for _, parameter in ipairs(sandbox.plan(model, name, { dg = "hrdg" }).parameters) do
+      if parameter.name == "checkpoint" then t.equal(parameter.value .. parameter.from, "minejournal") end
+    end
+    model:restart("seattle")
+    model:revive()
+    sandbox.run(model, name, { dg = "hrdg" })
+    scenes.ends(model, "seattle", { "london" })
+  end)
+
   it("of another disaster is not gone on with", function()
     local model = scenes.after_takeover()
     fail_at(model, "startrep")

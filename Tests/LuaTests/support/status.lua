@@ -10,7 +10,7 @@ local function link_of(model, host, name)
     status = not other.consistent and "inconsistent" or link.pending > 0 and "behind" or "up-to-date"
   end
   return {
-    name = "rlk_" .. name .. "_hr_rvg", secondary = name, remote_dg = "hrdg", remote_rvg = "hr_rvg",
+    name = "rlk_" .. name .. "_hr_rvg", secondary = name, remote_dg = other.dg, remote_rvg = "hr_rvg",
     state = link.paused and "PAUSE" or link.attached and "ACTIVE" or "STALE", flags = {},
     kstate = not link.attached and "DETACHED" or flows and "CONNECT" or "ENABLED", data_status = status,
     consistent = other.consistent, diverged = other.up and model:diverged(other, host) or nil,

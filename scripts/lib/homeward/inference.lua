@@ -51,7 +51,7 @@ function M.rvg()
   return { type = "string", help = "the RVG", infer = function(look)
     local dg = look.value("dg")
     if not dg then return nil, false end
-    return only("rvg", "RVG", distinct(look, "rvg", dg and function(set) return set.dg == dg end), "hr_rvg")
+    return only("rvg", "RVG", distinct(look, "rvg", function(set) return set.dgs[dg] end), "hr_rvg")
   end }
 end
 

@@ -27,10 +27,19 @@ local function application(run)
   return app
 end
 
--- Whether a run is one of the RDS; without one, whether it is of none.
+-- Whether a run is one of the RDS, whichever host's name of its disk group it was given.
+-- Without an RDS, whether it is of none.
 function M.is_of(set, run)
   local values = run.parameters or {}
-  return values.dg == (set and set.dg) and values.rvg == (set and set.rvg)
+  if values.rvg ~= (set and set.rvg) then return false end
+  if not set or values.dg == set.dg then return values.dg == (set and set.dg) end
+  for _, member in pairs(set.members) do
+    if member.dg == values.dg then return true end
+    for _, link in ipairs(member.links) do
+      if link.remote_dg == values.dg then return true end
+    end
+  end
+  return false
 end
 
 -- The members whose reigns are those of the RDS: its open Primary; without one, all that answer and have one.

@@ -36,18 +36,20 @@ function M.look()
   return scene
 end
 
--- The RVGs of a scene, counterparts together: { { id, dg, rvg, names = { host, … } }, … } in the order of their names.
+-- The RVGs of a scene, counterparts together, in the order of their names:
+-- { { id, dg, rvg, names = { host, … }, dgs = { name of the disk group on some host = true, … } }, … }.
 function M.sets(scene)
   local sets, known = {}, {}
   for _, name in ipairs(scene.names) do
     for _, rvg in ipairs(scene.hosts[name].rvgs or {}) do
       local set = known[rvg.id]
       if not set then
-        set = { id = rvg.id, dg = rvg.dg, rvg = rvg.rvg, names = {} }
+        set = { id = rvg.id, dg = rvg.dg, rvg = rvg.rvg, names = {}, dgs = {} }
         known[rvg.id] = set
         sets[#sets + 1] = set
       end
       set.names[#set.names + 1] = name
+      set.dgs[rvg.dg] = true
     end
   end
   return sets
