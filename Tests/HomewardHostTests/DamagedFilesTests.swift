@@ -1,6 +1,9 @@
 import Foundation
 import HomewardAdministration
 import HomewardCore
+import HomewardHost
+import HomewardStorage
+import Synchronization
 import Testing
 
 /// Files of a host that changed while its daemon was down.
@@ -72,6 +75,68 @@ struct DamagedFilesTests {
         }
     }
 
+    @Test("a volume that could not be opened is refused for a new RVG, before anything is formatted or entered")
+    func unopenedForNew() async throws {
+        try await Trio.run { trio in
+            await trio.stop("london")
+            let path = trio.path("london", "dv02")
+            try FileManager.default.moveItem(atPath: path, toPath: path + ".away")
+            try await trio.start("london")
+            let log = content(trio.path("london", "srl"))
+            func make(_ volumes: [String]) -> Request {
+                .createPrimary(diskGroup: "hrdg", rvg: "hr_rvg", volumes: volumes, log: "srl")
+            }
+            let refusal = try await trio.refused("london", make(["dv01", "dv02"]), .ioError)
+            #expect(refusal.object == "hrdg/dv02" && refusal.hint.contains("start the daemon again"), "\(refusal)")
+            #expect(content(trio.path("london", "srl")) == log)
+            #expect(try await trio.ask("london", .hostStatus).host?.rvgs.isEmpty == true)
+            // Nor by a Primary that adds this host.
+            try await trio.waitUntil("the hosts meet") {
+                try await trio.ask("seattle", .hostStatus).host?.peers.allSatisfy(\.connected) == true
+            }
+            try await trio.done("seattle", make(["dv01", "dv02"]))
+            let add = Request.addSecondary(
+                Trio.rvg,
+                primary: "seattle",
+                secondary: "london",
+                secondaryDiskGroup: nil,
+                attributes: []
+            )
+            let unadded = try await trio.refused("seattle", add, .ioError)
+            #expect(unadded.object == "hrdg/dv02" && unadded.host == "london", "\(unadded)")
+            #expect(content(trio.path("london", "srl")) == log)
+            try await trio.done("london", make(["dv01"]))
+            try await trio.write("london", at: 0, 5)
+        }
+    }
+
+    @Test("a createpri that cannot read its log back is refused and leaves nothing; the next one makes the RVG")
+    func unreadable() async throws {
+        let broken = Atomic(false)
+        let wrap: @Sendable (FileDevice) -> any BlockDevice = { device in
+            guard device.name.hasSuffix("-srl") else { return device }
+            return HookedDevice(
+                device,
+                onRead: { () throws(Refusal) in
+                    guard !broken.load(ordering: .acquiring) else {
+                        throw Refusal(.ioError, device.name, "the disk is gone", hint: "none")
+                    }
+                }
+            )
+        }
+        try await Trio.run(["london"], wrapping: wrap) { trio in
+            let make = Request.createPrimary(diskGroup: "hrdg", rvg: "hr_rvg", volumes: ["dv01"], log: "srl")
+            broken.store(true, ordering: .releasing)
+            for _ in 0..<2 { try await trio.refused("london", make, .ioError) }
+            try await trio.refused("london", .deletePrimary(Trio.rvg, force: true), .unknownRVG)
+            #expect(try await trio.ask("london", .hostStatus).host?.rvgs.isEmpty == true)
+            broken.store(false, ordering: .releasing)
+            #expect(try await trio.done("london", make).already == false)
+            try await trio.write("london", at: 0, 5)
+        }
+    }
+
+    @Test(
     @Test("the log of another RVG is refused, and not replayed over these volumes")
     func exchanged() async throws {
         try await Trio.run(["london", "seattle"], logSize: 4 << 20) { trio in

@@ -71,17 +71,19 @@ extension HostEngine {
         }
     }
 
-    /// Formats the log first: a catalog never names an RVG that has no header.
+    /// Formats the log and reads it back first: a catalog never names an RVG that has no header, or that cannot be opened.
     ///
-    /// What it is made of must be kept for it.
+    /// What it is made of must be kept for it. Where it throws, the catalog has no such RVG, and the log is free.
     func make(_ record: Catalog.ReplicatedVolumeGroup, _ header: RVGHeader) throws(Refusal) {
         let log = try device(record.diskGroup, record.log)
         try LogRecovery.format(device: log, format: settings.limits.headerFormat, header: header)
+        let runtime = try recover(record)
         try changeCatalog { $0.rvgs.append(record) }
-        try open(record)
+        begin(runtime)
     }
 
-    /// Refuses unless volumes and log are there, belong to no RVG, are not open, and the log is long enough.
+    /// Refuses unless volumes and log are there, could be opened, belong to no RVG, are not in use, and the log is long
+    /// enough.
     func requireUsable(
         _ group: String,
         _ volumes: [String],
@@ -114,6 +116,16 @@ extension HostEngine {
             }) {
                 throw refusal(.volumeOpen, key, "is open by \(open.label)", hint: "close that session first")
             }
+            if let reason = state.withLock({ $0.unopenedVolumes[key] }) {
+                throw refusal(
+                    reason.code,
+                    key,
+                    "the volume could not be opened: \(reason.object): \(reason.message)",
+                    hint: "\(reason.hint); then start the daemon again, or choose another volume"
+                )
+            }
+            // One that is being made has no file yet.
+            _ = try device(group, name)
         }
         let size = try device(group, log).size
         guard size >= settings.minimumLog else {

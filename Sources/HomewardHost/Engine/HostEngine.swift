@@ -179,9 +179,12 @@ public final class HostEngine: Sendable {
 
     static func key(_ diskGroup: String, _ volume: String) -> String { "\(diskGroup)/\(volume)" }
 
-    func open(_ record: Catalog.ReplicatedVolumeGroup) throws(Refusal) {
+    private func open(_ record: Catalog.ReplicatedVolumeGroup) throws(Refusal) { begin(try recover(record)) }
+
+    /// Recovers the log of an RVG; nobody hears of it, and nothing runs, before ``begin(_:)``.
+    func recover(_ record: Catalog.ReplicatedVolumeGroup) throws(Refusal) -> RVGRuntime {
         let devices = try record.volumes.map { name throws(Refusal) in try device(record.diskGroup, name) }
-        let runtime = try RVGRuntime(
+        return try RVGRuntime(
             record: record,
             host: id,
             hostName: settings.name,
@@ -193,9 +196,13 @@ public final class HostEngine: Sendable {
             pool: pool,
             logger: logger
         )
+    }
+
+    /// Lets an RVG of the catalog run and meet the peers that are there.
+    func begin(_ runtime: RVGRuntime) {
         runtime.start()
         let peers = state.withLock { state in
-            state.runtimes[record.id] = runtime
+            state.runtimes[runtime.id] = runtime
             return state.peers.values.filter(\.greeted)
         }
         for peer in peers { runtime.peerConnected(peer.session, host: peer.host, name: peer.session.peer) }
