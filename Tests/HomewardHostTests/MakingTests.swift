@@ -142,19 +142,29 @@ struct MakingTests {
         }
     }
 
+    private func addSecondary(_ secondary: String = "seattle") -> Request {
+        .addSecondary(Trio.rvg, primary: "london", secondary: secondary, secondaryDiskGroup: nil, attributes: [])
+    }
+
+    @Test("an addsec that fails at a disk of the host that is added names that host, and the next one succeeds")
+    func failedSecondary() async throws {
+        let gate = Gate()
+        try await Trio.run(wrapping: gate.wrap) { trio in
+            try await trio.makeSet([])
+            gate.breakDown(trio.path("seattle", "srl"))
+            let refusal = try await trio.refused("london", addSecondary(), .ioError)
+            #expect(refusal.host == "seattle")
+            gate.breakDown(nil)
+            try await trio.done("london", addSecondary())
+        }
+    }
+
     @Test("a createpri on a host that is being added over the same log is refused, and the Secondary is made")
     func createSecondary() async throws {
         let gate = Gate()
         try await Trio.run(wrapping: gate.wrap) { trio in
             try await trio.makeSet([])
-            let add = Request.addSecondary(
-                Trio.rvg,
-                primary: "london",
-                secondary: "seattle",
-                secondaryDiskGroup: nil,
-                attributes: []
-            )
-            try await meanwhile(trio, gate, add, formatting: "seattle") {
+            try await meanwhile(trio, gate, addSecondary(), formatting: "seattle") {
                 try await trio.refused("seattle", createPrimary("own", ["dv01"]), .operationInProgress)
             }
             try await trio.startReplication()

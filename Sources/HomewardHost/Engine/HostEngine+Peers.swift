@@ -224,7 +224,9 @@ extension HostEngine: PeerEvents {
                 reply = try await answer(frame.body, from: session) { progress in
                     _ = self.send(.callProgress, progress, call: frame.call, to: session)
                 }
-            } catch let refused as Refusal {
+            } catch var refused as Refusal {
+                // Else whoever asked would take it for its own.
+                refused.host = refused.host ?? settings.name
                 reply = .refused(refused)
             } catch {
                 reply = .refused(refusal(.interrupted, "request", "was cancelled", hint: "repeat it"))
