@@ -137,6 +137,43 @@ struct DamagedFilesTests {
     }
 
     @Test(
+        "delpri of an RVG whose log is damaged says so, with whatever before the damage; with -f it removes it",
+        arguments: [0, 1]
+    )
+    func damagedLog(record: Int) async throws {
+        try await Trio.run(["london"], logSize: 4 << 20) { trio in
+            try await trio.makeSet([])
+            // It keeps what follows it in the log, over an end in order too.
+            try await trio.done("london", .checkStart(Trio.rvg, name: "cp"))
+            for byte in 5...7 as ClosedRange<UInt8> { try await trio.write("london", at: UInt64(byte) << 12, byte) }
+            await trio.stop("london")
+            try trio.plant("london", "srl", at: try await place(ofRecord: record, trio), 0)
+            try await trio.start("london")
+            let refusal = try await trio.refused("london", .deletePrimary(Trio.rvg, force: false), .logDamaged)
+            #expect(refusal.hint.contains("-f delpri hr_rvg"), "\(refusal)")
+            // It went on as it was: shut, and for its damage only.
+            let opened = #expect(throws: Refusal.self) { try trio.open("london") }
+            #expect(opened?.code == .logDamaged, "\(String(describing: opened))")
+            try await trio.done("london", .deletePrimary(Trio.rvg, force: true))
+            #expect(try await trio.ask("london", .hostStatus).host?.rvgs.isEmpty == true)
+        }
+    }
+
+    /// The byte of London's log at which a record begins, counted from the first that is kept; London is down.
+    private func place(ofRecord number: Int, _ trio: Trio) async throws -> UInt64 {
+        var device: FileDevice?
+        // The engine's last thread may still hold it.
+        try await trio.waitUntil("the log is closed") {
+            device = try? FileDevice.open(path: trio.path("london", "srl"))
+            return device != nil
+        }
+        let log = try #require(device)
+        let format = trio.settings("london").limits.headerFormat
+        let records = try LogRecovery(device: log, format: format).recover().records
+        try #require(records.count > number)
+        return LogRing(device: log, format: format).place(of: records[number].position)
+    }
+
     @Test("the log of another RVG is refused, and not replayed over these volumes")
     func exchanged() async throws {
         try await Trio.run(["london", "seattle"], logSize: 4 << 20) { trio in

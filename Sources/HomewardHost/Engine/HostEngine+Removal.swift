@@ -9,7 +9,7 @@ extension HostEngine {
     ///   - rvg: Which one.
     ///   - keepsUpdates: A Primary stays while its log holds updates that are not on its volumes: nothing else has them.
     /// - Throws: `volume-open`, `link-attached`, `operation-in-progress`, or as the catalog does; with `keepsUpdates` also
-    ///   `timed-out` and the refusal of a device that failed. The RVG goes on then.
+    ///   `timed-out`, `log-damaged` and the refusal of a device that failed. The RVG goes on then.
     func forget(_ rvg: RVGID, keepsUpdates: Bool = false) async throws {
         guard let runtime = state.withLock({ $0.runtimes[rvg] }) else {
             try changeCatalog { catalog in catalog.rvgs.removeAll { $0.id == rvg } }
@@ -18,6 +18,7 @@ extension HostEngine {
         }
         // Also where a device has failed, and nothing can be brought to rest.
         if let open = runtime.state.withLock({ $0.node.machine.refusalOfOpen }) { throw open }
+        if keepsUpdates { try requireReadableLog(runtime.state.withLock { $0.node.machine }) }
         try await prepareRemoval(runtime, keepsUpdates: keepsUpdates)
         try remove(runtime)
         // Peers are told when it is gone: no contact of it follows, and a refused removal was never heard of. Whoever does
@@ -40,6 +41,21 @@ extension HostEngine {
         }
         state.withLock { $0.runtimes[id] = nil }
         runtime.stop()
+    }
+
+    /// Refuses where nothing of the log is carried out any more, also what lies before the damage: to wait for that would
+    /// be in vain, and what is behind the damage nobody knows.
+    private func requireReadableLog(_ machine: RVGMachine) throws(Refusal) {
+        guard machine.header.isPrimary, machine.failure == nil, machine.isLogDamaged else { return }
+        let giveUp = "to give up what is in the log: " + machine.command("delpri", options: "-f", on: settings.name)
+        let closed = machine.closedBecause
+        // A reign that is closed as well is told first, and says nothing of the log.
+        let damage = closed?.code == .logDamaged ? closed?.message : machine.damage
+        throw machine.refuse(
+            .logDamaged,
+            damage ?? "its log is damaged",
+            hint: (closed.map { "\($0.hint); " } ?? "") + giveUp
+        )
     }
 
     /// Brings an RVG to rest that is to leave.
