@@ -81,6 +81,85 @@ struct RefusedRemovalTests {
         }
     }
 
+    @Test(
+        "a delpri that is taken back while a device hangs is interrupted, and the RVG goes on",
+        arguments: [false, true]
+    )
+    func takenBack(force: Bool) async throws {
+        let gate = Gate()
+        try await Trio.run(["london"], wrapping: gate.wrap) { trio in
+            try await trio.makeSet([])
+            gate.arm(trio.path("london", "dv01"))
+            try await trio.write("london", at: 8192, 5)
+            try await trio.done("london", .stopRVG(rvg))
+            let removal = Task { try await trio.refusalCode("london", .deletePrimary(rvg, force: force)) }
+            try await trio.waitUntil("it is being removed") { isHeldByRemoval(trio) }
+            removal.cancel()
+            try await trio.waitUntil("it has given back what it held") { !isHeldByRemoval(trio) }
+            gate.open()
+            #expect(try await removal.value == .interrupted)
+            try await trio.done("london", .startRVG(rvg, force: false))
+            try await trio.write("london", at: 12288, 6)
+            #expect(try trio.read("london", at: 8192) == 5)
+        }
+    }
+
+    /// Whether a removal keeps volumes from being opened.
+    private func isHeldByRemoval(_ trio: Trio) -> Bool {
+        do {
+            try trio.open("london").session.close()
+        } catch let refusal as Refusal {
+            return refusal.code == .operationInProgress && refusal.message.contains("removal")
+        } catch {}
+        return false
+    }
+
+    @Test("a delpri whose client is gone is carried out")
+    func clientGone() async throws {
+        let gate = Gate()
+        try await Trio.run(["london"], wrapping: gate.wrap) { trio in
+            try await trio.makeSet([])
+            gate.arm(trio.path("london", "dv01"))
+            try await trio.write("london", at: 8192, 5)
+            try await trio.done("london", .stopRVG(rvg))
+            let asker = Asker()
+            let removal = Asker.$current.withValue(asker) {
+                Task { try await trio.refusalCode("london", .deletePrimary(rvg, force: false)) }
+            }
+            try await trio.waitUntil("it is being removed") { isHeldByRemoval(trio) }
+            asker.leave()
+            removal.cancel()
+            gate.open()
+            #expect(try await removal.value == nil)
+            #expect(try trio.read("london", at: 8192) == 5)
+        }
+    }
+
+    @Test("who waits in a cancelled task for an RVG to come to rest looks now and then, not all the time")
+    func cancelledWait() async throws {
+        let gate = Gate()
+        try await Trio.run(["london"], wrapping: gate.wrap) { trio in
+            try await trio.makeSet([])
+            gate.arm(trio.path("london", "dv01"))
+            try await trio.write("london", at: 8192, 5)
+            try await trio.done("london", .stopRVG(rvg))
+            let runtime = try #require(try trio.engine("london").runtimes.first)
+            let (answer, looks) = await Task {
+                withUnsafeCurrentTask { $0?.cancel() }
+                var looks = 0
+                let answer = await runtime.rest(.prepareRemoval, withinMilliseconds: 300) {
+                    looks += 1
+                    return false
+                }
+                return (answer, looks)
+            }.value
+            #expect(answer == nil)
+            // Each is followed by a pause of 10 ms or more.
+            #expect((1..<100).contains(looks))
+            gate.open()
+        }
+    }
+
     @Test("of two delpri at once the second is refused, and the first goes on")
     func second() async throws {
         let gate = Gate()

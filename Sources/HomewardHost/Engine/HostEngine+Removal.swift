@@ -9,7 +9,8 @@ extension HostEngine {
     ///   - rvg: Which one.
     ///   - keepsUpdates: A Primary stays while its log holds updates that are not on its volumes: nothing else has them.
     /// - Throws: `volume-open`, `link-attached`, `operation-in-progress`, or as the catalog does; with `keepsUpdates` also
-    ///   `timed-out`, `log-damaged` and the refusal of a device that failed. The RVG goes on then.
+    ///   `timed-out`, `log-damaged` and the refusal of a device that failed; `interrupted` when it is taken back before the
+    ///   RVG has come to rest. The RVG goes on then.
     func forget(_ rvg: RVGID, keepsUpdates: Bool = false) async throws {
         guard let runtime = state.withLock({ $0.runtimes[rvg] }) else {
             try changeCatalog { catalog in catalog.rvgs.removeAll { $0.id == rvg } }
@@ -64,11 +65,23 @@ extension HostEngine {
     /// not end stays, because that may still attach a link.
     private func prepareRemoval(_ runtime: RVGRuntime, keepsUpdates: Bool) async throws(Refusal) {
         let bound = min(8_000, settings.limits.operationMilliseconds)
-        let answer = await runtime.rest(.prepareRemoval, withinMilliseconds: bound)
+        // Of whoever went away nothing is taken back.
+        let asker = Asker.current
+        let isTakenBack = { Task.isCancelled && asker?.isGone != true }
+        let answer = await runtime.rest(.prepareRemoval, withinMilliseconds: bound, unless: isTakenBack)
         let machine = runtime.state.withLock { $0.node.machine }
         // Refused before it began: another removal that is under way goes on.
         if machine.failure == nil, case .failure(let refused)? = answer { throw refused }
         let object = "\(runtime.diskGroup)/\(runtime.name)"
+        if answer == nil, isTakenBack() {
+            runtime.ask(.abandonRemoval) { _ in }
+            throw refusal(
+                .interrupted,
+                object,
+                "the removal was interrupted; the RVG stays",
+                hint: "repeat the command"
+            )
+        }
         if keepsUpdates, machine.header.isPrimary, machine.applied < machine.end {
             runtime.ask(.abandonRemoval) { _ in }
             let updates = "updates up to \(machine.end) are in its log, on the volumes those up to \(machine.applied)"

@@ -282,21 +282,32 @@ public final class HostEngine: Sendable {
 extension RVGRuntime {
     /// Asks that the RVG come to rest and waits for it, for a while: a device that hangs must not keep the daemon.
     ///
-    /// - Returns: what it answered; nil when it did not come to rest in that time.
+    /// That its task is cancelled does not end the wait, unless `isTakenBack` says so.
+    /// - Parameters:
+    ///   - request: How: for the daemon's end, or a removal.
+    ///   - bound: Milliseconds.
+    ///   - isTakenBack: Asked at each look, of which there are some in a second.
+    /// - Returns: what it answered; nil when it did not come to rest in that time, or the request was taken back.
     @discardableResult
-    func rest(_ request: RVGRequest, withinMilliseconds bound: UInt64) async -> Result<RVGAnswer, Refusal>? {
+    package func rest(
+        _ request: RVGRequest,
+        withinMilliseconds bound: UInt64,
+        unless isTakenBack: () -> Bool = { false }
+    ) async -> Result<RVGAnswer, Refusal>? {
         let done = Monitor<Result<RVGAnswer, Refusal>?>(nil)
         ask(request) { answer in
             done.withLock { $0 = answer }
         }
         let deadline = HostClock.now.advanced(byMilliseconds: bound)
-        while done.withLock({ $0 == nil }), HostClock.now < deadline { try? await HostClock.sleep(milliseconds: 10) }
+        while done.withLock({ $0 == nil }), HostClock.now < deadline, !isTakenBack() {
+            await HostClock.pause(milliseconds: 10)
+        }
         let answer = done.withLock { $0 }
         if case .failure? = answer { return answer }
         while state.withLock({ !$0.node.machine.isSettledOnDisk && $0.node.machine.failure == nil }),
-            HostClock.now < deadline
+            HostClock.now < deadline, !isTakenBack()
         {
-            try? await HostClock.sleep(milliseconds: 10)
+            await HostClock.pause(milliseconds: 10)
         }
         return answer
     }

@@ -9,4 +9,11 @@ enum HostClock {
     static func sleep(milliseconds: UInt64) async throws {
         try await Task.sleep(nanoseconds: milliseconds * 1_000_000)
     }
+
+    /// Sleeps that long also in a task that was cancelled: for what must still be waited for there, and looked at now and
+    /// then.
+    static func pause(milliseconds: UInt64) async {
+        // Its own task, which is not cancelled with this one.
+        await Task { try? await sleep(milliseconds: milliseconds) }.value
+    }
 }
