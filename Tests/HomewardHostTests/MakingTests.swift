@@ -9,25 +9,37 @@ import Testing
 
 /// Holds the first `fdatasync` of one file from when it is armed until it is opened, or has those of one fail.
 final class Gate: Sendable {
-    private let armed = Mutex<String?>(nil)
-    private let broken = Mutex<String?>(nil)
+    private struct Wanted {
+        let name: String
+        let when: @Sendable () -> Bool
+    }
+
+    private let armed = Mutex<Wanted?>(nil)
+    private let broken = Mutex<Wanted?>(nil)
     private let held = Mutex(false)
     private let opened = DispatchSemaphore(value: 0)
 
     var isHolding: Bool { held.withLock { $0 } }
-    func arm(_ name: String) { armed.withLock { $0 = name } }
+    /// What comes while `when` says no is let through, and not held instead.
+    func arm(_ name: String, when: @escaping @Sendable () -> Bool = { true }) {
+        armed.withLock { $0 = Wanted(name: name, when: when) }
+    }
     func open() { opened.signal() }
-    func breakDown(_ name: String?) { broken.withLock { $0 = name } }
+    func breakDown(_ name: String?, when: @escaping @Sendable () -> Bool = { true }) {
+        broken.withLock { $0 = name.map { Wanted(name: $0, when: when) } }
+    }
     @Sendable func wrap(_ device: FileDevice) -> any BlockDevice {
         HookedDevice(device, onSynchronize: { () throws(Refusal) in try self.pass(device.name) })
     }
 
     func pass(_ name: String) throws(Refusal) {
-        if broken.withLock({ $0 == name }) { throw Refusal(.ioError, name, "the disk is gone", hint: "none") }
+        if let broken = broken.withLock({ $0 }), broken.name == name, broken.when() {
+            throw Refusal(.ioError, name, "the disk is gone", hint: "none")
+        }
+        guard let wanted = armed.withLock({ $0 }), wanted.name == name, wanted.when() else { return }
         let holds = armed.withLock { armed in
-            guard armed == name else { return false }
-            armed = nil
-            return true
+            defer { armed = nil }
+            return armed != nil
         }
         guard holds else { return }
         held.withLock { $0 = true }
@@ -139,6 +151,64 @@ struct MakingTests {
             try files.removeItem(atPath: path)
             try trio.refuseChanges(false, on: "london")
             try await trio.done("london", make(2 << 20))
+        }
+    }
+
+    /// Whether London has an RVG that is running: what its log is synchronized for then is its opening.
+    private func isRunning(_ trio: Trio) -> @Sendable () -> Bool {
+        { trio.running("london")?.runtimes.isEmpty == false }
+    }
+
+    @Test("a createpri whose RVG is stopped while it opens returns")
+    func stoppedWhileOpening() async throws {
+        let gate = Gate()
+        try await Trio.run(["london"], wrapping: gate.wrap) { trio in
+            gate.arm(trio.path("london", "srl"), when: isRunning(trio))
+            let isOver = Mutex(false)
+            let first = Task {
+                defer { isOver.withLock { $0 = true } }
+                return try await trio.done("london", createPrimary("hr_rvg", ["dv01"]))
+            }
+            try await trio.waitUntil("it opens") { gate.isHolding }
+            let stop = Task { try await trio.done("london", .stopRVG(Trio.rvg)) }
+            try await trio.waitUntil("it is being stopped") { try await trio.member("london").state == "stopped" }
+            gate.open()
+            _ = try await stop.value
+            try await trio.waitUntil("createpri has returned") { isOver.withLock { $0 } }
+            #expect(try await first.value.already == false)
+            try await trio.done("london", .startRVG(Trio.rvg, force: false))
+            try await trio.write("london", at: 0, 6)
+        }
+    }
+
+    @Test("a createpri whose log fails while the RVG opens is refused with that")
+    func failedWhileOpening() async throws {
+        let gate = Gate()
+        try await Trio.run(["london"], wrapping: gate.wrap) { trio in
+            gate.breakDown(trio.path("london", "srl"), when: isRunning(trio))
+            try await trio.refused("london", createPrimary("hr_rvg", ["dv01"]), .ioError)
+            try await trio.done("london", .deletePrimary(Trio.rvg, force: true))
+            gate.breakDown(nil)
+            try await trio.done("london", createPrimary("hr_rvg", ["dv01"]))
+        }
+    }
+
+    @Test("a createpri whose RVG another command removes before it has opened returns")
+    func removedWhileOpening() async throws {
+        try await Trio.run(["london"]) { trio in
+            let isOver = Mutex(false)
+            let first = Task {
+                defer { isOver.withLock { $0 = true } }
+                return try await trio.refusalCode("london", createPrimary("hr_rvg", ["dv01"]))
+            }
+            while try await trio.refusalCode("london", .deletePrimary(Trio.rvg, force: true)) != nil {
+                try await Task.sleep(for: .milliseconds(1))
+            }
+            try await trio.waitUntil("createpri has returned") { isOver.withLock { $0 } }
+            // It may have been open before.
+            let code = try await first.value
+            #expect(code == .unknownRVG || code == nil)
+            try await trio.done("london", createPrimary("other", ["dv01"]))
         }
     }
 

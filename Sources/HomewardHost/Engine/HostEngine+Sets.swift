@@ -37,11 +37,32 @@ extension HostEngine {
         }
         if isThere { return Outcome(already: true, summary: "RVG \(group)/\(name) exists") }
         let runtime = try find(RVGReference(diskGroup: group, rvg: name))
-        // Whoever makes an RVG opens its volumes next.
-        while runtime.state.withLock({ !$0.node.machine.isOpen && $0.node.machine.failure == nil }) {
+        try await awaitOpening(runtime)
+        return Outcome(summary: "RVG \(group)/\(name) is made; \(settings.name) is its Primary")
+    }
+
+    /// Waits until a new Primary is past its opening: whoever makes an RVG opens its volumes next.
+    ///
+    /// Another command may have stopped it by then, or given its role away: that is no failure of this one.
+    /// - Throws: the refusal of a device that failed; `unknown-rvg` when another command has removed the RVG.
+    private func awaitOpening(_ runtime: RVGRuntime) async throws {
+        while true {
+            let machine = runtime.state.withLock { $0.node.machine }
+            if let failure = machine.failure { throw failure }
+            let (isThere, isStopping) = state.withLock { ($0.runtimes[runtime.id] === runtime, $0.stopping) }
+            guard isThere || isStopping else {
+                throw refusal(
+                    .unknownRVG,
+                    "\(runtime.diskGroup)/\(runtime.name)",
+                    "was removed by another command while it opened",
+                    hint: "see what is there (homeward status), then repeat the command"
+                )
+            }
+            let isOpening = machine.header.isPrimary && machine.header.fence == nil && machine.gate != nil
+            // A daemon that ends may open nothing any more; the next one does.
+            if !isOpening || isStopping { return }
             try await HostClock.sleep(milliseconds: 10)
         }
-        return Outcome(summary: "RVG \(group)/\(name) is made; \(settings.name) is its Primary")
     }
 
     private func resolveGroup(_ group: String?, _ catalog: Catalog) throws(Refusal) -> String {
