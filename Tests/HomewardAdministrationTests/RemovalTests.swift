@@ -168,4 +168,59 @@ struct RemovalTests {
         _ = try world.answers[token]?.get()
         #expect(world.answers[token] != nil)
     }
+
+    @Test("no host is added to an RVG that is being removed; the removal goes on")
+    func addWhileRemoved() throws {
+        var world = try NodeWorld()
+        let link = try #require(world.nodes[0].machine.header.links.last)
+        _ = try world.perform(.removeLink(link.peer), on: 0)?.get()
+        world.lazy = [0]
+        world.write(on: 0)
+        world.settle()
+        // What london holds is not on its volumes, and so it is not gone yet.
+        let removal = world.ask(.prepareRemoval, on: 0)
+        #expect(code(world.perform(.addLink(link), on: 0)) == .operationInProgress)
+        #expect(!world.nodes[0].machine.header.links.contains { $0.peer == link.peer })
+        // That a host is there already changes nothing.
+        let known = try #require(world.nodes[0].machine.header.links.first)
+        _ = try world.perform(.addLink(known), on: 0)?.get()
+        world.lazy = []
+        world.pass(milliseconds: 1_000)
+        _ = try #require(world.answers[removal]).get()
+        // It has come to rest, and only the catalog has to be told.
+        #expect(code(world.perform(.addLink(link), on: 0)) == .operationInProgress)
+    }
+
+    @Test("a stopped RVG that is being removed is not started; one whose removal is given up is")
+    func startWhileRemoved() throws {
+        var world = try NodeWorld()
+        world.lazy = [0]
+        world.write(on: 0)
+        world.settle()
+        _ = try world.perform(.stop, on: 0)?.get()
+        let removal = world.ask(.prepareRemoval, on: 0)
+        for force in [false, true] {
+            #expect(code(world.perform(.start(force: force), on: 0)) == .operationInProgress)
+        }
+        #expect(world.nodes[0].machine.header.stopped && world.answers[removal] == nil)
+        _ = try world.perform(.abandonRemoval, on: 0)?.get()
+        _ = try world.perform(.start(force: false), on: 0)?.get()
+        #expect(world.nodes[0].machine.isOpen)
+    }
+
+    @Test("no host is added during an operation, nor by who is no open Primary any more")
+    func addWhileBusy() throws {
+        var world = try NodeWorld()
+        let link = try #require(world.nodes[0].machine.header.links.last)
+        _ = try world.perform(.removeLink(link.peer), on: 0)?.get()
+        world.mute = [1]
+        let attach = world.ask(.startReplication(seattle, how: .identical, consent: true), on: 0)
+        world.settle()
+        #expect(code(world.perform(.addLink(link), on: 0)) == .operationInProgress)
+        world.mute = []
+        world.pass(milliseconds: 1_000)
+        _ = try world.answers[attach]?.get()
+        _ = try world.perform(.migrate(seattle), on: 0)?.get()
+        #expect(code(world.perform(.addLink(link), on: 0)) == .notPrimary)
+    }
 }

@@ -241,4 +241,20 @@ struct MakingTests {
             try await trio.upToDate("london", "seattle")
         }
     }
+
+    @Test("an addsec during which the RVG is removed is refused, and leaves nothing on the host that was to be added")
+    func removedWhileAdding() async throws {
+        let gate = Gate()
+        try await Trio.run(wrapping: gate.wrap) { trio in
+            try await trio.makeSet([])
+            gate.arm(trio.path("seattle", "srl"))
+            let adding = Task { try await trio.refusalCode("london", addSecondary()) }
+            try await trio.waitUntil("seattle formats its log") { gate.isHolding }
+            let removal = try await trio.refusalCode("london", .deletePrimary(Trio.rvg, force: true))
+            gate.open()
+            #expect(removal == nil)
+            #expect(try await adding.value == .operationInProgress)
+            #expect(try await trio.ask("seattle", .hostStatus).host?.rvgs.isEmpty == true)
+        }
+    }
 }

@@ -77,6 +77,9 @@ extension RVGNode {
         if machine.header.linkIndex(link.peer) != nil {
             return Outcome(already: true, summary: "\(link.peerName) is in the RDS already")
         }
+        // Asked before the RVG was made on that host, too; that took a while.
+        if let closed = machine.closedBecause { throw closed }
+        try requireIdle(for: "addsec")
         guard machine.header.links.count < LinkRecord.countLimit else {
             throw machine.refuse(
                 .limitReached,
@@ -395,6 +398,7 @@ extension RVGNode {
         _ effects: inout NodeEffects
     ) throws(Refusal) -> Outcome {
         if let failure = machine.failure { throw failure }
+        try requireStaying(for: "start")
         if machine.header.stopped {
             machine.header.stopped = false
             machine.headerChanged(&effects.core)

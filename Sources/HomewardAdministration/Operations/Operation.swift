@@ -46,13 +46,7 @@ extension RVGNode {
                 hint: "wait until it has ended (homeward status), then repeat \(verb)"
             )
         }
-        if isBeingRemoved {
-            throw machine.refuse(
-                .operationInProgress,
-                "it is being removed from \(machine.hostName)",
-                hint: "see whether it is gone (homeward status) before \(verb)"
-            )
-        }
+        try requireStaying(for: verb)
         if shutdown != nil {
             throw machine.refuse(
                 .operationInProgress,
@@ -60,6 +54,16 @@ extension RVGNode {
                 hint: "start it again, then repeat \(verb)"
             )
         }
+    }
+
+    /// Refuses while the RVG is being removed: what is changed now would go with it.
+    func requireStaying(for verb: String) throws(Refusal) {
+        guard isBeingRemoved else { return }
+        throw machine.refuse(
+            .operationInProgress,
+            "it is being removed from \(machine.hostName)",
+            hint: "see whether it is gone (homeward status) before \(verb)"
+        )
     }
 
     package mutating func advanceOperation(now: Instant, into effects: inout NodeEffects) {

@@ -131,6 +131,7 @@ extension HostEngine {
             primary: id,
             members: [Contact.Link(own)] + header.links.map(Contact.Link.init)
         )
+        try runtime.state.withLock { state throws(Refusal) in try state.node.requireIdle(for: "addsec") }
         guard case .created(let theirGroup) = try await call(secondary, .createSecondary(offer)) else {
             throw refusal(
                 .strangePeer,
@@ -146,12 +147,41 @@ extension HostEngine {
             peerRVG: runtime.name,
             settings: link
         )
-        guard case .done(var outcome) = try await finish(runtime, .addLink(record), { _ in }) else {
-            preconditionFailure("adding a link ends as done")
-        }
+        var outcome = try await addLink(record, runtime)
         try await awaitContact(with: peer.host, runtime)
         outcome.notes.append("it holds no copy yet: syncrvg -c and startrep -c, or startrep -f if both are identical")
         return outcome
+    }
+
+    /// Takes a Secondary that has been made into the RDS.
+    ///
+    /// Where that is refused, for by now the RVG may be on its way out, the Secondary is removed again: nobody else knows of
+    /// it.
+    private func addLink(_ link: LinkRecord, _ runtime: RVGRuntime) async throws -> Outcome {
+        do {
+            guard case .done(let outcome) = try await finish(runtime, .addLink(link), { _ in }) else {
+                preconditionFailure("adding a link ends as done")
+            }
+            return outcome
+        } catch let refused as Refusal {
+            let (machine, host) = (runtime.state.withLock { $0.node.machine }, link.peerName)
+            // After a failure of the log nobody knows whether the link stands there.
+            guard machine.failure == nil, machine.header.linkIndex(link.peer) == nil else { throw refused }
+            do {
+                // That this command is taken back must not keep it from cleaning up.
+                _ = try await Task { try await call(host, .deleteSecondary(runtime.id)) }.value
+            } catch {
+                throw Refusal(
+                    refused.code,
+                    refused.object,
+                    refused.message + "; \(host) has an RVG of it by now",
+                    hint: "\(refused.hint); to remove that one: "
+                        + "vradmin -g \(link.peerDiskGroup) -f delpri \(link.peerRVG) --host \(host)",
+                    host: refused.host
+                )
+            }
+            throw refused
+        }
     }
 
     /// Whoever adds a Secondary starts replication to it next, which needs to have heard from its new RVG.
