@@ -3,6 +3,7 @@ import HomewardAdministration
 import HomewardCore
 import HomewardHost
 import HomewardStorage
+import Synchronization
 import Testing
 
 private let rvg = Trio.rvg
@@ -218,6 +219,25 @@ struct RefusedRemovalTests {
             #expect(refusal?.code == .inconsistent, "\(String(describing: refusal))")
             try await trio.done("seattle", .deletePrimary(rvg, force: true))
             #expect(try await trio.ask("seattle", .hostStatus).host?.rvgs.isEmpty == true)
+        }
+    }
+
+    @Test("a request that finds its RVG just before that is removed is refused, and not left without an answer")
+    func late() async throws {
+        try await Trio.run(["london"]) { trio in
+            try await trio.makeSet([])
+            try await trio.done("london", .checkStart(rvg, name: "cp"))
+            let runtime = try #require(try trio.engine("london").runtimes.first)
+            try await trio.done("london", .deletePrimary(rvg, force: true))
+            let code = Mutex<RefusalCode?>(nil)
+            Task {
+                do {
+                    _ = try await runtime.perform(.checkDelete("cp")) { _ in }
+                } catch let refusal as Refusal {
+                    code.withLock { $0 = refusal.code }
+                }
+            }
+            try await trio.waitUntil("it is answered") { code.withLock { $0 } == .operationInProgress }
         }
     }
 }

@@ -321,6 +321,10 @@ extension RVGRuntime {
             let token = state.nextToken
             state.nextToken += 1
             state.answers[token] = answer
+            guard !state.stopped else {
+                effects.answers.append((token, .failure(hasLeft)))
+                return token
+            }
             state.node.request(request, token: token, now: HostClock.now, wallTime: HostClock.wall, into: &effects)
             return token
         }
@@ -329,7 +333,10 @@ extension RVGRuntime {
     /// Carries a request out; cancelling the task cancels what can be cancelled.
     ///
     /// Where its asker is gone instead, it goes on, and nobody is known to wait for it.
-    func perform(_ request: RVGRequest, progress: @escaping @Sendable (Progress) -> Void) async throws -> RVGAnswer {
+    package func perform(
+        _ request: RVGRequest,
+        progress: @escaping @Sendable (Progress) -> Void
+    ) async throws -> RVGAnswer {
         let asker = Asker.current
         let box = Monitor<UInt64?>(nil)
         let ticker = Task { [self] in

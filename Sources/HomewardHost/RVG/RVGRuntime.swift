@@ -148,6 +148,22 @@ package final class RVGRuntime: Sendable {
         running.volumes.stop()
         running.logSync.stop()
         running.header.stop()
+        // What still waited for these threads would wait for ever.
+        let waiting = state.withLock { state in
+            defer { state.answers = [:] }
+            return state.answers.values.map(\.self)
+        }
+        for answer in waiting { answer(.failure(hasLeft)) }
+    }
+
+    /// What is answered once nothing of the RVG runs any more.
+    var hasLeft: Refusal {
+        Refusal(
+            .operationInProgress,
+            "\(diskGroup)/\(name)",
+            "it was removed meanwhile, or the daemon is stopping",
+            hint: "see what is there (homeward status), then repeat the command"
+        )
     }
 
     // MARK: Stepping
