@@ -212,7 +212,8 @@ public struct ShellRunner: Sendable {
         kill(-pid, SIGTERM)
         let deadline = ScriptState.monotonicClock() + grace
         while ProcessGroup.isAlive(pid), ScriptState.monotonicClock() < deadline {
-            try? await Task.sleep(for: .milliseconds(20))
+            // In a task of its own: in one that was cancelled it would not sleep.
+            await Task { try? await Task.sleep(for: .milliseconds(20)) }.value
         }
         kill(-pid, SIGKILL)
     }
