@@ -1,8 +1,10 @@
 import CPlatform
 import Glibc
 
-/// The text of an errno, given as CPlatform returns it or positive.
-func systemText(_ code: some BinaryInteger) -> String { String(cString: strerror(abs(Int32(code)))) }
+/// The text of an errno, given as CPlatform returns it or positive; of whatever another end calls one, too.
+func systemText(_ code: some BinaryInteger) -> String {
+    String(cString: strerror(Int32(truncatingIfNeeded: code.magnitude)))
+}
 
 /// Fills the buffer; false at the end of the stream or on an error.
 func receiveExactly(_ descriptor: Int32, _ buffer: UnsafeMutableRawBufferPointer) -> Bool {
