@@ -43,13 +43,13 @@ struct ClientConnection {
     mutating func write(_ writes: [ClientWrite], flags: UInt16, piece: Int) throws(Refusal) {
         try checkOpen()
         let first = cookie + 1
-        var places: [(offset: UInt64, length: UInt32)] = []
+        var places: [Place] = []
         var replied = 0
         var failure: Refusal?
         for write in writes {
             for begin in stride(from: 0, to: write.bytes.count, by: piece) {
                 if places.count - replied == Self.depth {
-                    try receiveOne(first, places, &failure)
+                    try receiveOne(first, &places, &failure)
                     replied += 1
                 }
                 let range = begin..<min(begin + piece, write.bytes.count)
@@ -63,24 +63,35 @@ struct ClientConnection {
                     length: UInt32(range.count)
                 )
                 guard send(header, write.bytes, range) else { throw lose("the connection was lost while sending") }
-                places.append((offset, UInt32(range.count)))
+                places.append(Place(offset: offset, length: UInt32(range.count)))
             }
         }
         while replied < places.count {
-            try receiveOne(first, places, &failure)
+            try receiveOne(first, &places, &failure)
             replied += 1
         }
         if let failure { throw failure }
     }
 
+    /// Where a request writes, and whether it was replied to.
+    private struct Place {
+        var offset: UInt64
+        var length: UInt32
+        var isReplied = false
+    }
+
     /// Takes the reply of any request on its way, noting the first failure.
     private mutating func receiveOne(
         _ first: UInt64,
-        _ places: [(offset: UInt64, length: UInt32)],
+        _ places: inout [Place],
         _ failure: inout Refusal?
     ) throws(Refusal) {
         let (code, answered) = try receiveReply(first...cookie)
-        let place = places[Int(answered - first)]
+        let index = Int(answered - first)
+        let place = places[index]
+        // Counted twice, it would stand for a write that nobody has replied to.
+        guard !place.isReplied else { throw lose("the server replied twice to one request") }
+        places[index].isReplied = true
         if code != 0, failure == nil { failure = refusal(code, at: place.offset, place.length) }
     }
 

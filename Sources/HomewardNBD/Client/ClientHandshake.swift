@@ -3,13 +3,22 @@ import Glibc
 import HomewardCore
 
 /// Carries a client from the socket to the transmission phase, or to the list of exports.
+///
+/// Whatever listens at the socket, all of it is over by a deadline, and takes no more than so many bytes from the server.
 struct ClientHandshake {
     let descriptor: Int32
     private let export: String
+    private let seconds: Int
+    /// When it has to be over, on the monotonic clock.
+    private let end: UInt64
+    /// What the server may still say.
+    private var room = NBDLimits.answers
 
     /// Connects and exchanges greetings.
-    init(socketPath: String, export: String) throws(Refusal) {
+    init(socketPath: String, export: String, seconds: Int) throws(Refusal) {
         self.export = export
+        self.seconds = seconds
+        end = homeward_monotonic_nanoseconds() + UInt64(seconds) * 1_000_000_000
         let code = homeward_connect_unix(socketPath)
         guard code != -ENAMETOOLONG else {
             throw Refusal(
@@ -31,7 +40,8 @@ struct ClientHandshake {
         descriptor = code
         var flags: [UInt8] = []
         flags.append(big: UInt32(NBD.fixedNewstyle | NBD.noZeroes))
-        guard let greeting = receiveBytes(descriptor, 18), sendBytes(descriptor, flags) else { throw lost() }
+        let greeting = try receive(18)
+        guard sendBytes(descriptor, flags) else { throw lost() }
         let needed = NBD.fixedNewstyle | NBD.noZeroes
         let isSpoken = greeting.withUnsafeBytes {
             $0.big(0, as: UInt64.self) == NBD.greetingMagic && $0.big(8, as: UInt64.self) == NBD.optionMagic
@@ -45,7 +55,7 @@ struct ClientHandshake {
     /// GO: the export's description, or what the server refuses it with.
     ///
     /// Closes the socket when it throws.
-    func open() throws(Refusal) -> NBDExportDescription {
+    mutating func open() throws(Refusal) -> NBDExportDescription {
         var payload: [UInt8] = []
         payload.append(big: UInt32(export.utf8.count))
         payload.append(contentsOf: export.utf8)
@@ -55,7 +65,7 @@ struct ClientHandshake {
         var description: NBDExportDescription?
         var note = ""
         while true {
-            let (type, data) = try receive(NBD.Option.go)
+            let (type, data) = try receiveReply(NBD.Option.go)
             if NBD.OptionReply.isError(type) { throw refused(type, data) }
             if type == NBD.OptionReply.ack { break }
             let found: NBDExportDescription? = data.withUnsafeBytes { bytes in
@@ -73,19 +83,22 @@ struct ClientHandshake {
             }
             description = found ?? description
         }
-        guard var description else { throw senseless() }
+        // No volume is longer than a file can be.
+        guard var description, description.size <= UInt64(Int64.max) else { throw senseless() }
         description.note = note
+        // With a volume open a server may be silent for as long as a write is held back.
+        setPatience(descriptor, milliseconds: 0)
         return description
     }
 
     /// LIST.
     ///
     /// Closes the socket in any case.
-    func list() throws(Refusal) -> [String] {
+    mutating func list() throws(Refusal) -> [String] {
         try send(NBD.Option.list, [])
         var names: [String] = []
         while true {
-            let (type, data) = try receive(NBD.Option.list)
+            let (type, data) = try receiveReply(NBD.Option.list)
             if type == NBD.OptionReply.ack { break }
             let name = data.withUnsafeBytes { bytes -> String? in
                 guard type == NBD.OptionReply.server, bytes.count >= 4 else { return nil }
@@ -108,8 +121,8 @@ struct ClientHandshake {
         guard sendBytes(descriptor, bytes + payload) else { throw lost() }
     }
 
-    private func receive(_ option: UInt32) throws(Refusal) -> (type: UInt32, data: [UInt8]) {
-        guard let head = receiveBytes(descriptor, NBD.optionReplyHeaderLength) else { throw lost() }
+    private mutating func receiveReply(_ option: UInt32) throws(Refusal) -> (type: UInt32, data: [UInt8]) {
+        let head = try receive(NBD.optionReplyHeaderLength)
         let (magic, echoed, type, length) = head.withUnsafeBytes {
             (
                 $0.big(0, as: UInt64.self), $0.big(8, as: UInt32.self), $0.big(12, as: UInt32.self),
@@ -117,8 +130,27 @@ struct ClientHandshake {
             )
         }
         guard magic == NBD.optionReplyMagic, echoed == option, length <= 1 << 16 else { throw senseless() }
-        guard let data = receiveBytes(descriptor, Int(length)) else { throw lost() }
-        return (type, data)
+        return (type, try receive(Int(length)))
+    }
+
+    /// The next bytes, which come before the deadline however slowly they do, and within what the server may say.
+    private mutating func receive(_ count: Int) throws(Refusal) -> [UInt8] {
+        room -= count
+        guard room >= 0 else { throw senseless() }
+        var bytes = [UInt8](repeating: 0, count: count)
+        var done = 0
+        while done < count {
+            let now = homeward_monotonic_nanoseconds()
+            guard now < end else { throw late() }
+            setPatience(descriptor, milliseconds: Int((end - now) / 1_000_000) + 1)
+            let got = bytes.withUnsafeMutableBytes { buffer in
+                homeward_receive(descriptor, buffer.baseAddress.map { $0 + done }, count - done)
+            }
+            if got == Int64(-EAGAIN) { continue }
+            guard got > 0 else { throw lost() }
+            done += Int(got)
+        }
+        return bytes
     }
 
     private func refused(_ type: UInt32, _ data: [UInt8]) -> Refusal {
@@ -136,6 +168,16 @@ struct ClientHandshake {
             export,
             "the connection was lost during the handshake",
             hint: "see whether the daemon runs"
+        )
+    }
+
+    private func late() -> Refusal {
+        close()
+        return Refusal(
+            .timedOut,
+            export,
+            "the server did not end the handshake within \(seconds) s",
+            hint: "see whether the daemon runs, or is halted: homeward status"
         )
     }
 

@@ -16,15 +16,30 @@ public final class NBDClient: Sendable {
     /// Payload bytes of one request; longer ranges are several.
     static let piece = 1 << 20
 
-    /// Opens a session, for writing unless `readOnly` is given.
+    /// Opens a session, for writing unless `readOnly` is given; blocks for half a minute at most.
     ///
     /// With `readOnly` an export that cannot be opened for writing will do, and nothing is ever written.
-    /// - Throws: `daemon-unreachable`, `socket-path-too-long`, `io-error`, and what the server refuses an export
-    ///   with; when it opens for reading only and `readOnly` was not given, the reason that it states, else
-    ///   `not-primary`.
+    /// - Throws: `daemon-unreachable`, `socket-path-too-long`, `io-error`, `timed-out` for a server that does not come to
+    ///   an end, `bad-format` for one that speaks something else, and what the server refuses an export with; when it opens
+    ///   for reading only and `readOnly` was not given, the reason that it states, else `not-primary`.
     public static func connect(socketPath: String, export: String, readOnly: Bool = false) throws(Refusal) -> NBDClient
     {
-        let handshake = try ClientHandshake(socketPath: socketPath, export: export)
+        try connect(
+            socketPath: socketPath,
+            export: export,
+            readOnly: readOnly,
+            handshakeSeconds: NBDLimits.handshakeSeconds
+        )
+    }
+
+    /// With another patience for a server, in seconds.
+    package static func connect(
+        socketPath: String,
+        export: String,
+        readOnly: Bool,
+        handshakeSeconds: Int
+    ) throws(Refusal) -> NBDClient {
+        var handshake = try ClientHandshake(socketPath: socketPath, export: export, seconds: handshakeSeconds)
         let description = try handshake.open()
         if description.isReadOnly, !readOnly {
             handshake.close()
@@ -39,10 +54,15 @@ public final class NBDClient: Sendable {
         )
     }
 
-    /// Names of all exports.
-    /// - Throws: `daemon-unreachable`, `socket-path-too-long`, `io-error`.
+    /// Names of all exports; blocks for half a minute at most.
+    /// - Throws: `daemon-unreachable`, `socket-path-too-long`, `io-error`, `timed-out`, `bad-format`.
     public static func exports(socketPath: String) throws(Refusal) -> [String] {
-        let handshake = try ClientHandshake(socketPath: socketPath, export: socketPath)
+        try exports(socketPath: socketPath, handshakeSeconds: NBDLimits.handshakeSeconds)
+    }
+
+    /// With another patience for a server, in seconds.
+    package static func exports(socketPath: String, handshakeSeconds: Int) throws(Refusal) -> [String] {
+        var handshake = try ClientHandshake(socketPath: socketPath, export: socketPath, seconds: handshakeSeconds)
         return try handshake.list()
     }
 

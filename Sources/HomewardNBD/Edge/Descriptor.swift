@@ -49,8 +49,8 @@ func sendBytes(_ descriptor: Int32, _ bytes: [UInt8]) -> Bool {
 }
 
 /// From now on a call on the socket that waits for the other end longer than this fails; with zero it waits forever.
-func setPatience(_ descriptor: Int32, seconds: Int) {
-    var limit = timeval(tv_sec: seconds, tv_usec: 0)
+func setPatience(_ descriptor: Int32, milliseconds: Int) {
+    var limit = timeval(tv_sec: milliseconds / 1000, tv_usec: milliseconds % 1000 * 1000)
     for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
         // It fails for what is no socket only.
         _ = setsockopt(descriptor, SOL_SOCKET, option, &limit, socklen_t(MemoryLayout<timeval>.size))

@@ -88,7 +88,7 @@ package enum NBD {
 
 /// What this release takes.
 ///
-/// Everything that a client can make long has its limit here.
+/// Everything that a client can make long, and what a server can make long for our client, has its limit here.
 package enum NBDLimits {
     /// The protocol's own limit for names and texts.
     package static let name = 4096
@@ -112,7 +112,11 @@ package enum NBDLimits {
     package static let bytesIdle = 64 << 20
     package static let connections = 256
     /// How long a client may say nothing, or read nothing, before it has chosen an export: it holds one of the connections.
+    ///
+    /// And how long our client's handshake may take with a server that says nothing, or says it slowly.
     package static let handshakeSeconds = 30
+    /// Bytes that our client takes from a server before a volume is open: names of some hundred thousand exports.
+    package static let answers = 8 << 20
     /// One receive buffer: sixty-odd writes of 4 KiB.
     package static let receiveBuffer = 256 << 10
     /// A payload above this that has not arrived yet is received into a buffer of its own.

@@ -167,10 +167,10 @@ public final class NBDServer: @unchecked Sendable {
 
     private func serve(_ descriptor: Int32) {
         let door = ExportDoor(service: service, holder: Self.holder(of: descriptor))
-        setPatience(descriptor, seconds: handshakeSeconds)
+        setPatience(descriptor, milliseconds: handshakeSeconds * 1000)
         if let session = ServerHandshake(descriptor: descriptor, door: door).run() {
             // With a volume open a client may be silent for as long as it likes.
-            setPatience(descriptor, seconds: 0)
+            setPatience(descriptor, milliseconds: 0)
             Transmission(descriptor: descriptor, session: session, pool: pool, logger: logger).run()
         }
         forget(descriptor)
