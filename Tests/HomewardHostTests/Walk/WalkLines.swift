@@ -4,6 +4,7 @@ enum WalkLines {
     static let views = [
         "homeward status", "vradmin -g hrdg -l printrvg hr_rvg", "vradmin -g hrdg -l repstatus hr_rvg",
         "vradmin -g hrdg printvol hr_rvg", "vxrvg -g hrdg cplist hr_rvg",
+        "vxrvg -g hrdg getdatavols hr_rvg", "vxrvg -g hrdg -1 getrlinks hr_rvg --host seattle",
         "vxrlink -g hrdg -T status rlk_seattle_hr_rvg", "vxrlink -g hrdg -T updates rlk_london_hr_rvg --host seattle",
         "homeward vol list hrdg --host london",
     ]
@@ -24,7 +25,10 @@ enum WalkLines {
         "vradmin -g hrdg resumerep hr_rvg seattle",
         "vradmin -g hrdg -c cp9 syncrvg hr_rvg seattle",
         "vradmin -g hrdg -c cp9 syncrvg hr_rvg seattle dublin",
+        "vradmin -g hrdg -c cp9 -full syncrvg hr_rvg seattle",
         "vradmin -g hrdg -verify syncrvg hr_rvg seattle",
+        "vradmin -g hrdg set hr_rvg seattle synchronous=override srlprot=off",
+        "vradmin -g hrdg set hr_rvg seattle synchronous=off",
         "vradmin -g hrdg migrate hr_rvg",
         "vradmin -g hrdg migrate hr_rvg seattle",
         "vradmin -g hrdg migrate hr_rvg dublin",
@@ -51,6 +55,12 @@ enum WalkLines {
         "vxrlink -g hrdg -f att rlk_seattle_hr_rvg",
         "vxrlink -g hrdg det rlk_seattle_hr_rvg",
         "vxrlink -g hrdg cplist rlk_seattle_hr_rvg",
+    ]
+
+    /// Those of ``wrongWords`` that some state answers with "is so already" before it sees what is wrong with them.
+    static let answered: Set<String> = [
+        "vradmin -g hrdg -sdg nodg addsec hr_rvg london seattle", "vradmin -g hrdg addsec hr_rvg seattle dublin",
+        "homeward dg create hrdg --host london",
     ]
 
     /// Wrong in every state: names, arguments, options, places.

@@ -142,6 +142,7 @@ extension WalkState {
         "vradmin -g hrdg pauserep hr_rvg seattle", "vxrlink -g hrdg pause rlk_seattle_hr_rvg",
         "vxrlink -g hrdg pause rlk_london_hr_rvg --host seattle", "vxrlink -g hrdg det rlk_seattle_hr_rvg",
         "vxrvg -g hrdg stop hr_rvg --host seattle",
+        "vradmin -g hrdg set hr_rvg seattle synchronous=override srlprot=off",
     ]
     private static let migration: Set<String> = [
         "vradmin -g hrdg migrate hr_rvg", "vradmin -g hrdg migrate hr_rvg seattle",
@@ -149,6 +150,8 @@ extension WalkState {
     private static let ofDetached: Set<String> = [
         "vradmin -g hrdg delsec hr_rvg seattle", "vradmin -g hrdg -f startrep hr_rvg seattle",
         "vradmin -g hrdg -c cp9 syncrvg hr_rvg seattle", "vradmin -g hrdg -c cp9 syncrvg hr_rvg seattle dublin",
+        "vradmin -g hrdg -c cp9 -full syncrvg hr_rvg seattle",
+        "vradmin -g hrdg set hr_rvg seattle synchronous=override srlprot=off",
         "vxrlink -g hrdg -f att rlk_seattle_hr_rvg", "vxrvg -g hrdg stop hr_rvg --host seattle",
     ]
     private static let takeover: Set<String> = [
@@ -294,7 +297,10 @@ extension WalkState {
                 }
                 try await guide.copyBegins()
             },
-            moves: ["vxrvg -g hrdg stop hr_rvg --host london", "vxrvg -g hrdg stop hr_rvg --host seattle"],
+            moves: [
+                "vxrvg -g hrdg stop hr_rvg --host london", "vxrvg -g hrdg stop hr_rvg --host seattle",
+                "vradmin -g hrdg set hr_rvg seattle synchronous=override srlprot=off",
+            ],
             moving: ["seattle-dv01", "seattle-dv02", "seattle-srl", "london-srl"]
         ),
         WalkState(
