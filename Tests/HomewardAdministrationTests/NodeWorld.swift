@@ -36,6 +36,7 @@ struct NodeWorld {
     static let names = ["london", "seattle", "dublin"]
     static let ids = (1...3).map { Identity(high: UInt64($0), low: 7) }
     static let rvg = Identity(high: 9, low: 9)
+    static let volumes = [VolumeShape(name: "dv01", size: 1 << 20)]
 
     var nodes: [RVGNode] = []
     var now = Instant(nanoseconds: 1_000_000_000)
@@ -75,13 +76,16 @@ struct NodeWorld {
     /// Whether what hosts say is kept.
     var listens = false
 
-    init() throws {
-        for position in NodeWorld.names.indices { nodes.append(try NodeWorld.makeNode(position)) }
+    /// `shapes`: the volumes of hosts that have others than the rest.
+    init(shapes: [Int: [VolumeShape]] = [:]) throws {
+        for position in NodeWorld.names.indices {
+            nodes.append(try NodeWorld.makeNode(position, shapes[position] ?? NodeWorld.volumes))
+        }
         for (left, right) in [(0, 1), (0, 2), (1, 2)] { connect(left, right) }
         pass(milliseconds: 5_000)
     }
 
-    private static func makeNode(_ position: Int) throws -> RVGNode {
+    private static func makeNode(_ position: Int, _ volumes: [VolumeShape]) throws -> RVGNode {
         var limits = Limits()
         limits.headerCopyBytes = 16 << 10
         var generator = SeededGenerator(seed: UInt64(position) + 1)
@@ -97,13 +101,14 @@ struct NodeWorld {
         try LogRecovery.format(device: disk, format: limits.headerFormat, header: header)
         let recovered = try LogRecovery(device: disk, format: limits.headerFormat).recover()
         let capacity = LogRing(device: disk, format: limits.headerFormat).capacity
-        return node(position, recovered, capacity, limits, seed: UInt64(position) + 77)
+        return node(position, recovered, capacity, volumes, limits, seed: UInt64(position) + 77)
     }
 
     private static func node(
         _ position: Int,
         _ log: RecoveredLog,
         _ capacity: UInt64,
+        _ volumes: [VolumeShape],
         _ limits: Limits,
         seed: UInt64
     ) -> RVGNode {
@@ -111,7 +116,7 @@ struct NodeWorld {
             machine: RVGMachine(
                 recovered: log,
                 capacity: capacity,
-                volumes: [VolumeShape(name: "dv01", size: 1 << 20)],
+                volumes: volumes,
                 hostName: names[position],
                 diskGroup: "hrdg",
                 name: "r",
@@ -132,7 +137,7 @@ struct NodeWorld {
             appendPosition: old.appendPosition.aligned(to: Record.syncAlignment),
             damage: damage
         )
-        nodes[host] = NodeWorld.node(host, log, old.capacity, old.limits, seed: 1_000 + number())
+        nodes[host] = NodeWorld.node(host, log, old.capacity, old.volumes, old.limits, seed: 1_000 + number())
     }
 
     // MARK: Sessions

@@ -454,5 +454,17 @@ extension WalkState {
             },
             moves: ofOpenPrimary.union(ofAttached).union(migration)
         ),
+        WalkState(
+            name: "23-other-size",
+            title: "A Primary with a volume that is longer than the one of seattle",
+            reach: { guide in
+                for (host, size) in [("london", "2M"), ("seattle", "1M")] {
+                    let file = guide.trio.path(host, "dv03")
+                    await guide.type("homeward vol create hrdg/dv03 --file \(file) --size \(size) --host \(host)")
+                }
+                await guide.type("vradmin -g hrdg createpri hr_rvg dv01,dv03 srl --host london")
+            },
+            moves: ofOpenPrimary
+        ),
     ]
 }
