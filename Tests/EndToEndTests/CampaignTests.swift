@@ -10,30 +10,66 @@ extension EndToEnd {
     /// one of the two runbooks), and each fault. `scripts/dev/campaign` runs hundreds; `HOMEWARD_CAMPAIGN_SEEDS=7-9` some.
     @Suite("Campaign", .serialized)
     struct Campaigns {
-        static let seeds: [UInt64] = {
-            let named = ProcessInfo.processInfo.environment["HOMEWARD_CAMPAIGN_SEEDS"] ?? "1-1"
+        /// Those that were asked for; nil in an ordinary run.
+        static let asked: [UInt64]? = {
+            guard let named = ProcessInfo.processInfo.environment["HOMEWARD_CAMPAIGN_SEEDS"] else { return nil }
             let bounds = named.split(separator: "-").compactMap { UInt64($0) }
             guard let first = bounds.first, let last = bounds.last, first <= last else { return [] }
             return Array(first...last)
         }()
 
-        @Test(
-            "faults at any moment of load, takeover, makesec, syncrvg, startrep, migrate and both failback runbooks lose nothing",
-            .timeLimit(.minutes(8)),
-            arguments: seeds
-        )
-        func round(seed: UInt64) throws {
+        /// A round of each way home, in which the Primary is killed, halted and cut off, with faults that are soon over.
+        static let sample: [UInt64] = [1, 21, 53]
+
+        private func run(_ seed: UInt64) throws -> Course {
             let started = Date()
             print("campaign: seed \(seed) begins")
             do {
-                try TestLab.run(volume: "128M") { lab in try Campaign(lab, seed).run() }
+                var course = Course()
+                try TestLab.run(volume: "128M") { lab in course = try Campaign(lab, seed).run() }
+                print("campaign: seed \(seed) passed in \(Int(Date().timeIntervalSince(started))) s")
+                return course
             } catch {
                 print("campaign: seed \(seed) FAILED: \(error)")
                 throw error
             }
-            print("campaign: seed \(seed) passed in \(Int(Date().timeIntervalSince(started))) s")
+        }
+
+        @Test(
+            "faults at any moment of load, takeover, makesec, syncrvg, startrep, migrate and both failback runbooks lose nothing",
+            .enabled(if: asked != nil),
+            .timeLimit(.minutes(8)),
+            arguments: asked ?? []
+        )
+        func round(seed: UInt64) throws { _ = try run(seed) }
+
+        @Test(
+            "a round of each way home loses nothing, and faults strike while commands run",
+            .enabled(if: asked == nil),
+            .timeLimit(.minutes(10))
+        )
+        func rounds() throws {
+            let courses = try Self.sample.map(run)
+            #expect(Set(courses.map(\.way)) == Set(Course.Way.allCases), "\(courses)")
+            #expect(courses.contains { $0.struck > 0 }, "\(courses)")
         }
     }
+}
+
+/// How a round went.
+private struct Course {
+    enum Way: CaseIterable {
+        /// The commands of the chapter, one by one.
+        case commands
+        /// The runbook for home, and commands for the third host.
+        case runbook
+        /// The runbook for both.
+        case runbookForAll
+    }
+
+    var way = Way.commands
+    /// Faults that met a command while it ran.
+    var struck = 0
 }
 
 /// One round.
@@ -45,6 +81,7 @@ private final class Campaign {
     private let home = "seattle"
     private let away: String
     private let third: String
+    private var course = Course()
 
     init(_ lab: TestLab, _ seed: UInt64) throws {
         self.lab = lab
@@ -54,24 +91,26 @@ private final class Campaign {
         third = away == "london" ? "tokyo" : "london"
     }
 
-    func run() throws {
+    func run() throws -> Course {
         defer { try? application.stop() }
         try startApplication()
         try underLoad()
         try loseAndTakeOver()
         try underLoad()
-        switch Int.random(in: 0..<3, using: &random) {
-        case 0: try chapter()
-        case 1:
+        course.way = Course.Way.allCases[Int.random(in: 0..<3, using: &random)]
+        switch course.way {
+        case .commands: try chapter()
+        case .runbook:
             try runbook("failback-difference", within: 2_500_000)
             try follow(third, after: "checkpt")
-        default: try runbook("failback-difference-multi", within: 3_500_000)
+        case .runbookForAll: try runbook("failback-difference-multi", within: 3_500_000)
         }
         try startApplication()
         try underLoad()
         try settle(on: home)
         try application.stop()
         try lab.proveEqual(primary: home)
+        return course
     }
 
     // MARK: The application
@@ -164,7 +203,9 @@ private final class Campaign {
         let process = lab.process(fault.host)
         let program = try lab.start(line, on: host)
         usleep(fault.after)
-        note(fault, verb, struck: program.isRunning)
+        let isRunning = program.isRunning
+        if isRunning { course.struck += 1 }
+        note(fault, verb, struck: isRunning)
         try fault.begin(in: lab, process)
         usleep(fault.hold)
         try fault.end(in: lab, process)
