@@ -247,8 +247,12 @@ let package = Package(
             dependencies: ["HomewardCLI", "HomewardRunbooks", "HomewardCore", "HomewardAdministration", "LuaHost"],
             swiftSettings: strict
         ),
-        // Real processes of the product that is built beside them.
-        .testTarget(name: "EndToEndTests", swiftSettings: strict),
+        // Real processes of the product that is built beside them; the rest is for files and frames of another release.
+        .testTarget(
+            name: "EndToEndTests",
+            dependencies: ["HomewardCore", .product(name: "GRDB", package: "GRDB.swift")],
+            swiftSettings: strict
+        ),
         .testTarget(
             name: "ReadmeTests",
             dependencies: ["HomewardCLI", "HomewardCore", "LuaHost"],
