@@ -24,17 +24,20 @@ final class Trio: Sendable {
     private let engines = Mutex<[String: HostEngine]>([:])
     private let configure: @Sendable (inout Limits) -> Void
     private let wrapping: @Sendable (FileDevice) -> any BlockDevice
+    private let handler: any LogHandler
 
     private init(
         _ names: [String],
         logSize: UInt64,
         _ configure: @escaping @Sendable (inout Limits) -> Void,
-        _ wrapping: @escaping @Sendable (FileDevice) -> any BlockDevice
+        _ wrapping: @escaping @Sendable (FileDevice) -> any BlockDevice,
+        _ handler: any LogHandler
     ) throws {
         folder = "/tmp/ht\(UInt32.random(in: 0 ... .max))"
         self.logSize = logSize
         self.configure = configure
         self.wrapping = wrapping
+        self.handler = handler
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         let ports = try Trio.freePorts(names.count)
         addresses = Dictionary(uniqueKeysWithValues: zip(names, ports.map { "127.0.0.1:\($0)" }))
@@ -46,9 +49,10 @@ final class Trio: Sendable {
         logSize: UInt64 = 8 << 20,
         limits: @escaping @Sendable (inout Limits) -> Void = { _ in },
         wrapping: @escaping @Sendable (FileDevice) -> any BlockDevice = { $0 },
+        handler: any LogHandler = SwiftLogNoOpLogHandler(),
         _ body: (Trio) async throws -> Void
     ) async throws {
-        let trio = try Trio(names, logSize: logSize, limits, wrapping)
+        let trio = try Trio(names, logSize: logSize, limits, wrapping, handler)
         do {
             for name in names { try await trio.start(name, fresh: true) }
             try await trio.waitUntil("the hosts meet") {
@@ -147,7 +151,7 @@ final class Trio: Sendable {
         do {
             return try HostEngine(
                 settings: settings(name),
-                logger: Logger(label: name) { _ in SwiftLogNoOpLogHandler() },
+                logger: Logger(label: name) { [handler] _ in handler },
                 wrapping: wrapping
             )
         } catch {

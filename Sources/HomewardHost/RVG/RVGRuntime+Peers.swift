@@ -101,6 +101,11 @@ extension RVGRuntime {
         }
     }
 
+    /// The number of the session whose messages of a host are taken; nil while there is none.
+    package func session(with host: HostID) -> UInt64? {
+        state.withLock { $0.node.machine.peer(host)?.session }
+    }
+
     /// The host is there, its part of the RDS is not any more.
     func peerForgot(_ host: HostID) {
         step { state, effects in
