@@ -53,7 +53,7 @@ struct JournalTests {
         defer { try? FileManager.default.removeItem(at: folder) }
         let run = try id(try SQLiteJournal(path: path).perform(Self.begin("takeover")))
         try DatabaseQueue(path: path).write {
-            try $0.execute(sql: "DROP TABLE command; PRAGMA user_version = 1")
+            try $0.execute(sql: "DROP TABLE command; DROP TABLE checksum; PRAGMA user_version = 1")
         }
         let journal = SQLiteJournal(path: path)
         #expect(try journal.runs().map(\.id) == [run])

@@ -20,8 +20,10 @@ enum JournalRows {
                     """,
                 arguments: [id, runbook, source, revision, site, parameters, now, process.description]
             )
+            try JournalChecksum.note(id, in: database)
             return .begun(id)
         case .beginStep(let run, let id, let title):
+            try JournalChecksum.check(run, in: database)
             guard try exists(run, database) else { throw unknown(run) }
             // A step that is begun again begins anew, at its place.
             try database.execute(
@@ -32,28 +34,40 @@ enum JournalRows {
                     """,
                 arguments: [run, id, title, now]
             )
+            try JournalChecksum.note(run, in: database)
         case .endStep(let run, let id, let state, let detail):
+            try JournalChecksum.check(run, in: database)
             guard try exists(run, database) else { throw unknown(run) }
             try database.execute(
                 sql: "UPDATE step SET state = ?, ended = ?, detail = ? WHERE run = ? AND id = ?",
                 arguments: [state, now, detail, run, id]
             )
             try expectChange(database, JournalRefusal.unknownStep(id, run: run))
+            try JournalChecksum.note(run, in: database)
         case .endRun(let run, let state, let detail):
+            try JournalChecksum.check(run, in: database)
             try database.execute(
                 sql: "UPDATE run SET state = ?, ended = ?, detail = ? WHERE id = ?",
                 arguments: [state, now, detail, run]
             )
             try expectChange(database, unknown(run))
+            try JournalChecksum.note(run, in: database)
         case .beginCommand(let command, let text, let seconds):
             guard let run = try current(of: process, database) else { return .command(nil) }
+            try JournalChecksum.check(run, in: database)
             try database.execute(
                 sql: "INSERT INTO command (run, text, process, deadline) VALUES (?, ?, ?, ?)",
                 arguments: [run, text, command.description, now + seconds]
             )
-            return .command(database.lastInsertedRowID)
+            let entry = database.lastInsertedRowID
+            try JournalChecksum.note(run, in: database)
+            return .command(entry)
         case .endCommand(let entry):
+            let sql = "SELECT run FROM command WHERE place = ?"
+            guard let run = try String.fetchOne(database, sql: sql, arguments: [entry]) else { return .done }
+            try JournalChecksum.check(run, in: database)
             try database.execute(sql: "DELETE FROM command WHERE place = ?", arguments: [entry])
+            try JournalChecksum.note(run, in: database)
         case .leftCommands: return .commands(try left(in: database))
         case .ownRun: return .own(try current(of: process, database))
         case .lastRun(let runbook, let before): return .run(try last(runbook, before: before, in: database))
@@ -64,20 +78,27 @@ enum JournalRows {
     }
 
     static func all(in database: Database) throws -> [RunRecord] {
-        try Row.fetchAll(database, sql: "SELECT * FROM run ORDER BY place DESC").map { try record($0, steps: []) }
+        try JournalChecksum.checkAll(in: database)
+        return try Row.fetchAll(database, sql: "SELECT * FROM run ORDER BY place DESC").map {
+            try record($0, steps: [])
+        }
     }
 
     static func run(_ id: String, in database: Database) throws -> RunRecord? {
-        try Row.fetchOne(database, sql: "SELECT * FROM run WHERE id = ?", arguments: [id]).map {
+        try JournalChecksum.check(id, in: database)
+        return try Row.fetchOne(database, sql: "SELECT * FROM run WHERE id = ?", arguments: [id]).map {
             try record($0, steps: try steps(of: id, database))
         }
     }
 
     static func last(_ runbook: String, before: String?, in database: Database) throws -> RunRecord? {
-        try Row.fetchOne(
+        // Of a run that is damaged it could not be told whether it is the one, nor by an index that is.
+        try JournalChecksum.checkAll(in: database)
+        return try Row.fetchOne(
             database,
             sql: """
-                SELECT * FROM run WHERE runbook = ? AND (? IS NULL OR place < (SELECT place FROM run WHERE id = ?))
+                SELECT * FROM run NOT INDEXED WHERE runbook = ?
+                AND (? IS NULL OR place < (SELECT place FROM run NOT INDEXED WHERE id = ?))
                 ORDER BY place DESC LIMIT 1
                 """,
             arguments: [runbook, before, before]
@@ -97,6 +118,7 @@ enum JournalRows {
             let process: String = try row.decode(forColumn: "process")
             guard ProcessMark(runner)?.isAlive != true else { return nil }
             guard let mark = ProcessMark(process), mark.isAlive else { return nil }
+            try JournalChecksum.check(row.decode(forColumn: "run"), in: database)
             return LeftCommand(
                 entry: try row.decode(forColumn: "place"),
                 run: try row.decode(forColumn: "run"),
@@ -124,6 +146,7 @@ enum JournalRows {
         let rows = try Row.fetchAll(database, sql: "SELECT * FROM run WHERE state = 'running' ORDER BY place DESC")
         for row in rows {
             let other = try record(row, steps: [])
+            try JournalChecksum.check(other.id, in: database)
             guard other.state == "running", RunSubject(parameters: other.parameters) == subject else { continue }
             let step = try steps(of: other.id, database).last?.id
             throw subject.refusal(runbook, other: other.id, other.runbook, step: step)

@@ -5,7 +5,7 @@ import HomewardCore
 ///
 /// `PRAGMA user_version` is the version. A table of a released version is never changed; a newer version adds to it.
 enum JournalSchema {
-    static let version = 2
+    static let version = 3
     /// "HmRn": marks the file as ours, so that no other database is taken for a journal.
     static let applicationID: Int64 = 0x486D_526E
 
@@ -29,6 +29,12 @@ enum JournalSchema {
         guard found < version else { return }
         if found < 1 { try database.execute(sql: firstVersion) }
         if found < 2 { try database.execute(sql: secondVersion) }
+        if found < 3 {
+            try database.execute(sql: thirdVersion)
+            for run in try String.fetchAll(database, sql: "SELECT id FROM run") {
+                try JournalChecksum.note(run, in: database)
+            }
+        }
         try database.execute(sql: "PRAGMA application_id = \(applicationID); PRAGMA user_version = \(version)")
     }
 
@@ -38,6 +44,15 @@ enum JournalSchema {
             path,
             "\(path) is not a journal of runs: \(text)",
             hint: "move it away; the next run begins a new one"
+        )
+    }
+
+    static func damaged(_ path: String, _ text: String) -> Refusal {
+        Refusal(
+            .badFormat,
+            path,
+            "\(path) is damaged: \(text)",
+            hint: "keep it, and move it away; the next run begins a new one"
         )
     }
 
@@ -79,5 +94,12 @@ enum JournalSchema {
             process TEXT NOT NULL,
             deadline REAL NOT NULL
         ) STRICT;
+        """
+    /// What ``JournalChecksum`` computes, for each run.
+    private static let thirdVersion = """
+        CREATE TABLE checksum (
+            run TEXT PRIMARY KEY REFERENCES run (id),
+            crc INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID;
         """
 }

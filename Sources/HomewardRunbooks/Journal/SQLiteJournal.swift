@@ -169,6 +169,7 @@ public final class SQLiteJournal: RunJournal {
         case let refusal as Refusal: return refusal
         case let error as DatabaseError where [.SQLITE_NOTADB, .SQLITE_CORRUPT].contains(error.resultCode):
             return JournalSchema.foreign(path, error.message ?? "it is damaged")
+        case let damage as JournalChecksum.Damage: return JournalSchema.damaged(path, damage.text)
         case let error as RowDecodingError: return JournalSchema.foreign(path, "a row of it is none: \(error)")
         case let error as DatabaseError where error.resultCode == .SQLITE_FULL:
             return Refusal(.ioError, path, "no room is left for the journal", hint: hint)
