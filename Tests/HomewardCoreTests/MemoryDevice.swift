@@ -4,6 +4,8 @@ import HomewardCore
 final class MemoryDevice: BlockDevice, @unchecked Sendable {
     let name = "memory"
     var content: [UInt8]
+    /// Told once to a read that covers it, after as many that are told the truth.
+    var lie: (place: Int, bytes: [UInt8], spared: Int)?
     var size: UInt64 { UInt64(content.count) }
 
     init(size: Int) { content = [UInt8](repeating: 0, count: size) }
@@ -13,6 +15,14 @@ final class MemoryDevice: BlockDevice, @unchecked Sendable {
         content.withUnsafeBytes { raw in
             buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: raw[Int(offset)..<Int(offset) + buffer.count]))
         }
+        guard let told = lie, told.place >= Int(offset), told.place + told.bytes.count <= Int(offset) + buffer.count
+        else { return }
+        guard told.spared == 0 else {
+            lie = (told.place, told.bytes, told.spared - 1)
+            return
+        }
+        lie = nil
+        for (index, byte) in told.bytes.enumerated() { buffer[told.place - Int(offset) + index] = byte }
     }
 
     func write(at offset: UInt64, _ pieces: [UnsafeRawBufferPointer]) throws(Refusal) {

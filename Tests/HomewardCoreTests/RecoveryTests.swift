@@ -113,6 +113,25 @@ struct RecoveryTests {
         #expect(recovered.records == log.records)
     }
 
+    @Test("what reads as something else when it is to be written again is not written, and recovery stops")
+    func changesBetweenReads() throws {
+        let log = try Log()
+        for _ in 1...3 { try log.append(durable: 0) }
+        let place = Int(log.ring.place(of: log.records[1].position))
+        for offset in [8, 200] {
+            log.device.lie = (place + offset, [UInt8](repeating: 0xEE, count: 64), spared: 1)
+            #expect {
+                try log.recover()
+            } throws: {
+                ($0 as? Refusal)?.code == .logDamaged
+            }
+            #expect(log.device.lie == nil)
+        }
+        let recovered = try log.recover()
+        #expect(recovered.damage == nil)
+        #expect(recovered.records == log.records)
+    }
+
     @Test("a torn tail that nothing proves durable is cut")
     func tornTail() throws {
         let log = try Log()

@@ -44,7 +44,8 @@ public struct LogRecovery {
 
     /// Reads header and records; of a log that must be one of this RVG and host, where they are given.
     /// - Throws: `bad-format`, with nothing changed, when neither copy of the header can be read, is one of another
-    ///   release, or the log belongs to somebody else; `io-error`.
+    ///   release, or the log belongs to somebody else; `log-damaged` when the device gives different bytes from one read to
+    ///   the next; `io-error`.
     public func recover(rvg: RVGID? = nil, host: HostID? = nil) throws(Refusal) -> RecoveredLog {
         guard ring.capacity >= Record.syncAlignment else {
             throw unreadable("byte \(ring.device.size): the file ends here, and headers alone take \(ring.origin)")
@@ -220,15 +221,38 @@ public struct LogRecovery {
     }
 
     /// Writes what may have been in the page cache only once more, so that it is durable before anybody relies on it.
+    ///
+    /// What reads as something else now than a moment ago is not written over what may be whole.
     private func rewrite(_ records: [Record], after proven: UpdateID, tag: UInt64) throws(Refusal) {
         for record in records where record.id > proven {
             let bytes = try ring.bytes(at: record.position, count: Record.headerBytes + Int(record.payloadBytes))
             var failure: Refusal?
             bytes.withUnsafeBytes { raw in
+                guard isWhole(record, raw, tag) else {
+                    failure = changed(record)
+                    return
+                }
                 do throws(Refusal) { try ring.write(at: record.position, [raw]) } catch { failure = error }
             }
             if let failure { throw failure }
         }
         try ring.device.synchronize()
+    }
+
+    private func isWhole(_ record: Record, _ bytes: UnsafeRawBufferPointer, _ tag: UInt64) -> Bool {
+        let head = Array(bytes[..<Record.headerBytes])
+        guard Record.decodeHeader(head, rvgTag: tag) == record else { return false }
+        let payload = UnsafeRawBufferPointer(rebasing: bytes[Record.headerBytes...])
+        return payload.isEmpty || checksum(payload) == record.payloadCRC
+    }
+
+    private func changed(_ record: Record) -> Refusal {
+        Refusal(
+            .logDamaged,
+            ring.device.name,
+            "\(ring.device.name), byte \(ring.place(of: record.position)): record \(record.id) was whole, and reads as "
+                + "something else now",
+            hint: "no record was changed: start the daemon again; if it is seen again, look at the device: dmesg"
+        )
     }
 }
