@@ -132,6 +132,41 @@ struct RecoveryTests {
         #expect(recovered.records == log.records)
     }
 
+    @Test(
+        "records of the same RVG prove nothing in a log that is made over them and begins at an older checkpoint",
+        arguments: [false, true]
+    )
+    func madeOver(unreadable: Bool) throws {
+        let log = try Log()
+        for number in UInt64(1)...5 { try log.append(durable: number - 1) }
+        let history = log.header.lineage.history
+        if unreadable {
+            for copy in UInt64(0)...1 { log.device.content[Int(Self.format.offset(generation: copy)) + 40] ^= 0xFF }
+        }
+        var header = RVGHeader.newSecondary(
+            rvg: log.header.rvg,
+            host: log.header.host,
+            of: HostID(high: 7, low: 8),
+            members: []
+        )
+        header.generation = log.header.generation
+        try LogRecovery.format(device: log.device, format: Self.format, header: header)
+        let empty = try log.recover()
+        #expect(empty.records.isEmpty && empty.damage == nil)
+
+        // A copy of what stood at id 2 is attached, and the next record is logged.
+        log.header = empty.header
+        log.header.lineage.history = history
+        log.header.tailID = UpdateID(3)
+        log.header.tail = empty.appendPosition
+        try log.writeHeader()
+        log.records = []
+        try log.append(durable: 2, id: 3, at: empty.appendPosition)
+        let recovered = try log.recover()
+        #expect(recovered.damage == nil)
+        #expect(recovered.records.map(\.id) == [UpdateID(3)])
+    }
+
     @Test("a torn tail that nothing proves durable is cut")
     func tornTail() throws {
         let log = try Log()

@@ -34,12 +34,36 @@ public struct LogRecovery {
     }
 
     /// Makes an empty log with this header; what the device held is not read again.
+    ///
+    /// Where it was a log before, the new one begins behind all places that records of that one can have: those of the same
+    /// RVG would else be taken for its own.
     public static func format(device: any BlockDevice, format: HeaderFormat, header: RVGHeader) throws(Refusal) {
+        var header = header
+        header.tail.value += try firstPosition(device, format).value
         // The other copy might be of an earlier life with a higher generation: it goes first.
         try device.zero(at: format.offset(generation: header.generation + 1), length: format.copyBytes)
         try device.zero(at: format.cursorOffset, length: HeaderFormat.cursorBytes)
         try device.write(at: format.offset(generation: header.generation), bytes: format.encode(header))
         try device.synchronize()
+    }
+
+    /// Laps by which a log begins behind one whose header nobody can read: more than a log comes through.
+    private static let lapsOfUnreadable: UInt64 = 1 << 16
+
+    private static func firstPosition(_ device: any BlockDevice, _ format: HeaderFormat) throws(Refusal) -> LogPosition
+    {
+        let capacity = LogRing.capacity(deviceSize: device.size, format: format)
+        guard capacity > 0 else { return LogPosition(0) }
+        var laps: [UInt64] = []
+        var wasUsed = false
+        for generation in UInt64(0)...1 {
+            let place = format.offset(generation: generation)
+            let bytes = try device.bytes(at: place, count: Int(format.copyBytes))
+            wasUsed = wasUsed || bytes.contains { $0 != 0 }
+            // The records of a log lie between its tail and a lap behind it.
+            if let header = try? format.decode(bytes) { laps.append(header.tail.value / capacity + 2) }
+        }
+        return LogPosition((laps.max() ?? (wasUsed ? lapsOfUnreadable : 0)) * capacity)
     }
 
     /// Reads header and records; of a log that must be one of this RVG and host, where they are given.
