@@ -140,23 +140,41 @@ struct NodeWorld {
         nodes[host] = NodeWorld.node(host, log, old.capacity, old.volumes, old.limits, seed: 1_000 + number())
     }
 
+    /// The RVG is removed from a host and made there again, while its sessions last.
+    mutating func remake(_ host: Int) throws {
+        let now = now
+        let own = sessions.filter { $0.key.contains(host) }.sorted { $0.value < $1.value }
+        mail.removeAll { $0.from == host || $0.to == host }
+        for other in own.flatMap(\.key) where other != host {
+            drive(other) { $0.contactLost(with: NodeWorld.ids[host], now: now, into: &$1) }
+        }
+        settle()
+        nodes[host] = try NodeWorld.makeNode(host)
+        for (pair, session) in own {
+            for other in pair where other != host { meet(host, other, session) }
+        }
+    }
+
     // MARK: Sessions
+
+    private mutating func meet(_ own: Int, _ other: Int, _ session: UInt64) {
+        let now = now
+        drive(own) { machine, core in
+            machine.peerConnected(
+                NodeWorld.ids[other],
+                name: NodeWorld.names[other],
+                session: session,
+                now: now,
+                into: &core
+            )
+        }
+    }
 
     mutating func connect(_ left: Int, _ right: Int) {
         let session = number()
         sessions[[left, right]] = session
-        for (own, other) in [(left, right), (right, left)] {
-            let now = now
-            drive(own) { machine, core in
-                machine.peerConnected(
-                    NodeWorld.ids[other],
-                    name: NodeWorld.names[other],
-                    session: session,
-                    now: now,
-                    into: &core
-                )
-            }
-        }
+        meet(left, right, session)
+        meet(right, left, session)
     }
 
     mutating func cut(_ left: Int, _ right: Int) {

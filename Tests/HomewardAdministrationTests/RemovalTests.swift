@@ -223,4 +223,12 @@ struct RemovalTests {
         _ = try world.perform(.migrate(seattle), on: 0)?.get()
         #expect(code(world.perform(.addLink(link), on: 0)) == .notPrimary)
     }
+
+    @Test("a host whose RVG is removed and made again while its sessions last hears from every other host")
+    func madeAgain() throws {
+        var world = try NodeWorld()
+        try world.remake(2)
+        world.pass(milliseconds: 1_000)
+        for other in 0...1 { #expect(world.nodes[2].machine.peer(NodeWorld.ids[other])?.contact != nil) }
+    }
 }

@@ -19,6 +19,8 @@ package struct Peer: Sendable {
     package var sentContact: Contact?
     /// The last contact that left in this session.
     package var toldContact: Contact?
+    /// It said in this session that it does not have the RVG any more.
+    package var forgotThis = false
     /// Starts of the stream that were not answered, one after the other: each is waited for longer.
     package var unansweredStarts: UInt64 = 0
     /// As Primary: the stream to this peer.

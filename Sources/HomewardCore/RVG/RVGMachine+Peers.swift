@@ -59,6 +59,7 @@ extension RVGMachine {
         peers[position].contact = nil
         peers[position].sentContact = nil
         peers[position].toldContact = nil
+        peers[position].forgotThis = false
         peers[position].sending = Sending()
         peers[position].lostAt = now
         peers[position].lostReason = reason
@@ -74,6 +75,7 @@ extension RVGMachine {
         noteEndedSession(host)
         peers[position].contact = nil
         peers[position].lastContact = nil
+        peers[position].forgotThis = true
         peers[position].sending = Sending()
         peers[position].lostAt = now
         if header.follows == host { forgetStream() }
@@ -188,6 +190,14 @@ extension RVGMachine {
     ) {
         guard let position = peerIndex(host), peers[position].session == session, contact.rvg == header.rvg else {
             return
+        }
+        if peers[position].forgotThis {
+            // It has the RVG again, and never heard what was told to the one that it had.
+            peers[position].forgotThis = false
+            peers[position].sentContact = nil
+            peers[position].toldContact = nil
+            contactDirty = true
+            effects.wake.insert(.peers)
         }
         peers[position].contact = contact
         peers[position].lastContact = contact
