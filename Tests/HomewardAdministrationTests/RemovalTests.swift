@@ -231,4 +231,17 @@ struct RemovalTests {
         world.pass(milliseconds: 1_000)
         for other in 0...1 { #expect(world.nodes[2].machine.peer(NodeWorld.ids[other])?.contact != nil) }
     }
+
+    @Test("a Secondary that knows no RLINK to the Primary that counts it in has one again, and can be attached")
+    func unknownPrimary() throws {
+        var world = try NodeWorld()
+        let london = NodeWorld.ids[0]
+        world.nodes[1].machine.header.links.removeAll { $0.peer == london }
+        world.restart(0)
+        for other in 1...2 { world.connect(0, other) }
+        world.pass(milliseconds: 2_000)
+        #expect(world.nodes[1].machine.header.links.map(\.peer).sorted() == [london, dublin])
+        _ = try world.perform(.startReplication(seattle, how: .identical, consent: true), on: 0)?.get()
+        #expect(world.nodes[1].machine.header.links.first { $0.peer == london }?.attachID != nil)
+    }
 }

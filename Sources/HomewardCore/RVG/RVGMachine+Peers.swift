@@ -257,6 +257,19 @@ extension RVGMachine {
             )
             changed = true
         }
+        // Whoever was Primary before may have left this one out; now it is the Primary that is followed, and counts this host in.
+        if header.linkIndex(host) == nil, let theirs = contact.links.first(where: { $0.peer == header.host }) {
+            header.links.append(
+                LinkRecord(
+                    peer: host,
+                    peerName: label(of: host),
+                    peerDiskGroup: contact.diskGroup,
+                    peerRVG: contact.name,
+                    settings: theirs.settings
+                )
+            )
+            changed = true
+        }
         let left = header.links.count
         header.links.removeAll { link in
             link.peer != host && link.attachID == nil && !contact.links.contains { $0.peer == link.peer }
