@@ -28,10 +28,18 @@ final class HostedRVG {
     var lives = 0
     /// A device fault hit in this life of the process: what its devices refuse is no wonder any more.
     private(set) var isAiling = false
+    /// It left its host once: its volumes may hold anything.
+    private(set) var wasRemoved = false
     /// The next payload that is read from the log is met by this, once.
     var misread: Fault?
     /// A bit of a durable record was turned over in this log.
     var flipped: Record?
+    /// Recovery was lied to about a durable record of this log, and took it for damage.
+    var belied: Record?
+    /// Decides what recovery is lied to about, so that nothing else depends on it.
+    var lies: Dice
+    /// In this life reads lie while a log is read back: in one of three that are wide.
+    let isLiedTo: Bool
     /// A bit of the next block that a synchronization compares here turns over.
     var rotten: UInt64?
     var memory = PlantMemory()
@@ -47,12 +55,16 @@ final class HostedRVG {
         self.number = number
         self.model = model
         format = topology.limits.headerFormat
+        var dice = Dice(seed: world.seed &* 0x94D0_49BB_1331_11EB)
+        isLiedTo = dice.chance(33) && world.weather.isWide
+        lies = Dice(seed: dice.word() ^ UInt64(number * 16 + shared.index + 1))
         let place = HostedRVG.title(shared.name, number)
         log = SimulatedDisk(name: "\(place)/log", size: format.ringOffset + topology.logBytes, fuse: fuse)
         ring = LogRing(device: log, format: format)
         for volume in 1...topology.volumeCount {
             volumes.append(SimulatedDisk(name: "\(place)/dv\(volume)", size: topology.volumeBytes, fuse: fuse))
         }
+        log.keepsOlder = isLiedTo
         log.ignoresSynchronize = world.planted == .skipLogSync
         for volume in volumes { volume.ignoresSynchronize = world.planted == .skipVolumeSync }
         for disk in [log] + volumes { disk.onAilment = { [unowned self] in ail($0, disk) } }
@@ -91,7 +103,7 @@ final class HostedRVG {
         for volume in volumes { volume.reopen(dropsCleanPages: true) }
         if unreadable { log.ailment = .readError }
         volumes = alterVolumes(volumes)
-        let recovered = alter(try LogRecovery(device: log, format: format).recover(rvg: rvg, host: id))
+        let recovered = alter(try recover())
         guard judge(recovered) else { return }
         lives += 1
         persisted = recovered.header
@@ -131,9 +143,9 @@ final class HostedRVG {
 
     /// Damage is seen where a bit was turned over, and nowhere else; false: it was not as it should be.
     private func judge(_ recovered: RecoveredLog) -> Bool {
-        if let record = flipped, record.position < recovered.header.tail { flipped = nil }
+        forgetPassed(recovered.header.tail)
         if let damage = recovered.damage {
-            guard let record = flipped, damage.contains("record \(record.id) was durable") else {
+            guard let record = flipped ?? belied, damage.contains("record \(record.id) was durable") else {
                 world.found("\(name): recovery sees damage: \(damage)")
                 return false
             }
@@ -146,11 +158,30 @@ final class HostedRVG {
         return true
     }
 
-    /// A record is written where the one lay that was turned over.
+    /// A record is written where the one lay that was turned over, or lied about.
     func willOverwrite(_ record: Record) {
-        guard let old = flipped else { return }
-        let ahead = (record.position.value + ring.capacity - old.position.value % ring.capacity) % ring.capacity
-        if ahead < old.span || ahead + record.span > ring.capacity { flipped = nil }
+        let covers = { [ring] (old: Record) in
+            let ahead = (record.position.value + ring.capacity - old.position.value % ring.capacity) % ring.capacity
+            return ahead < old.span || ahead + record.span > ring.capacity
+        }
+        if flipped.map(covers) == true { flipped = nil }
+        if belied.map(covers) == true { belied = nil }
+    }
+
+    /// What lies behind the tail is never read again.
+    private func forgetPassed(_ tail: LogPosition) {
+        if let record = flipped, record.position < tail { flipped = nil }
+        if let record = belied, record.position < tail { belied = nil }
+    }
+
+    /// Of a log that is nobody's any more nothing is known.
+    func forget() {
+        wasRemoved = true
+        persisted = nil
+        flipped = nil
+        belied = nil
+        misread = nil
+        memory = PlantMemory()
     }
 
     // MARK: Ailments
@@ -182,8 +213,7 @@ final class HostedRVG {
 
     /// A header is durable.
     func persist(_ header: RVGHeader) {
-        // What was turned over lies behind the tail now, and is never read again.
-        if let record = flipped, record.position < header.tail { flipped = nil }
+        forgetPassed(header.tail)
         if header.isPrimary, persisted?.isPrimary == false { promotions += 1 }
         if !header.isPrimary, persisted?.isPrimary == true { world.coverage.count("gave the Primary role up") }
         persisted = header

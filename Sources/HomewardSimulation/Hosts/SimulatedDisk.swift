@@ -15,6 +15,16 @@ final class Fuse {
     }
 }
 
+/// What a read is told that is not so.
+struct Lie {
+    var place: Int
+    var bytes: [UInt8]
+    /// Reads that are told the truth before.
+    var spared = 0
+
+    var end: Int { place + bytes.count }
+}
+
 /// A disk with a page cache: what was written survives the process, what was synchronized survives the host.
 ///
 /// Used on one thread only; the protocol asks for more.
@@ -29,6 +39,13 @@ final class SimulatedDisk: BlockDevice, @unchecked Sendable {
     var ignoresSynchronize = false
     /// What the next call that it concerns meets, once.
     var ailment: Fault?
+    /// Told to one of the next reads that cover it, instead of what is there; once.
+    var lie: Lie?
+    /// What each byte was before it was written last, where that is kept.
+    private(set) var older: [UInt8] = []
+    var keepsOlder = false {
+        didSet { older = keepsOlder ? cache : [] }
+    }
     /// Told when it did.
     var onAilment: (Fault) -> Void = { _ in }
     /// A `synchronize` of this life of the process failed: like a file that is open, it says so each time it is asked again.
@@ -46,6 +63,16 @@ final class SimulatedDisk: BlockDevice, @unchecked Sendable {
         cache = [UInt8](repeating: 0, count: Int(size))
         durable = cache
         dirty = [Bool](repeating: false, count: (Int(size) + SimulatedDisk.page - 1) / SimulatedDisk.page)
+    }
+
+    /// Another disk that holds the same, and neither fails nor lies.
+    init(copyOf other: SimulatedDisk) {
+        name = other.name
+        size = other.size
+        fuse = Fuse()
+        cache = other.cache
+        durable = other.durable
+        dirty = other.dirty
     }
 
     private func died() -> Refusal { Refusal(.ioError, name, "the host died", hint: "start it") }
@@ -88,6 +115,18 @@ final class SimulatedDisk: BlockDevice, @unchecked Sendable {
         cache.withUnsafeBytes { raw in
             buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: raw[Int(offset)..<Int(offset) + buffer.count]))
         }
+        if let told = lie, told.place >= Int(offset), told.end <= Int(offset) + buffer.count {
+            tell(told, into: buffer, from: Int(offset))
+        }
+    }
+
+    private func tell(_ told: Lie, into buffer: UnsafeMutableRawBufferPointer, from offset: Int) {
+        guard told.spared == 0 else {
+            lie?.spared -= 1
+            return
+        }
+        lie = nil
+        for (index, byte) in told.bytes.enumerated() { buffer[told.place - offset + index] = byte }
     }
 
     func write(at offset: UInt64, _ pieces: [UnsafeRawBufferPointer]) throws(Refusal) {
@@ -102,6 +141,7 @@ final class SimulatedDisk: BlockDevice, @unchecked Sendable {
         var place = Int(offset)
         for piece in pieces where left > 0 {
             let count = min(left, piece.count)
+            if keepsOlder { older.replaceSubrange(place..<place + count, with: cache[place..<place + count]) }
             cache.replaceSubrange(place..<place + count, with: piece[..<count])
             mark(place, count)
             place += count
@@ -116,7 +156,10 @@ final class SimulatedDisk: BlockDevice, @unchecked Sendable {
         precondition(offset + length <= size, "\(name): zero at \(offset), \(length) bytes")
         let dies = fuse.burn()
         let count = dies ? Int(length) / 1024 * 512 : Int(length)
-        for place in Int(offset)..<Int(offset) + count { cache[place] = 0 }
+        for place in Int(offset)..<Int(offset) + count {
+            if keepsOlder { older[place] = cache[place] }
+            cache[place] = 0
+        }
         mark(Int(offset), count)
         if dies { throw died() }
     }

@@ -67,7 +67,7 @@ final class Model {
         if text.contains("overflowed") || text.contains("detached") { world.disasters += 1 }
         // A record that was turned over, and was proven to have been durable by records that a Secondary had to cut after
         // that, is lost where nobody can tell; its Primary finds that out, and detaches it.
-        let isExcused = text.contains("the log begins at") && hosts.contains { $0.flipped != nil && $0 !== host }
+        let isExcused = text.contains("the log begins at") && hosts.contains { $0.doubted != nil && $0 !== host }
         for alarm in Model.alarms where text.contains(alarm) && !isExcused { world.found("\(host.name): \(text)") }
         if text.contains("failed and stays shut"), !host.fuse.blown, !host.isAiling {
             world.found("\(host.name): \(text)")
@@ -352,6 +352,7 @@ final class Model {
         else { return nil }
         checks += 1
         guard let (numbers, count) = image(of: life) else {
+            !machine.isLogDamaged,
             found(
                 1,
                 "\(life.host.name), \(when): its log cannot be read from \(machine.header.tailID) to \(machine.written)"

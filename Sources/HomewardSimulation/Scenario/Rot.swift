@@ -67,7 +67,7 @@ extension HostedRVG {
 
     private func flippable(_ word: UInt64) -> Record? {
         let hosts = model.hosts
-        guard let machine = life?.node.machine, machine.failure == nil, !hosts.contains(where: { $0.flipped != nil }),
+        guard let machine = life?.node.machine, machine.failure == nil, !hosts.contains(where: { $0.doubted != nil }),
             !machine.isLogDamaged
         else { return nil }
         if machine.header.isPrimary {

@@ -186,7 +186,7 @@ final class SimulatedRDS {
 
     /// The Primary's log is damaged and no other host has a copy that could take over: nothing brings that home.
     var isLostToItsMedium: Bool {
-        guard let damaged = hosts.first(where: { $0.flipped != nil })?.life?.node.machine, damaged.isLogDamaged,
+        guard let damaged = hosts.first(where: { $0.doubted != nil })?.life?.node.machine, damaged.isLogDamaged,
             damaged.header.isPrimary
         else { return false }
         return !hosts.contains { host in

@@ -48,6 +48,10 @@ public enum Fault: String, CaseIterable, Sendable {
     case misdirectedRead
     /// A read of the log that gives what lay there before.
     case staleRead
+    /// The same while a log is read back after a stop, where a reader can notice it.
+    case misdirectedRecovery
+    /// A read of a log that is read back gives what lay there before.
+    case staleRecovery
     case slowDisk
     // MARK: Links
     /// A connection is lost.
