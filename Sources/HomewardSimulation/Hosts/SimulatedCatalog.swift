@@ -19,4 +19,6 @@ struct SimulatedCatalog {
         }
         if !names(rvg) { rvgs.append(rvg) }
     }
+
+    mutating func remove(_ rvg: RVGID) { rvgs.removeAll { $0 == rvg } }
 }

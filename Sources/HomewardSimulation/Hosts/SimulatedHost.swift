@@ -25,6 +25,8 @@ final class SimulatedHost {
     /// Stopped since then; what reaches the process waits until it wakes.
     private(set) var isPaused = false
     private var onWake: [() -> Void] = []
+    /// It is stopped, and people believe that it is dead.
+    var isTakenForDead = false
     /// What its wall clock is ahead.
     var wallOffset: Int64 = 0
     var wall: UInt64 { UInt64(Int64(world.wall) + wallOffset) }
@@ -58,7 +60,8 @@ final class SimulatedHost {
         guard !isRunning, world.finding == nil else { return }
         isRunning = true
         starts += 1
-        for rvg in rvgs where catalog.names(rvg.rvg) {
+        let named = rvgs.filter { catalog.names($0.rvg) }
+        for rvg in named {
             do throws(Refusal) { try rvg.open(unreadable: isUnreadable()) } catch {
                 guard rvg.fuse.blown || rvg.isAiling else {
                     return world.found("\(rvg.name): cannot start: \(error)")
@@ -68,13 +71,13 @@ final class SimulatedHost {
             }
             guard world.finding == nil else { return }
         }
-        let living = rvgs.count { $0.life != nil }
-        guard living > 0 else {
+        let living = named.count { $0.life != nil }
+        guard living > 0 || named.isEmpty else {
             isRunning = false
             onDeath?()
             return
         }
-        if living < rvgs.count { world.coverage.count("started with an RVG that could not be opened") }
+        if living < named.count { world.coverage.count("started with an RVG that could not be opened") }
         network.connectAll()
     }
 
@@ -99,6 +102,7 @@ final class SimulatedHost {
         world.hit(power ? .hostCrash : .processCrash)
         isRunning = false
         isPaused = false
+        isTakenForDead = false
         onWake = []
         for rvg in rvgs { rvg.end(power: power) }
         network.cutAll(index)
@@ -136,6 +140,7 @@ final class SimulatedHost {
     func wake() {
         guard isPaused else { return }
         isPaused = false
+        isTakenForDead = false
         world.trace("\(name): wakes")
         let waiting = onWake
         onWake = []

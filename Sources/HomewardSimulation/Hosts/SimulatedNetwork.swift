@@ -236,6 +236,49 @@ final class SimulatedNetwork {
     ) {
         if late { world.hit(.lateFrame) }
         let process = host.starts
+    /// A frame of a connection that is over comes much later, to a host that has given that connection up.
+    private func stray(
+        _ packet: Packet,
+        of rvg: RVGID,
+        to host: SimulatedHost,
+        _ process: Int,
+        from source: Int,
+        session: UInt64,
+        _ epochs: [EpochID?]
+    ) {
+        guard world.weather.isWide, !world.weather.isOver, strays.chance(8) else { return }
+        world.after(strays.milliseconds(100...3_000)) { [self] in
+            guard host.isCurrent(process), let life = host.rvgs.first(where: { $0.rvg == rvg })?.life,
+                life.node.machine.peer(hosts[source].id)?.session != session
+            else { return }
+            if self.epochs(rvg, source, host.index) != epochs {
+                world.coverage.count("a late frame crossed a change of epoch")
+            }
+            hand(packet, of: rvg, to: host, from: source, session: session, late: true)
+        }
+    }
+
+    /// The newest epochs of both ends, as they are on their disks.
+    private func epochs(_ rvg: RVGID, _ source: Int, _ target: Int) -> [EpochID?] {
+        [source, target].map { end in
+            hosts[end].rvgs.first { $0.rvg == rvg }?.persisted?.lineage.history.current?.id
+        }
+    }
+
+    /// Does something at another host behind all that was sent there before on the first channel, if the session lasts.
+    func tell(from source: Int, to target: Int, session: UInt64, _ action: @escaping () -> Void) {
+        let link = link(source, target)
+        guard link.session == session else { return }
+        let slot = (source < target ? 0 : 1) * 3
+        let arrival = max(world.now + 50_000, link.arrivals[slot] + 1)
+        link.arrivals[slot] = arrival
+        let host = hosts[target]
+        let process = host.starts
+        world.after(arrival - world.now) {
+            host.whenAwake { if link.session == session, host.isCurrent(process) { action() } }
+        }
+    }
+
         do {
             let message = try packet.unpack()
             host.whenAwake { [self] in

@@ -319,7 +319,8 @@ final class Administrator {
         }
         // Said to be identical only where it is so: before the first write, or where lineage decides.
         let hasHistory = host.life?.node.machine.header.lineage.history.current != nil
-        if machine.dataCount == 0 && !application.isWanted || hasHistory && world.chance(15) {
+        let isEmpty = machine.dataCount == 0 && !application.isWanted && !host.wasRemoved
+        if isEmpty || hasHistory && world.chance(15) {
             ask(primary, "startrep -f \(host.name)", .startReplication(host.id, how: .identical, consent: true))
             return true
         }

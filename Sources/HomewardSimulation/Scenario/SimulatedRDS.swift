@@ -7,6 +7,7 @@ import HomewardCore
 final class SimulatedRDS {
     private let world: World
     private let topology: Topology
+    private let network: SimulatedNetwork
     let model: Model
     let hosts: [HostedRVG]
     /// Where its Primary is made, and belongs in the end.
@@ -14,6 +15,7 @@ final class SimulatedRDS {
     let application: Application
     let administrator: Administrator
     private var meddler: Meddler?
+    private var membership: Membership?
     private let status: StatusJudge
     /// When it was seen to be lost first, of the looks without a break.
     private var lostSince: UInt64?
@@ -31,6 +33,7 @@ final class SimulatedRDS {
     ) {
         self.world = world
         self.topology = topology
+        self.network = network
         self.home = home
         let model = Model(
             world: world,
@@ -71,6 +74,15 @@ final class SimulatedRDS {
         let settings = topology.settings
         for host in hosts {
             let links = hosts.filter { $0 !== host }.map {
+        membership = Membership(
+            world: world,
+            network: network,
+            hosts: hosts,
+            number: model.firstVolume,
+            application: application,
+            settings: settings
+        )
+        guard !bare else { return }
                 LinkRecord(
                     peer: $0.id,
                     peerName: $0.shared.name,
@@ -132,15 +144,20 @@ final class SimulatedRDS {
 
     func runMeddler() {
         meddler?.run()
-        administrator.changesByOthers = { [meddler] in meddler?.verbs ?? 0 }
+        membership?.home = { [administrator] in administrator.home }
+        membership?.run()
+        administrator.changesByOthers = { [unowned self] in verbsOfOthers }
     }
 
     /// By runbooks from now on; nobody does strange things any more.
     func hand(to runbooks: RunbookOperator, _ doors: ControlDoors) {
+    private var verbsOfOthers: Int { (meddler?.verbs ?? 0) + (membership?.verbs ?? 0) }
+
         administrator.mishaps = false
         meddler?.isOver = true
         administrator.pilot = { runbooks.act() }
-        administrator.changesByOthers = { [meddler] in doors.changes + (meddler?.verbs ?? 0) }
+        administrator.changesByOthers = { [unowned self] in doors.changes + verbsOfOthers }
+        membership?.isOver = true
     }
 
     // MARK: Looking
@@ -175,6 +192,7 @@ final class SimulatedRDS {
         meddler?.isOver = true
         // With srlprot=off a log this small is overrun by a busy application for ever.
         application.pace = max(application.pace, 30_000_000)
+        membership?.isOver = true
         for host in hosts {
             host.fuse.callsLeft = nil
             host.heal()

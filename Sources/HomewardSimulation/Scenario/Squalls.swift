@@ -9,6 +9,9 @@ final class Squalls {
     private let chaos: Chaos
     private var weather: Weather { world.weather }
     private let interval: ClosedRange<UInt64>
+    /// Decides which Primaries are stopped and taken for dead, in one life of four, so that nothing else depends on it.
+    private var deaths: Dice
+    private let isDeadly: Bool
 
     /// What strikes here, each as often as it stands here.
     private static let kinds: [Fault] = [
@@ -22,11 +25,14 @@ final class Squalls {
         self.network = network
         self.hosts = hosts
         self.chaos = chaos
+        deaths = Dice(seed: world.seed &* 0x8CB9_2BA7_2F3D_8DD7 ^ 0xC6A4_A793_5BD1_E995)
+        isDeadly = deaths.chance(25)
         interval = [400...3_000, 1_000...6_000, 3_000...20_000][world.weather.dice.pick(0...2)]
     }
 
     func run() {
         guard weather.isWide else { return }
+        if isDeadly, weather.has(.takenForDead) { bury() }
         world.after(weather.dice.milliseconds(interval)) { [self] in
             if !weather.isOver { strike() }
             run()
@@ -102,5 +108,29 @@ final class Squalls {
         world.after(weather.dice.milliseconds(pause)) {
             if host.isCurrent(process) { host.wake() }
         }
+    }
+
+    /// A Primary is stopped by a signal for so long that people take it for dead: another host takes over before it wakes.
+    private func bury() {
+        world.after(deaths.milliseconds(3_000...12_000)) { [self] in
+            guard !weather.isOver else { return }
+            let open = hosts.filter { host in
+                !host.isPaused && host.rvgs.contains { $0.life?.node.machine.isOpen == true }
+            }
+            if let host = deaths.pick(from: open), weather.allows(.takenForDead) { sleep(host) }
+            bury()
+        }
+    }
+
+    private func sleep(_ host: SimulatedHost) {
+        world.hit(.pause)
+        world.disasters += 1
+        host.pause()
+        host.isTakenForDead = true
+        let process = host.starts
+        world.after(deaths.milliseconds(200...900)) { [self] in
+            if host.isPaused, host.isCurrent(process) { network.cutAll(host.index) }
+        }
+        world.after(deaths.milliseconds(4_000...9_000)) { if host.isCurrent(process) { host.wake() } }
     }
 }

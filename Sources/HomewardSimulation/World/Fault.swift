@@ -74,6 +74,14 @@ public enum Fault: String, CaseIterable, Sendable {
     case interrupted
     /// The daemon is stopped in order.
     case orderlyStop
+    /// A Primary that is only stopped for a while is taken for dead, and another host takes over.
+    case takenForDead
+    /// A Secondary is taken out of the RDS.
+    case secondaryRemoved
+    /// An RVG is to leave its host, and stays.
+    case removalAbandoned
+    /// Protections of an RLINK are changed, or it is paused to be verified.
+    case settingsChanged
 
     /// Struck by a choice that can be left out, and not a consequence of another one.
     var isChosen: Bool {

@@ -22,6 +22,9 @@ final class Weather {
         dice = Dice(seed: scenario.seed &* 0xD6E8_FEB8_6659_FD93 ^ 0x5851_F42D_4C95_7F2D)
     }
 
+    /// Whether a kind of faults is switched on at all.
+    func has(_ fault: Fault) -> Bool { isWide && !without.contains(fault) }
+
     /// Whether a fault that was drawn may be carried out: it is neither switched off nor beyond the limit.
     func allows(_ fault: Fault) -> Bool {
         guard !without.contains(fault), left > 0 else { return false }
