@@ -142,6 +142,9 @@ final class SimulatedHost {
         isPaused = false
         isTakenForDead = false
         world.trace("\(name): wakes")
+        if rvgs.contains(where: { $0.model.isStale($0) }) {
+            world.coverage.count("a paused host woke as a stale Primary")
+        }
         let waiting = onWake
         onWake = []
         for action in waiting { whenAwake(action) }

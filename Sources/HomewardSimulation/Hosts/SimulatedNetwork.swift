@@ -27,11 +27,15 @@ final class SimulatedNetwork {
     /// Frames until something happens at one.
     private var frameFuse: (left: Int, action: (Int, Int) -> Void)?
 
+    /// Decides which frames come long after their connection, so that nothing else depends on it.
+    private var strays: Dice
+
     /// Most messages take no longer.
     private let slowest: UInt64
 
     init(world: World) {
         self.world = world
+        strays = Dice(seed: world.seed &* 0xD1B5_4A32_D192_ED03 ^ 0xABC9_8388_FB8F_AC03)
         slowest = [500_000, 2_000_000, 30_000_000][world.pick(0...2)]
     }
 
@@ -211,6 +215,7 @@ final class SimulatedNetwork {
         let arrival = max(world.now + latency, link.arrivals[slot] + 1)
         link.arrivals[slot] = arrival
         let packed = Packet(message, planted: world.planted)
+        let epochs = epochs(rvg, source, target)
         let host = hosts[target]
         let process = host.isRunning ? host.starts : 0
         world.after(arrival - world.now) { [self] in
@@ -218,7 +223,12 @@ final class SimulatedNetwork {
             let deliver = { [self] in
                 guard host.isCurrent(process) else { return }
                 let isLate = link.last.session == session && world.now <= link.last.until[direction]
-                guard link.session == session || isLate else { return }
+                guard link.session == session || isLate else {
+                    return stray(packed, of: rvg, to: host, process, from: source, session: session, epochs)
+                }
+                if isLate, self.epochs(rvg, source, target) != epochs {
+                    world.coverage.count("a late frame crossed a change of epoch")
+                }
                 hand(packed, of: rvg, to: host, from: source, session: session, late: isLate)
             }
             if link.muted[direction], link.session == session { link.held.append(deliver) } else { deliver() }
@@ -226,16 +236,6 @@ final class SimulatedNetwork {
         burn(source, target)
     }
 
-    private func hand(
-        _ packet: Packet,
-        of rvg: RVGID,
-        to host: SimulatedHost,
-        from source: Int,
-        session: UInt64,
-        late: Bool
-    ) {
-        if late { world.hit(.lateFrame) }
-        let process = host.starts
     /// A frame of a connection that is over comes much later, to a host that has given that connection up.
     private func stray(
         _ packet: Packet,
@@ -279,6 +279,16 @@ final class SimulatedNetwork {
         }
     }
 
+    private func hand(
+        _ packet: Packet,
+        of rvg: RVGID,
+        to host: SimulatedHost,
+        from source: Int,
+        session: UInt64,
+        late: Bool
+    ) {
+        if late { world.hit(.lateFrame) }
+        let process = host.starts
         do {
             let message = try packet.unpack()
             host.whenAwake { [self] in

@@ -208,6 +208,11 @@ final class Model {
         return lineage.heard.contains { $0.closes.contains(reign) && !lineage.abandoned.contains($0.id) }
     }
 
+    /// A Primary over whose reign another host's data went on.
+    func isStale(_ host: HostedRVG) -> Bool {
+        host.life?.node.machine.isOpen == true && hosts.contains { $0 !== host && isOver(host, by: $0) }
+    }
+
     /// An epoch that `other`'s data went through ended the reign that `host` is Primary in.
     private func isOver(_ host: HostedRVG, by other: HostedRVG) -> Bool {
         guard let reign = host.persisted?.lineage.history.entries.last?.epoch.reign else { return false }
@@ -347,12 +352,12 @@ final class Model {
     func checkImage(_ life: Life, _ when: String) -> [UInt32]? {
         let machine = life.node.machine
         guard life.isCurrent, machine.failure == nil, machine.isImageConsistent, life.host.flipped == nil,
+            !machine.isLogDamaged,
             !life.host.fuse.blown,
             machine.header.lineage.history.current != nil, let line = line(of: life)
         else { return nil }
         checks += 1
         guard let (numbers, count) = image(of: life) else {
-            !machine.isLogDamaged,
             found(
                 1,
                 "\(life.host.name), \(when): its log cannot be read from \(machine.header.tailID) to \(machine.written)"
