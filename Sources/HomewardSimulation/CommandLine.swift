@@ -32,6 +32,7 @@ public enum SimulationCommand {
         OPTIONS decide what a life may see:
           --scope S    narrow: three hosts that die and are cut off; wide (default): everything
           --procedure P  how the Primary is brought home: typed or runbooks (default: as the seed has it)
+          --setup S    who sets replication up: made (it is there) or runbook (default: as the seed has it)
           --without F,G  kinds of faults that do not strike: \(Fault.allCases.filter(\.isChosen).map(\.rawValue).joined(separator: ", "))
           --faults N   only the first N faults of these kinds strike
           --writes N   the applications make only their first N writes
@@ -96,6 +97,9 @@ public enum SimulationCommand {
         case "--procedure":
             guard let procedure = Procedure(rawValue: value) else { return false }
             options.scenario.procedure = procedure
+        case "--setup":
+            guard let setup = Scenario.Setup(rawValue: value) else { return false }
+            options.scenario.setup = setup
         case "--scope":
             guard let scope = Scenario.Scope(rawValue: value) else { return false }
             options.scenario.scope = scope

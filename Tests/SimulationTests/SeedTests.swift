@@ -60,8 +60,11 @@ struct SeedTests {
         ] as [UInt64]
     )
     func wideRegression(seed: UInt64) {
-        let added: Set<Fault> = [.recordHeadFlip, .oldHeaderFlip, .blockFlip, .fullCatalog]
-        #expect(Simulation.run(Scenario(seed: seed, without: added, rvgs: 1)).finding == nil)
+        let added: Set<Fault> = [
+            .recordHeadFlip, .oldHeaderFlip, .blockFlip, .fullCatalog, .misdirectedRecovery, .staleRecovery,
+            .secondaryRemoved, .removalAbandoned, .settingsChanged, .takenForDead,
+        ]
+        #expect(Simulation.run(Scenario(seed: seed, without: added, rvgs: 1, setup: .made)).finding == nil)
     }
 
     @Test("two RVGs on each host live through the same weather, and neither touches the other", arguments: 61..<81)

@@ -6,8 +6,8 @@ import HomewardRunbooks
 ///
 /// Carries requests out as the engine of a real host does: here or on the Primary, by the same pure code.
 final class ControlDoors {
-    private let world: World
-    private let network: SimulatedNetwork
+    let world: World
+    let network: SimulatedNetwork
     let hosts: [HostedRVG]
     /// What hosts were asked to change.
     private(set) var changes = 0
@@ -40,7 +40,7 @@ final class ControlDoors {
         return pending
     }
 
-    private func travel(_ action: @escaping () -> Void) { world.after(world.pick(50_000...900_000), action) }
+    func travel(_ action: @escaping () -> Void) { world.after(world.pick(50_000...900_000), action) }
 
     // MARK: Which host
 
@@ -59,7 +59,7 @@ final class ControlDoors {
 
     /// An open Primary goes before one that is fenced: it is the one that has the role.
     private func choose(rvg: String?, onlyPrimary: Bool) throws(Refusal) -> HostedRVG {
-        let answering = hosts.filter { $0.life != nil }
+        let answering = hosts.filter { $0.life != nil || $0.isAbsent }
         guard let first = answering.first else {
             throw Refusal(.daemonUnreachable, rvg ?? "homeward", "no host answers", hint: "start one")
         }
@@ -74,6 +74,7 @@ final class ControlDoors {
 
     private func arrive(_ request: Request, at host: HostedRVG, _ pending: PendingRequest) {
         guard !pending.isLost else { return }
+        guard !host.isAbsent else { return carryOut(request, without: host, pending) }
         guard let life = host.life else { return pending.end(.failure(unreachable(host))) }
         watch(life, request, pending, since: world.now)
         carryOut(request, on: life, relayed: false, pending)
@@ -105,8 +106,9 @@ final class ControlDoors {
         do throws(Refusal) {
             switch request {
             case .describe(let group, let names): describe(life, group, names, pending)
-            case .hostStatus: answer(.success(.host(describeHost(life))), pending)
-            case .listVolumes: answer(.success(.volumes(life.volumeDescriptions)), pending)
+            case .hostStatus: answer(.success(.host(describeHost(life.host))), pending)
+            case .listVolumes: answer(.success(.volumes(life.volumeDescriptions + [life.host.logDescription])), pending)
+            case .createPrimary: answer(.success(.done(Outcome(already: true, summary: "the RVG exists"))), pending)
             case .makeSecondary(let reference, let primary, let force):
                 try requireKnown(reference, life)
                 guard let peer = hosts.first(where: { $0.name == primary && $0 !== life.host }) else {
@@ -142,11 +144,14 @@ final class ControlDoors {
             if case .resumeReplication(_, let secondary) = request {
                 return ask(.setPaused(try life.node.secondaryHost(secondary), false), life, pending)
             }
+            if case .addSecondary(_, _, let secondary, _, _) = request {
+                return try addSecondary(secondary, life, pending)
+            }
             throw Refusal(.usage, "request", "the simulated hosts do not have it", hint: "leave it out")
         }
     }
 
-    private func ask(_ request: RVGRequest, _ life: Life, _ pending: PendingRequest) {
+    func ask(_ request: RVGRequest, _ life: Life, _ pending: PendingRequest) {
         changes += 1
         onChange(life)
         guard life.isCurrent else { return }
@@ -161,7 +166,7 @@ final class ControlDoors {
         if let token { pending.began(on: life, token: token) }
     }
 
-    private func answer(_ result: Result<Answer, Refusal>, _ pending: PendingRequest) {
+    func answer(_ result: Result<Answer, Refusal>, _ pending: PendingRequest) {
         travel { pending.end(result) }
     }
 
@@ -268,44 +273,6 @@ final class ControlDoors {
             travel { then(member) }
         }
     }
-
-    private func describeHost(_ life: Life) -> HostDescription {
-        let own = life.description
-        let set = RDSDescription(
-            rvg: own.rvg,
-            id: life.node.machine.header.rvg,
-            primary: own.role == "primary" ? own.host : own.follows,
-            members: [own],
-            links: own.links,
-            configErrors: life.node.configErrors()
-        )
-        let age = (world.now - life.began) / 1_000_000
-        let grace = life.host.shared.limits.returnGraceMilliseconds
-        let peers = hosts.filter { $0 !== life.host }
-        let reached = peers.map { network.session(life.host.index, $0.index) != nil }
-        return HostDescription(
-            name: life.host.name,
-            id: life.host.id,
-            version: Release.version,
-            process: Int32(life.number),
-            directory: "/\(life.host.name)",
-            controlSocket: "/\(life.host.name)/control.sock",
-            dataSocket: "/\(life.host.name)/data.sock",
-            listen: "127.0.0.1:\(7110 + life.host.index)",
-            peers: zip(peers, reached).map { peer, isReached in
-                HostDescription.PeerDescription(
-                    name: peer.name,
-                    address: "127.0.0.1:\(7110 + peer.index)",
-                    connected: isReached,
-                    blocked: network.isBlocked(life.host.index, peer.index),
-                    reason: isReached ? nil : "does not answer"
-                )
-            },
-            diskGroups: [own.diskGroup],
-            rvgs: [set],
-            settled: (age >= grace || !reached.contains(false)) && (age >= 2 * grace || life.node.hasMetAllConnected)
-        )
-    }
 }
 
 extension Answer {
@@ -333,22 +300,13 @@ extension RVGMachine {
 
 extension Life {
     /// This host's own part of the RDS.
-    fileprivate var description: MemberDescription {
+    var description: MemberDescription {
         node.describe(now: world.instant, volumes: volumeDescriptions, log: "srl", logSize: host.log.size)
     }
 
-    fileprivate var volumeDescriptions: [VolumeDescription] {
-        node.machine.volumes.enumerated().map { index, shape in
-            VolumeDescription(
-                diskGroup: node.machine.diskGroup,
-                name: shape.name,
-                size: shape.size,
-                path: "/\(host.name)/\(shape.name)",
-                isDevice: false,
-                rvg: node.machine.name,
-                isLog: false,
-                openBy: node.machine.openSessions(volume: UInt32(index))
-            )
+    var volumeDescriptions: [VolumeDescription] {
+        node.machine.volumes.indices.map {
+            host.describe(volume: $0, openBy: node.machine.openSessions(volume: UInt32($0)))
         }
     }
 }

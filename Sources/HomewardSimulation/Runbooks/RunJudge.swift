@@ -132,6 +132,8 @@ final class RunJudge {
         case .startReplication(_, let secondary, _, _): "startrep \(secondary ?? "")"
         case .stopReplication(_, let secondary, _, _): "stoprep \(secondary ?? "")"
         case .checkDelete(_, let name): "checkdelete \(name)"
+        case .createPrimary: "createpri on \(target)"
+        case .addSecondary(_, _, let secondary, _, _): "addsec \(secondary)"
         default: nil
         }
     }
@@ -198,6 +200,7 @@ final class RunJudge {
     /// A host may be open in a reign that was there: it had been handed the role and takes it now, or comes back and closes
     /// the reign of the one that was open.
     private func judgePromotions() {
+        if command?.runbook == "setup-replication" { return }
         let open = hosts.firstIndex { $0.life?.node.machine.isOpen == true }
         let wasThere = open.flatMap { hosts[$0].life.flatMap(reign) }.map(origin.reigns.contains) ?? false
         let moved = promotions - origin.promotions
@@ -211,13 +214,14 @@ final class RunJudge {
         switch runner.command.runbook {
         case "takeover": judgeTakeover(runner)
         case "migrate", "failback-difference", "failback-difference-multi": judgeHome(home(of: runner))
+        case "setup-replication": judgeSetUp(home(of: runner))
         default: return
         }
     }
 
     /// The host that the command named; else what was home before the disaster.
     private func home(of runner: ScriptRunner) -> HostedRVG {
-        let name = runner.command["home"] ?? runner.command["to"]
+        let name = runner.command["home"] ?? runner.command["to"] ?? runner.command["primary"]
         return hosts.first { $0.name == name } ?? hosts[RunbookOperator.home]
     }
 
@@ -229,6 +233,17 @@ final class RunJudge {
             guard host !== home else { return false }
             if steps.contains(where: { $0.id == "start-replication-\(host.name)" }) { return true }
             return host.index == present.primary && steps.contains { $0.id == "migrate" && $0.state == "done" }
+        }
+    }
+
+    private func judgeSetUp(_ primary: HostedRVG) {
+        guard let machine = primary.life?.node.machine, machine.isOpen else {
+            return found("it is done, and \(primary.name) is no open Primary")
+        }
+        for host in hosts where host !== primary {
+            guard machine.peer(host.id)?.sending.isStreaming == true,
+                host.life?.node.machine.isImageConsistent == true
+            else { return found("it is done, and \(host.name) does not follow \(primary.name)") }
         }
     }
 

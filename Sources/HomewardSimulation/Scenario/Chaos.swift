@@ -28,6 +28,9 @@ final class Chaos {
         }
     }
 
+    /// Begins, and ends, later than it was meant to.
+    func postpone(by time: UInt64) { ends += time }
+
     /// Goes on, or begins anew, until later.
     func goOn(until later: UInt64, interval: ClosedRange<UInt64>) {
         ends = later

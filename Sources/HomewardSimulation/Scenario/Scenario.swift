@@ -24,6 +24,16 @@ public struct Scenario: Sendable, Equatable {
     public var whimLimit: Int?
     /// RVGs on each host; nil: as the seed has it.
     public var rvgs: Int?
+    /// Who sets replication up; nil: as the seed has it.
+    public var setup: Setup?
+
+    /// How an RDS comes to be.
+    public enum Setup: String, CaseIterable, Sendable {
+        /// It is there when the hosts start.
+        case made
+        /// The hosts have nothing, and `setup-replication` is run.
+        case runbook
+    }
 
     public init(
         seed: UInt64,
@@ -34,7 +44,8 @@ public struct Scenario: Sendable, Equatable {
         faultLimit: Int? = nil,
         writeLimit: Int? = nil,
         whimLimit: Int? = nil,
-        rvgs: Int? = nil
+        rvgs: Int? = nil,
+        setup: Setup? = nil
     ) {
         self.seed = seed
         self.planted = planted
@@ -45,6 +56,16 @@ public struct Scenario: Sendable, Equatable {
         self.writeLimit = writeLimit
         self.whimLimit = whimLimit
         self.rvgs = rvgs
+        self.setup = setup
+    }
+
+    /// Of the wide lives with one RVG that are brought home by runbooks one in four is set up by one, drawn from a
+    /// generator of its own.
+    var isSetUpByRunbook: Bool {
+        if let setup { return setup == .runbook && rvgCount == 1 }
+        var dice = Dice(seed: seed &* 0xB492_B66F_BE98_F273 ^ 0x9AE1_6A3B_2F90_404F)
+        let isDrawn = dice.chance(25)
+        return isDrawn && scope == .wide && rvgCount == 1 && (procedure ?? Procedure.of(seed: seed)) == .runbooks
     }
 
     /// RVGs on each host: two in one wide life of six, drawn from a generator of its own, so that the others are what
@@ -60,6 +81,7 @@ public struct Scenario: Sendable, Equatable {
         var words = ["--scope", scope.rawValue]
         if let planted { words += ["--plant", planted.rawValue] }
         if let procedure { words += ["--procedure", procedure.rawValue] }
+        if let setup { words += ["--setup", setup.rawValue] }
         if !without.isEmpty { words += ["--without", without.map(\.rawValue).sorted().joined(separator: ",")] }
         for (option, number) in [
             ("--faults", faultLimit), ("--writes", writeLimit), ("--whims", whimLimit), ("--rvgs", rvgs),

@@ -65,15 +65,15 @@ final class SimulatedRDS {
 
     // MARK: The beginning
 
-    func create() {
+    ///
+    /// - Parameter bare: nothing is made, which a runbook does.
+    func create(bare: Bool) {
         let rvg = RVGID(high: world.word(), low: world.word())
         for host in hosts { host.rvg = rvg }
         var topology = topology
         var generator = SeededGenerator(seed: world.word())
         topology.drawSettings(world)
         let settings = topology.settings
-        for host in hosts {
-            let links = hosts.filter { $0 !== host }.map {
         membership = Membership(
             world: world,
             network: network,
@@ -83,6 +83,8 @@ final class SimulatedRDS {
             settings: settings
         )
         guard !bare else { return }
+        for host in hosts {
+            let links = hosts.filter { $0 !== host }.map {
                 LinkRecord(
                     peer: $0.id,
                     peerName: $0.shared.name,
@@ -149,15 +151,15 @@ final class SimulatedRDS {
         administrator.changesByOthers = { [unowned self] in verbsOfOthers }
     }
 
-    /// By runbooks from now on; nobody does strange things any more.
-    func hand(to runbooks: RunbookOperator, _ doors: ControlDoors) {
     private var verbsOfOthers: Int { (meddler?.verbs ?? 0) + (membership?.verbs ?? 0) }
 
+    /// By runbooks from now on; nobody does strange things any more.
+    func hand(to runbooks: RunbookOperator, _ doors: ControlDoors) {
         administrator.mishaps = false
         meddler?.isOver = true
+        membership?.isOver = true
         administrator.pilot = { runbooks.act() }
         administrator.changesByOthers = { [unowned self] in doors.changes + verbsOfOthers }
-        membership?.isOver = true
     }
 
     // MARK: Looking
@@ -190,9 +192,9 @@ final class SimulatedRDS {
         administrator.home = home
         administrator.mishaps = false
         meddler?.isOver = true
+        membership?.isOver = true
         // With srlprot=off a log this small is overrun by a busy application for ever.
         application.pace = max(application.pace, 30_000_000)
-        membership?.isOver = true
         for host in hosts {
             host.fuse.callsLeft = nil
             host.heal()

@@ -8,6 +8,7 @@ final class Stage {
     private let hosts: [SimulatedHost]
     private let sets: [SimulatedRDS]
     private let procedure: Procedure
+    private let isSetUpByRunbook: Bool
     private var chaosEnds: UInt64
     private let chaos: Chaos
     private let squalls: Squalls
@@ -19,6 +20,7 @@ final class Stage {
         let world = World(scenario, telling: telling)
         self.world = world
         procedure = scenario.procedure ?? Procedure.of(seed: scenario.seed)
+        isSetUpByRunbook = scenario.isSetUpByRunbook
         var topology = Topology(world)
         topology.widen(world)
         let network = SimulatedNetwork(world: world)
@@ -74,8 +76,9 @@ final class Stage {
     }
 
     func play() -> SeedResult {
-        for set in sets { set.create() }
+        for set in sets { set.create(bare: isSetUpByRunbook) }
         for host in hosts { host.start() }
+        if isSetUpByRunbook { setUp(sets[0]) }
         for set in sets { set.run() }
         chaos.run()
         squalls.run()
@@ -84,7 +87,7 @@ final class Stage {
             set.runMeddler()
             set.administrator.onVerb = { [chaos] in chaos.verbTyped($0) }
         }
-        keepConnected()
+        if !isSetUpByRunbook { keepConnected() }
         for set in sets {
             set.inspect()
             set.wander { [unowned self] in world.now < chaosEnds }
@@ -94,6 +97,7 @@ final class Stage {
         heal()
         world.run(until: chaosEnds + 240 * Stage.second, eventLimit: 3_000_000)
         if world.finding == nil, !finished { judgeUnfinished() }
+        if let runbooks { runs += runbooks.counts }
         return SeedResult(
             seed: world.seed,
             finding: world.finding,
@@ -102,13 +106,39 @@ final class Stage {
             writes: sets.reduce(0) { $0 + $1.application.requests },
             verbs: sets.reduce(0) { $0 + $1.administrator.verbs },
             checks: sets.reduce(0) { $0 + $1.model.checks },
-            runs: runbooks?.counts ?? RunCounts(),
+            runs: runs,
             coverage: world.coverage,
             size: LifeSize(faults: world.weather.struck, writes: world.writes.spent, whims: world.whims.spent)
         )
     }
 
     // MARK: By runbooks
+
+    /// The runs of this life.
+    private var runs = RunCounts()
+
+    /// Hosts that have nothing get an RDS by a runbook, before anything else begins.
+    private func setUp(_ set: SimulatedRDS) {
+        keepConnected()
+        let doors = ControlDoors(world: world, network: network, hosts: set.hosts)
+        let setup = SetupOperator(
+            world: world,
+            hosts: set.hosts,
+            home: set.home,
+            application: set.application,
+            doors: doors
+        )
+        setup.run()
+        var end = world.now
+        while world.finding == nil, !setup.isDone {
+            end += Stage.second / 10
+            guard end < 120 * Stage.second else { return world.found("invariant 11: \(setup.situation)") }
+            world.run(until: end, eventLimit: 3_000_000)
+        }
+        runs += setup.counts
+        chaosEnds += world.now
+        chaos.postpone(by: world.now)
+    }
 
     /// From now on people reach for runbooks, while hosts, links and terminals go on failing.
     ///
