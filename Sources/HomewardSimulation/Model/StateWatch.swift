@@ -5,11 +5,16 @@ import HomewardCore
 ///
 /// What happens within one step of a machine counts as one transition from where it was to where it is.
 struct StateWatch {
-    private static let machines = ["role", "stream", "target", "promise", "takeover", "makesec", "startrep", "migrate"]
-    /// By the place of each in ``machines``.
-    private var states = [String](repeating: "begin", count: machines.count)
-    private var links: [(peer: HostID, state: String)] = []
-    private var targets: [Key: String] = [:]
+    private var role = WatchedState.begin
+    private var stream = WatchedState.begin
+    private var target = WatchedState.begin
+    private var promise = WatchedState.begin
+    private var removal = WatchedState.begin
+    /// Of the operations over several hosts, by their places in ``operations``.
+    private var phases = [WatchedState](repeating: .begin, count: operations.count)
+    private static let operations: [WatchedMachine] = [.takeover, .makesec, .startrep, .migrate]
+    private var links: [(peer: HostID, state: WatchedState)] = []
+    private var targets: [Key: WatchedState] = [:]
 
     private struct Key: Hashable {
         var job: CheckpointID
@@ -17,166 +22,183 @@ struct StateWatch {
     }
 
     mutating func look(at node: RVGNode, _ coverage: inout Coverage) {
-        move(0, StateWatch.role(node.machine), &coverage)
-        move(1, StateWatch.stream(node.machine), &coverage)
-        move(2, StateWatch.target(node), &coverage)
-        move(3, StateWatch.promise(node.machine), &coverage)
-        let (place, phase) = node.operation.map(StateWatch.phase) ?? (0, "")
-        for machine in 4...7 { move(machine, machine == place ? phase : "idle", &coverage) }
+        StateWatch.move(.role, &role, StateWatch.role(node.machine), &coverage)
+        StateWatch.move(.stream, &stream, StateWatch.stream(node.machine), &coverage)
+        StateWatch.move(.target, &target, StateWatch.target(node), &coverage)
+        StateWatch.move(.promise, &promise, StateWatch.promise(node.machine), &coverage)
+        StateWatch.move(.removal, &removal, StateWatch.removal(node), &coverage)
+        let running = node.operation.map(StateWatch.phase)
+        for (place, machine) in StateWatch.operations.enumerated() {
+            let state = running?.machine == machine ? running?.state ?? .idle : .idle
+            StateWatch.move(machine, &phases[place], state, &coverage)
+        }
         lookAtLinks(node.machine, &coverage)
         lookAtJobs(node, &coverage)
     }
 
-    private mutating func move(_ machine: Int, _ state: String, _ coverage: inout Coverage) {
-        let before = states[machine]
-        guard before != state else { return }
-        states[machine] = state
-        coverage.visit(.init(StateWatch.machines[machine], before, state))
+    private static func move(
+        _ machine: WatchedMachine,
+        _ place: inout WatchedState,
+        _ state: WatchedState,
+        _ coverage: inout Coverage
+    ) {
+        guard place != state else { return }
+        coverage.visit(.init(machine.rawValue, place.rawValue, state.rawValue))
+        place = state
     }
 
     // MARK: Role
 
-    private static func role(_ machine: RVGMachine) -> String {
+    private static func role(_ machine: RVGMachine) -> WatchedState {
         let header = machine.header
-        if machine.failure != nil { return "failed" }
-        if machine.isLogDamaged { return header.isPrimary ? "damaged primary" : "damaged secondary" }
+        if machine.failure != nil { return .failed }
+        if machine.isLogDamaged { return header.isPrimary ? .damagedPrimary : .damagedSecondary }
         guard header.isPrimary else {
-            if header.targetJob != nil { return "being synchronized" }
-            if header.consistentFrom == .never { return "inconsistent" }
-            if header.lineage.history.current == nil { return "empty secondary" }
-            return machine.isImageConsistent ? "secondary" : "catching up"
+            if header.targetJob != nil { return .beingSynchronized }
+            if header.lineage.history.current == nil { return .emptySecondary }
+            if header.consistentFrom == .never { return .inconsistent }
+            return machine.isImageConsistent ? .secondary : .catchingUp
         }
-        if header.fence != nil { return "fenced" }
+        if header.fence != nil { return .fenced }
         switch machine.gate {
-        case .starting: return "returned"
-        case .opening: return "opening"
-        case nil: return header.stopped ? "stopped" : "open"
+        case .starting: return .returned
+        case .opening: return .opening
+        case nil: return header.stopped ? .stopped : .open
         }
     }
 
     // MARK: Operations
 
-    private static func phase(_ operation: Operation) -> (Int, String) {
+    private static func phase(_ operation: Operation) -> (machine: WatchedMachine, state: WatchedState) {
         switch operation {
         case .takeover(let state):
             switch state.phase {
-            case .silence: (4, "silence")
-            case .preparing: (4, "preparing")
-            case .makingDurable: (4, "making durable")
-            case .opening: (4, "opening")
+            case .silence: (.takeover, .silence)
+            case .preparing: (.takeover, .preparing)
+            case .makingDurable: (.takeover, .makingDurable)
+            case .opening: (.takeover, .opening)
             }
         case .makesec(let state):
             switch state.phase {
-            case .applying: (5, "applying")
-            case .salvaging: (5, "salvaging")
-            case .preparing: (5, "preparing")
-            case .confirming: (5, "confirming")
+            case .applying: (.makesec, .applying)
+            case .salvaging: (.makesec, .salvaging)
+            case .preparing: (.makesec, .preparing)
+            case .confirming: (.makesec, .confirming)
             }
         case .attach(let state):
             switch state.phase {
-            case .quiescing: (6, "quiescing")
-            case .sampling: (6, "sampling")
-            case .preparing: (6, "preparing")
-            case .committed: (6, "committed")
+            case .quiescing: (.startrep, .quiescing)
+            case .sampling: (.startrep, .sampling)
+            case .preparing: (.startrep, .preparing)
+            case .committed: (.startrep, .committed)
             }
         case .migrate(let state):
             switch state.phase {
-            case .draining: (7, "draining")
-            case .preparing: (7, "preparing")
-            case .handing: (7, "handing")
+            case .draining: (.migrate, .draining)
+            case .preparing: (.migrate, .preparing)
+            case .handing: (.migrate, .handing)
             }
         }
+    }
+
+    private static func removal(_ node: RVGNode) -> WatchedState {
+        guard node.machine.volumesHeldBy == "removal" else { return .none }
+        return node.shutdown == nil ? .held : .draining
     }
 
     // MARK: The Secondary's end
 
-    private static func stream(_ machine: RVGMachine) -> String {
-        if machine.following.deferredStart != nil { return "waiting for the lanes" }
-        return machine.following.attach == nil ? "none" : "following"
+    private static func stream(_ machine: RVGMachine) -> WatchedState {
+        if machine.following.deferredStart != nil { return .waitingForLanes }
+        return machine.following.attach == nil ? .none : .following
     }
 
-    private static func target(_ node: RVGNode) -> String {
-        if let run = node.target { return run.offer.verifyOnly ? "verifying" : "writing blocks" }
+    private static func target(_ node: RVGNode) -> WatchedState {
+        if let run = node.target { return run.offer.verifyOnly ? .verifying : .writingBlocks }
         for participant in node.participants {
             switch participant.kind {
-            case .attach(_, .applying): return "attach: applying"
-            case .attach(_, .sampling): return "attach: sampling"
-            case .attach(_, .ready): return "attach: ready"
+            case .attach(_, .applying): return .attachApplying
+            case .attach(_, .sampling): return .attachSampling
+            case .attach(_, .ready): return .attachReady
             case .synchronize(_, let phase):
                 switch phase {
-                case .applying: return "applying"
-                case .writing: return "writing its log"
-                case .salvaging: return "salvaging"
-                case .quiescing: return "quiescing"
-                case .readingCursor: return "reading its cursor"
-                case .landing: return "waiting for blocks to land"
-                case .flushing: return "flushing"
-                case .ready: return "ready"
+                case .applying: return .applying
+                case .writing: return .writingLog
+                case .salvaging: return .salvaging
+                case .quiescing: return .quiescing
+                case .readingCursor: return .readingCursor
+                case .landing: return .landing
+                case .flushing: return .flushing
+                case .ready: return .ready
                 }
             }
         }
-        return "idle"
+        return .idle
     }
 
-    private static func promise(_ machine: RVGMachine) -> String { machine.header.pending.last?.verb ?? "none" }
+    private static func promise(_ machine: RVGMachine) -> WatchedState {
+        switch machine.header.pending.last {
+        case nil: .none
+        case .takeover: .takeover
+        case .makesec: .makesec
+        case .attach: .startrep
+        case .migrate: .migrate
+        }
+    }
 
     // MARK: The Primary's end
 
     private mutating func lookAtLinks(_ machine: RVGMachine, _ coverage: inout Coverage) {
         if links.count != machine.header.links.count {
             links = machine.header.links.map { link in
-                links.first { $0.peer == link.peer } ?? (link.peer, "begin")
+                links.first { $0.peer == link.peer } ?? (link.peer, .begin)
             }
         }
         for (place, link) in machine.header.links.enumerated() {
-            let state = machine.header.isPrimary ? StateWatch.rlink(link, machine) : "of a secondary"
-            let before = links[place].peer == link.peer ? links[place].state : "begin"
-            guard state != before else { continue }
-            links[place] = (link.peer, state)
-            coverage.visit(.init("rlink", before, state))
+            if links[place].peer != link.peer { links[place] = (link.peer, .begin) }
+            let state = machine.header.isPrimary ? StateWatch.rlink(link, machine) : .ofSecondary
+            StateWatch.move(.rlink, &links[place].state, state, &coverage)
         }
     }
 
-    private static func rlink(_ link: LinkRecord, _ machine: RVGMachine) -> String {
-        guard link.attachID != nil else { return "detached" }
-        if link.paused { return "paused" }
+    private static func rlink(_ link: LinkRecord, _ machine: RVGMachine) -> WatchedState {
+        guard link.attachID != nil else { return .detached }
+        if link.paused { return .paused }
         switch machine.peer(link.peer)?.sending.phase {
-        case .starting: return "starting"
-        case .streaming: return "streaming"
-        case .idle, nil: return "attached"
+        case .starting: return .starting
+        case .streaming: return .streaming
+        case .idle, nil: return .attached
         }
     }
 
     private mutating func lookAtJobs(_ node: RVGNode, _ coverage: inout Coverage) {
         guard !node.jobs.isEmpty || !targets.isEmpty else { return }
-        var present: [Key: String] = [:]
+        var present: [Key: WatchedState] = [:]
         for job in node.jobs {
-            let machine = job.verifyOnly ? "verify" : "syncrvg"
             for target in job.targets {
                 let key = Key(job: job.id, host: target.host)
-                let state = StateWatch.state(job, target)
-                let before = targets[key] ?? "begin"
-                if before != state { coverage.visit(.init(machine, before, state)) }
+                var state = targets[key] ?? .begin
+                StateWatch.move(job.verifyOnly ? .verify : .syncrvg, &state, StateWatch.state(job, target), &coverage)
                 present[key] = state
             }
         }
         targets = present
     }
 
-    private static func state(_ job: SyncJob, _ target: SyncJob.Target) -> String {
+    private static func state(_ job: SyncJob, _ target: SyncJob.Target) -> WatchedState {
         switch job.phase {
-        case .marking: return "marking"
-        case .recording: return "recording"
+        case .marking: return .marking
+        case .recording: return .recording
         case .running, .over: break
         }
         return switch target.phase {
-        case .waiting: "waiting"
-        case .offered: "offered"
-        case .running: "running"
-        case .ending: "ending"
-        case .confirming: "confirming"
-        case .done: "done"
-        case .failed: "failed"
+        case .waiting: .waiting
+        case .offered: .offered
+        case .running: .running
+        case .ending: .ending
+        case .confirming: .confirming
+        case .done: .done
+        case .failed: .failed
         }
     }
 }
