@@ -149,7 +149,7 @@ struct NodeWorld {
             drive(other) { $0.contactLost(with: NodeWorld.ids[host], now: now, into: &$1) }
         }
         settle()
-        nodes[host] = try NodeWorld.makeNode(host)
+        nodes[host] = try NodeWorld.makeNode(host, nodes[host].machine.volumes)
         for (pair, session) in own {
             for other in pair where other != host { meet(host, other, session) }
         }

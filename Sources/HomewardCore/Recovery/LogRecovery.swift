@@ -264,8 +264,7 @@ public struct LogRecovery {
     }
 
     private func isWhole(_ record: Record, _ bytes: UnsafeRawBufferPointer, _ tag: UInt64) -> Bool {
-        let head = Array(bytes[..<Record.headerBytes])
-        guard Record.decodeHeader(head, rvgTag: tag) == record else { return false }
+        guard Record.decodeHeader(bytes, rvgTag: tag) == record else { return false }
         let payload = UnsafeRawBufferPointer(rebasing: bytes[Record.headerBytes...])
         return payload.isEmpty || checksum(payload) == record.payloadCRC
     }
