@@ -49,6 +49,10 @@ final class SimulatedNetwork {
     func isConnected(_ a: Int, _ b: Int) -> Bool { link(a, b).session != nil && link(a, b).told == [true, true] }
     /// The session of two hosts that both know of it.
     func session(_ a: Int, _ b: Int) -> UInt64? { isConnected(a, b) ? link(a, b).session : nil }
+    /// The session with another that a host was told of; the other may hear of it a moment later.
+    func session(toldTo own: Int, with other: Int) -> UInt64? {
+        link(own, other).told[own < other ? 0 : 1] ? link(own, other).session : nil
+    }
     func isBlocked(_ a: Int, _ b: Int) -> Bool { link(a, b).blocks > 0 }
 
     /// Whether the system of a host that can be reached says that nobody listens there.

@@ -27,7 +27,7 @@ struct Recruiting {
         guard let life = host.life else { return }
         world.disasters += 1
         for other in hosts where other !== host {
-            guard let session = network.session(host.index, other.index) else { continue }
+            guard let session = network.session(toldTo: host.index, with: other.index) else { continue }
             life.connected(to: other.shared, session: session)
         }
     }
