@@ -181,9 +181,18 @@ final class Membership {
     private func removeSecondary() {
         guard let life = primary, life.host.flipped == nil, life.host.belied == nil,
             let link = dice.pick(from: life.node.machine.header.links),
-            link.attachID == nil || dice.chance(35), world.weather.allows(.secondaryRemoved)
+            link.attachID == nil || dice.chance(35), world.weather.allows(.secondaryRemoved),
+            let host = hosts.first(where: { $0.id == link.peer }), leaves(host, life.host)
         else { return }
         delsec(link, life)
+    }
+
+    /// Whether a host that is removed gives its RVG up: one that keeps it may become Primary of an RDS of its own, and the
+    /// people here know no way back from there.
+    private func leaves(_ host: HostedRVG, _ primary: HostedRVG) -> Bool {
+        guard network.isConnected(host.index, primary.index) else { return false }
+        guard let header = host.life?.node.machine.header else { return true }
+        return !header.isPrimary && (header.follows == nil || header.follows == primary.id)
     }
 
     private func delsec(_ link: LinkRecord, _ life: Life) {
@@ -211,8 +220,7 @@ final class Membership {
             return world.trace("\(primary.name): \(host.name) still has its RVG, it does not answer")
         }
         guard let life = host.life else { return host.shared.catalog.remove(host.rvg) }
-        let header = life.node.machine.header
-        guard !header.isPrimary, header.follows == nil || header.follows == primary.id else {
+        guard leaves(host, primary) else {
             return world.trace("\(primary.name): \(host.name) still has its RVG, it follows another Primary, or is one")
         }
         leave(life)
