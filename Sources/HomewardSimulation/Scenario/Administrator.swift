@@ -50,8 +50,9 @@ final class Administrator {
         return hosts.allSatisfy { host in
             if host === hosts[home] { return true }
             guard let other = host.life, let peer = life.node.machine.peer(host.id) else { return false }
+            // The Primary may believe for a while in a session that ended with the other's process.
             return peer.sending.isStreaming && other.node.machine.isImageConsistent
-                && !other.node.machine.header.isPrimary
+                && !other.node.machine.header.isPrimary && other.node.machine.imagePosition != nil
         }
     }
 
