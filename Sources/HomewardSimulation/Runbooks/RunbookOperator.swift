@@ -40,12 +40,7 @@ final class RunbookOperator {
     private let world: World
     private let network: SimulatedNetwork
     private let hosts: [HostedRVG]
-    private let doors: ControlDoors
-    private let journal: SimulatedJournal
-    private let judge: RunJudge
-    let site: SiteApplication
-    private(set) var counts = RunCounts()
-    private var runner: ScriptRunner?
+    private let seat: RunnerSeat
     private var nextThought: UInt64 = 0
     private var nothingOpenSince: UInt64?
     private var closedSince: UInt64?
@@ -78,12 +73,13 @@ final class RunbookOperator {
         self.world = world
         self.network = network
         self.hosts = hosts
-        self.doors = doors
-        site = SiteApplication(world: world, application: application, hosts: hosts)
-        journal = SimulatedJournal(world: world)
-        judge = RunJudge(world: world, hosts: hosts, site: site, journal: journal)
+        seat = RunnerSeat(world: world, hosts: hosts, application: application, doors: doors)
         mortality = [0, 3, 8, 20][world.pick(0...3)]
     }
+
+    var site: SiteApplication { seat.site }
+    var counts: RunCounts { seat.counts }
+    private var runner: ScriptRunner? { seat.runner }
 
     /// Nothing runs, nothing is left to be finished, and the application runs at home.
     var isDone: Bool {
@@ -208,52 +204,26 @@ final class RunbookOperator {
     // MARK: Runs
 
     private func begin(_ command: RunbookCommand) {
-        do throws(LuaError) {
-            if unfinished == command { counts.resumed += 1 }
-            counts.begun += 1
-            let runner = try ScriptRunner(
-                command,
-                world: world,
-                doors: doors,
-                site: site,
-                journal: journal,
-                judge: judge,
-                mortality: isCalm ? mortality / 4 : mortality
-            ) { [self] runner, end in ended(runner, end) }
-            self.runner = runner
-            judge.begin(command)
-            runner.start()
-            if world.chance(mortality == 0 ? 0 : 6) {
-                let patience = world.chance(70) ? world.milliseconds(1...300) : world.milliseconds(300...3_000)
-                world.after(patience) { [weak runner] in runner?.interrupt() }
-            }
-        } catch {
-            world.found("a Lua state could not be made: \(error)")
-        }
+        let runner = seat.begin(
+            command,
+            isResumed: unfinished == command,
+            mortality: isCalm ? mortality / 4 : mortality
+        ) { [self] runner, end in ended(runner, end) }
+        guard let runner, world.chance(mortality == 0 ? 0 : 6) else { return }
+        let patience = world.chance(70) ? world.milliseconds(1...300) : world.milliseconds(300...3_000)
+        world.after(patience) { [weak runner] in runner?.interrupt() }
     }
 
     private func ended(_ runner: ScriptRunner, _ end: ScriptRunner.End) {
-        self.runner = nil
         nextThought = world.now + world.milliseconds(100...1_500)
-        journal.processEnded()
-        judge.end(runner, end)
         switch end {
         case .done:
-            counts.done += 1
-            world.coverage.count("done: \(runner.command.runbook)")
             refusedInRow = 0
             unfinished = nil
-        case .killed:
-            counts.killed += 1
-            unfinished = runner.command
+        case .killed: unfinished = runner.command
         case .failed(let error):
-            world.trace("\(runner.command.runbook): \(error)")
             unfinished = runner.command
-            if runner.wasInterrupted {
-                counts.interrupted += 1
-                return
-            }
-            counts.failed += 1
+            guard !runner.wasInterrupted else { return }
             refused(error, runner.command)
         }
     }
