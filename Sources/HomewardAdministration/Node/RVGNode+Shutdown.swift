@@ -114,6 +114,46 @@ extension RVGMachine {
         }
     }
 
+    /// Why delpri does not begin: a Secondary is attached or counted in, the RVG is a Secondary, or is started.
+    ///
+    /// `force` is its `-f`, to which neither an attached Secondary nor a Primary that answers yields.
+    package func refusalOfRemoval(force: Bool) -> Refusal? {
+        if let attached = refusalOfAttached { return attached }
+        if header.isPrimary, !force, let link = header.links.first {
+            return refuse(
+                .limitReached,
+                "the RDS still has \(header.links.count) Secondaries, \(link.peerName) among them",
+                hint: command("delsec", link.peerName)
+            )
+        }
+        if !header.isPrimary, failure == nil, let primary = header.follows,
+            let link = header.links.first(where: { $0.peer == primary }),
+            let contact = peer(primary)?.contact, contact.isPrimary,
+            contact.links.contains(where: { $0.peer == header.host })
+        {
+            return refuse(
+                .notPrimary,
+                "\(link.peerName) is its Primary, answers, and counts it in (-f does not change that)",
+                hint: (link.attachID == nil ? "" : command("stoprep", hostName) + "; then ")
+                    + command("delsec", hostName)
+            )
+        }
+        if !header.isPrimary, !force {
+            return refuse(
+                .notPrimary,
+                "is a Secondary on \(hostName)",
+                hint: "on the Primary: " + command("delsec", hostName) + "; if that host is gone: "
+                    + command("delpri", options: "-f", on: hostName)
+            )
+        }
+        guard !header.stopped, isOpen, !force else { return nil }
+        return refuse(
+            .volumeInUse,
+            "is started",
+            hint: "vxrvg -g \(diskGroup) stop \(name) --host \(hostName)"
+        )
+    }
+
     /// Why a Primary stays where it is while a Secondary is attached to it; one that is shut for good holds nobody by that.
     package var refusalOfAttached: Refusal? {
         guard header.isPrimary, header.fence == nil,

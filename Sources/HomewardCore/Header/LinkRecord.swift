@@ -46,6 +46,17 @@ public struct LinkRecord: Hashable, Sendable {
         self.detachReason = detachReason
     }
 
+    /// The detached RLINK to a host that another host of the RDS tells of, with its settings there.
+    public init(_ told: Contact.Link) {
+        self.init(
+            peer: told.peer,
+            peerName: told.peerName,
+            peerDiskGroup: told.peerDiskGroup,
+            peerRVG: told.peerRVG,
+            settings: told.settings
+        )
+    }
+
     /// The name that commands use: `rlk_<remote host>_<remote rvg>`.
     public var name: String { LinkRecord.name(host: peerName, rvg: peerRVG) }
 

@@ -246,15 +246,7 @@ extension RVGMachine {
         var changed = false
         for link in contact.links where link.peer != header.host {
             guard header.linkIndex(link.peer) == nil else { continue }
-            header.links.append(
-                LinkRecord(
-                    peer: link.peer,
-                    peerName: link.peerName,
-                    peerDiskGroup: link.peerDiskGroup,
-                    peerRVG: link.peerRVG,
-                    settings: link.settings
-                )
-            )
+            header.links.append(LinkRecord(link))
             changed = true
         }
         // Whoever was Primary before may have left this one out; now it is the Primary that is followed, and counts this host in.

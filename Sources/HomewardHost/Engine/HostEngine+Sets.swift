@@ -250,16 +250,12 @@ extension HostEngine {
     }
 
     private func header(of offer: SecondaryOffer) -> RVGHeader {
-        let links = offer.members.map {
-            LinkRecord(
-                peer: $0.peer,
-                peerName: $0.peerName,
-                peerDiskGroup: $0.peerDiskGroup,
-                peerRVG: $0.peerRVG,
-                settings: $0.settings
-            )
-        }
-        return RVGHeader.newSecondary(rvg: offer.rvg, host: id, of: offer.primary, members: links)
+        RVGHeader.newSecondary(
+            rvg: offer.rvg,
+            host: id,
+            of: offer.primary,
+            members: offer.members.map(LinkRecord.init)
+        )
     }
 
     /// What the offer would put into names of files and into the header, which has room for so much and no more.
@@ -300,50 +296,12 @@ extension HostEngine {
 
     func deletePrimary(_ runtime: RVGRuntime, force: Bool) async throws -> Outcome {
         let machine = runtime.state.withLock { $0.node.machine }
-        let object = "\(runtime.diskGroup)/\(runtime.name)"
-        if let attached = machine.refusalOfAttached { throw attached }
-        if machine.header.isPrimary, let link = machine.header.links.first {
-            guard force else {
-                throw refusal(
-                    .limitReached,
-                    object,
-                    "the RDS still has \(machine.header.links.count) Secondaries, \(link.peerName) among them",
-                    hint: machine.command("delsec", link.peerName)
-                )
-            }
-        }
-        if !machine.header.isPrimary, machine.failure == nil, let primary = machine.header.follows,
-            let link = machine.header.links.first(where: { $0.peer == primary }),
-            let contact = machine.peer(primary)?.contact, contact.isPrimary,
-            contact.links.contains(where: { $0.peer == machine.header.host })
-        {
-            throw refusal(
-                .notPrimary,
-                object,
-                "\(link.peerName) is its Primary, answers, and counts it in (-f does not change that)",
-                hint: (link.attachID == nil ? "" : machine.command("stoprep", settings.name) + "; then ")
-                    + machine.command("delsec", settings.name)
-            )
-        }
-        if !machine.header.isPrimary, !force {
-            throw refusal(
-                .notPrimary,
-                object,
-                "is a Secondary on \(settings.name)",
-                hint: "on the Primary: " + machine.command("delsec", settings.name) + "; if that host is gone: "
-                    + machine.command("delpri", options: "-f", on: settings.name)
-            )
-        }
-        if !machine.header.stopped, machine.isOpen, !force {
-            throw refusal(
-                .volumeInUse,
-                object,
-                "is started",
-                hint: "vxrvg -g \(runtime.diskGroup) stop \(runtime.name) --host \(settings.name)"
-            )
-        }
+        if let refused = machine.refusalOfRemoval(force: force) { throw refused }
         try await forget(runtime.id, keepsUpdates: !force)
-        return Outcome(summary: "RVG \(object) is removed from \(settings.name); the data of its volumes remain")
+        return Outcome(
+            summary: "RVG \(runtime.diskGroup)/\(runtime.name) is removed from \(settings.name); "
+                + "the data of its volumes remain"
+        )
     }
 
     // MARK: set

@@ -316,20 +316,7 @@ final class Membership {
 
     /// What a daemon says before it brings anything to rest.
     private func refusalOfRemoval(_ machine: RVGMachine, force: Bool) -> RefusalCode? {
-        if let attached = machine.refusalOfAttached { return attached.code }
-        if machine.header.isPrimary {
-            if !machine.header.links.isEmpty, !force { return .limitReached }
-            if !machine.header.stopped, machine.isOpen, !force { return .volumeInUse }
-        } else {
-            if machine.failure == nil, let primary = machine.header.follows,
-                let contact = machine.peer(primary)?.contact, contact.isPrimary,
-                contact.links.contains(where: { $0.peer == machine.header.host })
-            {
-                return .notPrimary
-            }
-            if !force { return .notPrimary }
-        }
-        return machine.refusalOfOpen?.code
+        (machine.refusalOfRemoval(force: force) ?? machine.refusalOfOpen)?.code
     }
 
     // MARK: addsec

@@ -39,7 +39,7 @@ struct Recruiting {
             guard host.life == nil else { return }
             throw Refusal(.ioError, host.name, "its RVG is there and cannot be opened", hint: "homeward status")
         }
-        let members = [record(of: primary)] + links.map(detached)
+        let members = [record(of: primary)] + links.map { LinkRecord(Contact.Link($0)) }
         try make(.newSecondary(rvg: host.rvg, host: host.id, of: primary.id, members: members), on: host)
         world.coverage.count("Secondaries made")
     }
@@ -52,16 +52,6 @@ struct Recruiting {
             peerDiskGroup: "dg",
             peerRVG: HostedRVG.rvgName(host.number),
             settings: settings
-        )
-    }
-
-    private func detached(_ link: LinkRecord) -> LinkRecord {
-        LinkRecord(
-            peer: link.peer,
-            peerName: link.peerName,
-            peerDiskGroup: link.peerDiskGroup,
-            peerRVG: link.peerRVG,
-            settings: link.settings
         )
     }
 }
