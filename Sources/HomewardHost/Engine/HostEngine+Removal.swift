@@ -72,22 +72,36 @@ extension HostEngine {
         let machine = runtime.state.withLock { $0.node.machine }
         // Refused before it began: another removal that is under way goes on.
         if machine.failure == nil, case .failure(let refused)? = answer { throw refused }
-        let object = "\(runtime.diskGroup)/\(runtime.name)"
-        if answer == nil, isTakenBack() {
-            runtime.ask(.abandonRemoval) { _ in }
-            throw refusal(
+        guard
+            let reason = reasonToStay(
+                machine,
+                operation: answer == nil ? runtime.state.withLock { $0.node.operation?.verb } : nil,
+                isTakenBack: answer == nil && isTakenBack(),
+                keepsUpdates: keepsUpdates
+            )
+        else { return }
+        runtime.ask(.abandonRemoval) { _ in }
+        throw reason
+    }
+
+    /// Why an RVG that was to come to rest stays; nil when nothing keeps it.
+    private func reasonToStay(
+        _ machine: RVGMachine,
+        operation: String?,
+        isTakenBack: Bool,
+        keepsUpdates: Bool
+    ) -> Refusal? {
+        if isTakenBack {
+            return machine.refuse(
                 .interrupted,
-                object,
                 "the removal was interrupted; the RVG stays",
                 hint: "repeat the command"
             )
         }
         if keepsUpdates, machine.header.isPrimary, machine.applied < machine.end {
-            runtime.ask(.abandonRemoval) { _ in }
             let updates = "updates up to \(machine.end) are in its log, on the volumes those up to \(machine.applied)"
-            throw refusal(
+            return machine.refuse(
                 machine.failure == nil ? .timedOut : .ioError,
-                object,
                 machine.failure.map { "\(updates): \($0.message)" } ?? updates,
                 hint: (machine.failure == nil
                     ? "repeat the command when nothing reads the volumes at a position (vol sum) and the disk answers"
@@ -95,13 +109,10 @@ extension HostEngine {
                     + "; to give them up: " + machine.command("delpri", options: "-f", on: settings.name)
             )
         }
-        guard machine.failure == nil, answer == nil, let verb = runtime.state.withLock({ $0.node.operation?.verb })
-        else { return }
-        runtime.ask(.abandonRemoval) { _ in }
-        throw refusal(
+        guard machine.failure == nil, let operation else { return nil }
+        return machine.refuse(
             .operationInProgress,
-            object,
-            "\(verb) runs on it, and does not end",
+            "\(operation) runs on it, and does not end",
             hint: "wait until it has ended (homeward status), or interrupt it; then repeat the command"
         )
     }
