@@ -11,9 +11,16 @@ enum JournalChecksum {
         let text: String
     }
 
-    /// Notes what the journal says now.
-    ///
-    /// Whoever changes a run calls ``check(_:in:)`` before, so that damage is not signed.
+    /// Changes a run: looks before, so that damage is not signed, and notes what the journal says afterwards.
+    /// - Throws: ``Damage``, with nothing changed; what `change` throws.
+    static func changing<Value>(_ run: String, in database: Database, _ change: () throws -> Value) throws -> Value {
+        try check(run, in: database)
+        let value = try change()
+        try note(run, in: database)
+        return value
+    }
+
+    /// Notes what the journal says now of a run that is new, or that an earlier release wrote.
     static func note(_ run: String, in database: Database) throws {
         guard let sum = try sum(run, database) else { return }
         try database.execute(

@@ -23,51 +23,51 @@ enum JournalRows {
             try JournalChecksum.note(id, in: database)
             return .begun(id)
         case .beginStep(let run, let id, let title):
-            try JournalChecksum.check(run, in: database)
-            guard try exists(run, database) else { throw unknown(run) }
-            // A step that is begun again begins anew, at its place.
-            try database.execute(
-                sql: """
-                    INSERT INTO step (run, id, title, state, started, detail) VALUES (?, ?, ?, 'running', ?, '{}')
-                    ON CONFLICT (run, id) DO UPDATE
-                    SET title = excluded.title, state = 'running', started = excluded.started, ended = NULL, detail = '{}'
-                    """,
-                arguments: [run, id, title, now]
-            )
-            try JournalChecksum.note(run, in: database)
+            try JournalChecksum.changing(run, in: database) {
+                guard try exists(run, database) else { throw unknown(run) }
+                // A step that is begun again begins anew, at its place.
+                try database.execute(
+                    sql: """
+                        INSERT INTO step (run, id, title, state, started, detail) VALUES (?, ?, ?, 'running', ?, '{}')
+                        ON CONFLICT (run, id) DO UPDATE SET
+                        title = excluded.title, state = 'running', started = excluded.started, ended = NULL, detail = '{}'
+                        """,
+                    arguments: [run, id, title, now]
+                )
+            }
         case .endStep(let run, let id, let state, let detail):
-            try JournalChecksum.check(run, in: database)
-            guard try exists(run, database) else { throw unknown(run) }
-            try database.execute(
-                sql: "UPDATE step SET state = ?, ended = ?, detail = ? WHERE run = ? AND id = ?",
-                arguments: [state, now, detail, run, id]
-            )
-            try expectChange(database, JournalRefusal.unknownStep(id, run: run))
-            try JournalChecksum.note(run, in: database)
+            try JournalChecksum.changing(run, in: database) {
+                guard try exists(run, database) else { throw unknown(run) }
+                try database.execute(
+                    sql: "UPDATE step SET state = ?, ended = ?, detail = ? WHERE run = ? AND id = ?",
+                    arguments: [state, now, detail, run, id]
+                )
+                try expectChange(database, JournalRefusal.unknownStep(id, run: run))
+            }
         case .endRun(let run, let state, let detail):
-            try JournalChecksum.check(run, in: database)
-            try database.execute(
-                sql: "UPDATE run SET state = ?, ended = ?, detail = ? WHERE id = ?",
-                arguments: [state, now, detail, run]
-            )
-            try expectChange(database, unknown(run))
-            try JournalChecksum.note(run, in: database)
+            try JournalChecksum.changing(run, in: database) {
+                try database.execute(
+                    sql: "UPDATE run SET state = ?, ended = ?, detail = ? WHERE id = ?",
+                    arguments: [state, now, detail, run]
+                )
+                try expectChange(database, unknown(run))
+            }
         case .beginCommand(let command, let text, let seconds):
             guard let run = try current(of: process, database) else { return .command(nil) }
-            try JournalChecksum.check(run, in: database)
-            try database.execute(
-                sql: "INSERT INTO command (run, text, process, deadline) VALUES (?, ?, ?, ?)",
-                arguments: [run, text, command.description, now + seconds]
-            )
-            let entry = database.lastInsertedRowID
-            try JournalChecksum.note(run, in: database)
+            let entry = try JournalChecksum.changing(run, in: database) {
+                try database.execute(
+                    sql: "INSERT INTO command (run, text, process, deadline) VALUES (?, ?, ?, ?)",
+                    arguments: [run, text, command.description, now + seconds]
+                )
+                return database.lastInsertedRowID
+            }
             return .command(entry)
         case .endCommand(let entry):
             let sql = "SELECT run FROM command WHERE place = ?"
             guard let run = try String.fetchOne(database, sql: sql, arguments: [entry]) else { return .done }
-            try JournalChecksum.check(run, in: database)
-            try database.execute(sql: "DELETE FROM command WHERE place = ?", arguments: [entry])
-            try JournalChecksum.note(run, in: database)
+            try JournalChecksum.changing(run, in: database) {
+                try database.execute(sql: "DELETE FROM command WHERE place = ?", arguments: [entry])
+            }
         case .leftCommands: return .commands(try left(in: database))
         case .ownRun: return .own(try current(of: process, database))
         case .lastRun(let runbook, let before): return .run(try last(runbook, before: before, in: database))
