@@ -28,11 +28,11 @@ enum Interruption {
 
     /// Whether somebody who waits for the end has asked before.
     final class Asking: Sendable {
-        private let asked = Atomic(false)
+        private let asked = Latch()
 
         /// Whether this signal asks once more; SIGHUP asks nothing, and what ends a login sends it beside SIGTERM.
         func isRepeated(by signal: Int32) -> Bool {
-            signal != SIGHUP && asked.exchange(true, ordering: .relaxed)
+            signal != SIGHUP && asked.raiseAgain()
         }
     }
 
