@@ -139,12 +139,7 @@ describe("failback-with-drain", function()
   it("ends when another host takes over in its middle", function()
     local model = scenes.after_takeover{ hosts = { "seattle", "london", "tokyo" } }
     model.fail = function(request)
-      if request == "begin_run" then
-        local london, tokyo = model.hosts.london, model.hosts.tokyo
-        london.state, london.reason = "fenced", "tokyo took over"
-        tokyo.role, tokyo.state, tokyo.follows = "primary", "enabled", nil
-        tokyo.history[#tokyo.history + 1] = model:epoch("takeover", "tokyo")
-      end
+      if request == "begin_run" then scenes.usurp(model) end
       return nil
     end
     local raised = t.raises("not-primary", function()

@@ -290,10 +290,7 @@ describe("another host that takes over in the middle of a run", function()
       local asked = 0
       model.fail = function(request)
         if request == "begin_run" then
-          local london, tokyo = model.hosts.london, model.hosts.tokyo
-          london.state, london.reason = "fenced", "tokyo took over"
-          tokyo.role, tokyo.state, tokyo.follows = "primary", "enabled", nil
-          tokyo.history[#tokyo.history + 1] = model:epoch("takeover", "tokyo")
+          scenes.usurp(model)
           local seattle = model.hosts.seattle
           seattle.role, seattle.state, seattle.follows = "secondary", "enabled", "tokyo"
         end

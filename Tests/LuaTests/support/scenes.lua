@@ -26,6 +26,14 @@ function M.after_takeover(options)
   return model
 end
 
+-- tokyo takes over from london, in the middle of whatever is at work.
+function M.usurp(model)
+  local london, tokyo = model.hosts.london, model.hosts.tokyo
+  london.state, london.reason = "fenced", "tokyo took over"
+  tokyo.role, tokyo.state, tokyo.follows = "primary", "enabled", nil
+  tokyo.history[#tokyo.history + 1] = model:epoch("takeover", "tokyo")
+end
+
 -- seattle was lost, with the application on it.
 function M.after_loss(options)
   options = options or {}

@@ -197,10 +197,9 @@ function Run:abandon(failure, seconds)
   if self:is_beside_another() then return nil end
   local is_interrupted = failure.code == "interrupted"
   local ok, word = pcall(application.settle, self.ctx, seconds, is_interrupted)
-  if not ok and self.application.touched then
-    word = ("the application may be stopped: %s"):format(failures.line(failures.from(word)))
-  elseif not ok then
-    word = nil
+  if not ok then
+    word = self.application.touched
+      and ("the application may be stopped: %s"):format(failures.line(failures.from(word))) or nil
   end
   if word then say(word, "", "  ") end
   self:end_journal(is_interrupted and "interrupted" or "failed", failure)

@@ -31,8 +31,9 @@ end
 -- Without an RDS, whether it is of none.
 function M.is_of(set, run)
   local values = run.parameters or {}
-  if values.rvg ~= (set and set.rvg) then return false end
-  if not set or values.dg == set.dg then return values.dg == (set and set.dg) end
+  if not set then return values.rvg == nil and values.dg == nil end
+  if values.rvg ~= set.rvg then return false end
+  if values.dg == set.dg then return true end
   for _, member in pairs(set.members) do
     if member.dg == values.dg then return true end
     for _, link in ipairs(member.links) do

@@ -94,10 +94,8 @@ end
 -- The ids of the RVGs that some host has by these names.
 local function ids_of(scene, dg, rvg)
   local ids = {}
-  for _, name in ipairs(scene.names) do
-    for _, candidate in ipairs(scene.hosts[name].rvgs or {}) do
-      if candidate.rvg == rvg and candidate.dg == dg then ids[candidate.id] = true end
-    end
+  for _, set in ipairs(M.sets(scene)) do
+    if set.rvg == rvg and set.dgs[dg] then ids[set.id] = true end
   end
   return ids
 end
