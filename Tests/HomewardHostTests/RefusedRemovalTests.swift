@@ -65,15 +65,26 @@ struct RefusedRemovalTests {
         }
     }
 
-    @Test("delpri without -f keeps an RVG whose log has what its volumes have not; the next one has it all on them")
-    func unapplied() async throws {
+    /// A stopped Primary without Secondaries, in whose log is a write that its volume, which hangs, does not have: the byte 5
+    /// from 8192 on.
+    private func withUnappliedWrite(
+        limits: @escaping @Sendable (inout Limits) -> Void = { _ in },
+        _ body: (Trio, Gate) async throws -> Void
+    ) async throws {
         let gate = Gate()
-        let limits: @Sendable (inout Limits) -> Void = { $0.operationMilliseconds = 300 }
         try await Trio.run(["london"], limits: limits, wrapping: gate.wrap) { trio in
             try await trio.makeSet([])
             gate.arm(trio.path("london", "dv01"))
             try await trio.write("london", at: 8192, 5)
             try await trio.done("london", .stopRVG(rvg))
+            try await body(trio, gate)
+        }
+    }
+
+    @Test("delpri without -f keeps an RVG whose log has what its volumes have not; the next one has it all on them")
+    func unapplied() async throws {
+        let limits: @Sendable (inout Limits) -> Void = { $0.operationMilliseconds = 300 }
+        try await withUnappliedWrite(limits: limits) { trio, gate in
             let refusal = try await trio.refused("london", .deletePrimary(rvg, force: false), .timedOut)
             #expect(refusal.message.contains("are in its log") && refusal.hint.contains("delpri"), "\(refusal)")
             gate.open()
@@ -87,12 +98,7 @@ struct RefusedRemovalTests {
         arguments: [false, true]
     )
     func takenBack(force: Bool) async throws {
-        let gate = Gate()
-        try await Trio.run(["london"], wrapping: gate.wrap) { trio in
-            try await trio.makeSet([])
-            gate.arm(trio.path("london", "dv01"))
-            try await trio.write("london", at: 8192, 5)
-            try await trio.done("london", .stopRVG(rvg))
+        try await withUnappliedWrite { trio, gate in
             let removal = Task { try await trio.refusalCode("london", .deletePrimary(rvg, force: force)) }
             try await trio.waitUntil("it is being removed") { isHeldByRemoval(trio) }
             removal.cancel()
@@ -117,12 +123,7 @@ struct RefusedRemovalTests {
 
     @Test("a delpri whose client is gone is carried out")
     func clientGone() async throws {
-        let gate = Gate()
-        try await Trio.run(["london"], wrapping: gate.wrap) { trio in
-            try await trio.makeSet([])
-            gate.arm(trio.path("london", "dv01"))
-            try await trio.write("london", at: 8192, 5)
-            try await trio.done("london", .stopRVG(rvg))
+        try await withUnappliedWrite { trio, gate in
             let asker = Asker()
             let removal = Asker.$current.withValue(asker) {
                 Task { try await trio.refusalCode("london", .deletePrimary(rvg, force: false)) }
@@ -138,12 +139,7 @@ struct RefusedRemovalTests {
 
     @Test("who waits in a cancelled task for an RVG to come to rest looks now and then, not all the time")
     func cancelledWait() async throws {
-        let gate = Gate()
-        try await Trio.run(["london"], wrapping: gate.wrap) { trio in
-            try await trio.makeSet([])
-            gate.arm(trio.path("london", "dv01"))
-            try await trio.write("london", at: 8192, 5)
-            try await trio.done("london", .stopRVG(rvg))
+        try await withUnappliedWrite { trio, gate in
             let runtime = try #require(try trio.engine("london").runtimes.first)
             let (answer, looks) = await Task {
                 withUnsafeCurrentTask { $0?.cancel() }
