@@ -167,6 +167,35 @@ describe("the application", function()
     end
   end)
 
+  it("whose host was lost and came back before the run was done is started by the same command", function()
+    for book, case in pairs{
+      ["migrate"] = { scene = scenes.healthy{}, home = "london", others = { "seattle" } },
+      ["failback-difference"] = { scene = scenes.after_takeover{}, home = "seattle", others = { "london" } },
+      ["failback-difference-multi"] = { scene = scenes.after_takeover{ hosts = { "seattle", "london", "tokyo" } },
+        home = "seattle", others = { "london", "tokyo" } },
+    } do
+      local model, is_started = case.scene, false
+      model.fail = function(request, words)
+        if request == "end_step" and is_started then
+          is_started = false
+          model:crash(case.home)
+          model:restart(case.home)
+        elseif request == "sh" and words[2] == "start" then
+          is_started = true
+        end
+        return nil
+      end
+      local raised = t.raises("primary-restarted", function() sandbox.run(model, book) end)
+      t.contains(raised.message, "the application was started there", book)
+      t.contains(raised.hint, "homeward run " .. book, book)
+      t.equal(model:runs_on(), {}, book)
+      model:revive()
+      model.fail = nil
+      sandbox.run(model, book)
+      scenes.ends(model, case.home, case.others, book)
+    end
+  end)
+
   it("a run whose home is lost behind its last step is not done", function()
     local model = scenes.after_takeover{ hosts = { "seattle", "london", "tokyo" } }
     local forgotten, asked = false, 0

@@ -82,6 +82,17 @@ function M.start(ctx, on)
   }
 end
 
+-- Raises if the host on which this run started it was lost since, and is Primary again: the volumes failed under it.
+-- `set`: the RDS as it stands now.
+function M.require_running(ctx, set, on)
+  local run = running.of(ctx)
+  local app = run.application
+  if not run:has_own("start-application") or app.on ~= on or runs_on(app, set, on) then return end
+  failures.raise{ code = "primary-restarted", host = on, object = ctx.params.rvg,
+    message = ("%s was lost after the application was started there, and is open again: it may not run"):format(on),
+    hint = "start it with the same command, which has little else to do: " .. running.command(run) }
+end
+
 -- Several Primaries stay until somebody chooses; a moment is left for one to hear of the other and shut.
 local rivalry = 3
 

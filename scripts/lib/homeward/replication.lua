@@ -1,5 +1,6 @@
 -- Steps that synchronize Secondaries and start replication to them, as the bundled runbooks use them.
 
+local application = require("homeward.application")
 local engine = require("homeward.engine")
 local failures = require("homeward.failures")
 local hw = require("homeward")
@@ -149,13 +150,14 @@ local function require_attached(ctx, set, host, text, hint)
     message = text:format(host) .. (link.reason and ": " .. link.reason or ""), hint = hint }
 end
 
--- Raises if the Primary was lost meanwhile, or a host to which replication was started is not replicated to any more:
--- the log may have overflowed while others were synchronized. `away` handed the role over in this run, and replication
--- back to it came with that; its log may be damaged since.
+-- Raises if the Primary was lost meanwhile, also if it is back, or a host to which replication was started is not
+-- replicated to any more: the log may have overflowed while others were synchronized. `away` handed the role over in
+-- this run, and replication back to it came with that; its log may be damaged since.
 function M.require_started(ctx, hosts, from, away)
   local run = running.of(ctx)
   if run.is_plan or run.is_outline then return end
   local set = require_open(ctx, from)
+  application.require_running(ctx, set, from)
   for _, host in ipairs(hosts) do
     require_attached(ctx, set, host, "replication to %s was started and is detached again",
       "synchronize it anew, with the same command: " .. running.command(run))
