@@ -157,6 +157,7 @@ struct RecoveryTests {
         // A copy of what stood at id 2 is attached, and the next record is logged.
         log.header = empty.header
         log.header.lineage.history = history
+        log.header.cleanStop = false
         log.header.tailID = UpdateID(3)
         log.header.tail = empty.appendPosition
         try log.writeHeader()
