@@ -77,16 +77,21 @@ struct NodeWorld {
     var listens = false
 
     /// `shapes`: the volumes of hosts that have others than the rest.
-    init(shapes: [Int: [VolumeShape]] = [:]) throws {
+    init(shapes: [Int: [VolumeShape]] = [:], pendingBytes: UInt64 = Limits().pendingBytes) throws {
         for position in NodeWorld.names.indices {
-            nodes.append(try NodeWorld.makeNode(position, shapes[position] ?? NodeWorld.volumes))
+            nodes.append(try NodeWorld.makeNode(position, shapes[position] ?? NodeWorld.volumes, pendingBytes))
         }
         for (left, right) in [(0, 1), (0, 2), (1, 2)] { connect(left, right) }
         pass(milliseconds: 5_000)
     }
 
-    private static func makeNode(_ position: Int, _ volumes: [VolumeShape]) throws -> RVGNode {
+    private static func makeNode(
+        _ position: Int,
+        _ volumes: [VolumeShape],
+        _ pendingBytes: UInt64 = Limits().pendingBytes
+    ) throws -> RVGNode {
         var limits = Limits()
+        limits.pendingBytes = pendingBytes
         limits.headerCopyBytes = 16 << 10
         var generator = SeededGenerator(seed: UInt64(position) + 1)
         let links = ids.indices.filter { $0 != position }.map {
@@ -227,19 +232,38 @@ struct NodeWorld {
 
     @discardableResult
     mutating func write(on host: Int) -> UInt64 {
+        let token = number()
+        _ = admit(.zeroes, length: 4096, durably: true, token: token, on: host)
+        return token
+    }
+
+    /// What a request of an application of that length, at the front of the volume, is told; it is in the log then.
+    mutating func admit(_ kind: RecordKind, length: Int, on host: Int) -> Admission {
+        defer { settle() }
+        return admit(kind, length: length, durably: false, token: number(), on: host)
+    }
+
+    private mutating func admit(
+        _ kind: RecordKind,
+        length: Int,
+        durably: Bool,
+        token: UInt64,
+        on host: Int
+    ) -> Admission {
         var effects = NodeEffects()
+        let payload = (payload: PayloadReference(buffer: token, offset: 0, count: length), crc: UInt32(1))
         let write = ApplicationWrite(
-            kind: .zeroes,
+            kind: kind,
             volume: 0,
             offset: 0,
-            length: 4096,
-            durably: true,
-            pieces: [],
-            token: number()
+            length: UInt64(length),
+            durably: durably,
+            pieces: kind == .write ? [payload] : [],
+            token: token
         )
-        _ = nodes[host].admit(write, wallTime: 1, now: now, into: &effects)
+        let admission = nodes[host].admit(write, wallTime: 1, now: now, into: &effects)
         take(effects, of: host)
-        return write.token
+        return admission
     }
 
     /// Asks for a flush and gives the token that ``replied`` will have.

@@ -16,7 +16,8 @@ struct PendingMapTests {
             cumulativeBytes: 0,
             durableID: .zero,
             wallTime: 0,
-            logLife: 1
+            logLife: 1,
+            payloadBytes: UInt32(length)
         )
     }
 

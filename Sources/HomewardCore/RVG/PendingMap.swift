@@ -13,11 +13,18 @@ package struct PendingMap: Sendable {
 
     /// For each chunk of a volume, the ids of the pending records that touch it, rising.
     private var chunks: [Key: Deque<UInt64>] = [:]
+    /// What the writes in it weigh.
     package private(set) var bytes: UInt64 = 0
 
+    /// What a write, zeroes or a trim counts for against the limit at which writers wait: the payload that it keeps, and a
+    /// page where there is none, however long it is.
+    package static func weight(payloadBytes: UInt64) -> UInt64 { payloadBytes > 0 ? payloadBytes : 4096 }
+
+    private static func weight(_ record: Record) -> UInt64 { weight(payloadBytes: UInt64(record.payloadBytes)) }
+
     package mutating func insert(_ record: Record) {
-        bytes += record.length
         guard let touched = PendingMap.chunks(of: record) else { return }
+        bytes += PendingMap.weight(record)
         for chunk in touched {
             chunks[Key(volume: record.volume, chunk: chunk), default: []].append(record.id.value)
         }
@@ -38,7 +45,7 @@ package struct PendingMap: Sendable {
             chunks.values[place].removeFirst()
             if chunks.values[place].isEmpty { chunks.remove(at: place) }
         }
-        if wasPending { bytes -= record.length }
+        if wasPending { bytes -= PendingMap.weight(record) }
     }
 
     package mutating func removeAll() {

@@ -176,7 +176,8 @@ extension RVGMachine {
             write.pieces.isEmpty
             ? Record.span(payloadBytes: 0)
             : write.pieces.reduce(0) { $0 + Record.span(payloadBytes: UInt64($1.payload.count)) }
-        guard pendingWrites.bytes + write.length <= limits.pendingBytes || pendingWrites.bytes == 0 else {
+        let weight = PendingMap.weight(payloadBytes: write.pieces.reduce(0) { $0 + UInt64($1.payload.count) })
+        guard hasRoomPending(weight) else {
             effects.wake.insert([.logSync, .apply])
             durableWanted = max(durableWanted, end)
             return .wait
@@ -211,9 +212,24 @@ extension RVGMachine {
                 offset += UInt64(piece.payload.count)
             }
         }
+        if weight >= largestWaiting { largestWaiting = 0 }
         waiters.wait(for: end, durably: write.durably, token: write.token)
         if write.durably { wantDurable(&effects) }
         return .accepted
+    }
+
+    /// Whether a write of that weight may join those that are not on the volumes yet.
+    ///
+    /// While a large one waits, smaller ones leave the room that it needs: they would take it again and again else.
+    private mutating func hasRoomPending(_ weight: UInt64) -> Bool {
+        if pendingWrites.bytes == 0 {
+            largestWaiting = 0
+            return true
+        }
+        let left = weight < largestWaiting ? largestWaiting : 0
+        if pendingWrites.bytes + weight + left <= limits.pendingBytes { return true }
+        largestWaiting = max(largestWaiting, weight)
+        return false
     }
 
     /// Waits until everything appended so far is durable.

@@ -63,6 +63,8 @@ public struct RVGMachine: Sendable {
 
     // MARK: Volumes
     package var pendingWrites = PendingMap()
+    /// Weight of the largest write that waits for room among them; 0 when none does.
+    package var largestWaiting: UInt64 = 0
     package var replayed: UpdateID
     package var applied: UpdateID
     package var applyInFlight: UpdateID?

@@ -14,7 +14,7 @@ public struct Limits: Hashable, Sendable {
     public var applyBatchBytes: UInt64 = 4 << 20
     /// The same when far more waits, as after a crash: the larger a batch, the more of it is overwritten within it.
     public var applyBatchBytesBehind: UInt64 = 256 << 20
-    /// Records not yet applied, in bytes, at which writers wait.
+    /// Bytes of writes not yet applied at which writers wait; zeroes and trims, which carry none, count as a page each.
     public var pendingBytes: UInt64 = 64 << 20
     /// Bytes sent and not yet logged on one link.
     public var sendWindow: UInt64 = 8 << 20
