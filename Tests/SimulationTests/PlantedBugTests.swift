@@ -11,12 +11,14 @@ struct PlantedBugTests {
     /// The words of the check that is to find each.
     private static let words: [PlantedBug: [String]] = [
         .acknowledgeEarly: ["is not in the log any more"],
-        .skipLogSync: ["recovery sees damage"],
+        .skipLogSync: ["recovery sees damage", "neither copy of the log header is whole"],
         .skipVolumeSync: ["invariant 1"],
         .applyBeforeLog: ["invariant 1"],
         .applyVolumesApart: ["invariant 1"],
         .freeEarly: ["invariant 3"],
-        .serveAfterFailedSync: ["invariant 1", "goes on without having been started again"],
+        .serveAfterFailedSync: [
+            "invariant 1", "goes on without having been started again", "was the last written",
+        ],
         .skipHeader: ["invariant 3"],
         .loseLastRecord: ["invariant 1", "invariant 2"],
         .acceptDamaged: ["recovery believes record"],
