@@ -41,7 +41,7 @@ extension RVGRuntime {
         let reply: @Sendable (WriteFailure?) -> Void = { failure in answer(failure.map(RVGRuntime.volumeFailure)) }
         if request.kind == .write, request.length == 0 { return answer(nil) }
         while true {
-            let admission = step { state, effects -> Admission in
+            let admission = step(writesLog: true) { state, effects -> Admission in
                 if state.stopped {
                     return .refused(.device(Refusal(.interrupted, name, "the daemon stops", hint: "start it again")))
                 }

@@ -169,14 +169,17 @@ package final class RVGRuntime: Sendable {
     // MARK: Stepping
 
     /// Steps the node and carries out what it asks for.
-    func step<Value: Sendable>(_ body: (inout State, inout NodeEffects) -> Value) -> Value {
+    ///
+    /// `writesLog`: what is to be logged is written by this thread, if nobody else is at it. Only for threads that are of
+    /// this RVG alone: a log that hangs would else keep others' updates from arriving, and their deadlines from passing.
+    func step<Value: Sendable>(writesLog: Bool = false, _ body: (inout State, inout NodeEffects) -> Value) -> Value {
         var effects = NodeEffects()
         let value = state.withLock { state in
             let value = body(&state, &effects)
             collect(&state)
             return value
         }
-        carryOut(effects)
+        carryOut(effects, writesLog: writesLog)
         return value
     }
 
@@ -200,13 +203,23 @@ package final class RVGRuntime: Sendable {
         state.owned.removeValue(forKey: buffer)?.deallocate()
     }
 
-    func carryOut(_ effects: NodeEffects) {
+    func carryOut(_ effects: NodeEffects, writesLog: Bool = false) {
         for note in effects.core.notes { logger.notice("\(note.text)") }
         finish(effects)
         begin(effects.tasks)
         wake(effects.core.wake)
         if effects.core.admissionChanged { state.wakeAll() }
-        if effects.core.wake.contains(.log) { drainLog() }
+        guard effects.core.wake.contains(.log) else { return }
+        if writesLog { drainLog() } else { wakeLog() }
+    }
+
+    /// Has the log's own thread write what waits for it; without one, as the RVG stops, this one does.
+    private func wakeLog() {
+        let isThere = lanes.withLock { lanes in
+            lanes?.log.wake()
+            return lanes != nil
+        }
+        if !isThere { drainLog(atMost: .max) }
     }
 
     private func finish(_ effects: NodeEffects) {
@@ -285,11 +298,7 @@ package final class RVGRuntime: Sendable {
             effects.core.wake.remove(.log)
             carryOut(effects)
         }
-        let goesOn = lanes.withLock { lanes in
-            lanes?.log.wake()
-            return lanes != nil
-        }
-        if !goesOn { drainLog(atMost: .max) }
+        wakeLog()
     }
 
     private static let padding = [UInt8](repeating: 0, count: Int(Record.alignment))
