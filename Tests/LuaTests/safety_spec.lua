@@ -348,6 +348,33 @@ describe("a copy that was made by hand", function()
       scenes.ends(model, "seattle", { "london" })
     end
   end)
+
+  local function unsure(terminal)
+    local model = scenes.after_takeover()
+    -- The first question is that of the synchronization.
+    model.answers, model.terminal = { "yes" }, terminal
+    model.fail = function(request, _, options)
+      return request == "startrep" and not options.consent
+        and { code = "needs-consent", message = "the copy was made by hand. Go on?" } or nil
+    end
+    return model
+  end
+
+  it("is not taken where the question is not answered at a terminal", function()
+    local model = unsure(true)
+    local raised = t.raises("needs-consent", function() sandbox.run(model, "failback-difference") end)
+    t.contains(raised.message, "the copy was made by hand. It was not answered")
+    t.contains(raised.hint, "nothing was begun")
+    t.equal(model:open_primary().name, "london")
+    t.equal(model:runs_on(), { "london" })
+  end)
+
+  it("is taken where there is no terminal, and that is told", function()
+    local model = unsure(false)
+    sandbox.run(model, "failback-difference")
+    t.contains(table.concat(model.said, "\n"), "note: the copy was made by hand.")
+    scenes.ends(model, "seattle", { "london" })
+  end)
 end)
 
 describe("a disk group of another name on one host", function()
@@ -451,6 +478,16 @@ describe("updates that never left", function()
     model.yes = true
     local raised = t.raises("unsent-updates", function() sandbox.run(model, name) end)
     t.contains(raised.hint, "homeward run failback-difference --site site.lua discard_unsent=yes")
+    t.contains(raised.hint, "nobody can be asked")
+    t.equal(model.discarded, nil)
+    t.equal(model:runs_on(), { "london" })
+  end)
+
+  it("are kept where the question is not answered at a terminal", function()
+    local model = unsent()
+    model.terminal = true
+    local raised = t.raises("unsent-updates", function() sandbox.run(model, name) end)
+    t.contains(raised.hint, "it was not answered, and nothing was discarded; to give them up")
     t.equal(model.discarded, nil)
     t.equal(model:runs_on(), { "london" })
   end)

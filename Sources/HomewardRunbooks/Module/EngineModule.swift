@@ -68,7 +68,7 @@ public enum EngineModule {
                     ]),
                 ],
                 returns: .string,
-                "one of the choices; nil where nobody can be asked",
+                "one of the choices; nil where nobody can be asked, and at the end of input",
                 body: .verb { arguments in
                     let question = question(arguments)
                     guard state.settings.yes, let assumed = question.assumed else { return .wait(.question(question)) }

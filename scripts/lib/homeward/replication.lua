@@ -38,7 +38,8 @@ local function is_made(ctx, id)
   return false
 end
 
--- Agrees to what a verb tells of, once it was asked; where nobody can be asked it is agreed to and told.
+-- Agrees to what a verb tells of, once it was asked; where nobody can be asked it is agreed to and told. At a terminal
+-- no answer is the end of the input, which agrees to nothing.
 local function consenting(verb)
   local ok, result = pcall(verb, nil)
   if ok then return result end
@@ -46,8 +47,9 @@ local function consenting(verb)
   if refusal.code ~= "needs-consent" then error(result, 0) end
   local text = refusal.message:gsub("%s*Go on%?$", "")
   local answer = engine.ask(text .. " Go on?", { choices = { "yes", "no" }, assumed = "yes" })
-  if answer == "no" then
-    refusal.message, refusal.hint = text .. " It was answered with no", "nothing was begun"
+  if answer == "no" or not answer and engine.settings().terminal then
+    refusal.message = text .. (answer and " It was answered with no" or " It was not answered")
+    refusal.hint = "nothing was begun"
     error(refusal, 0)
   end
   if not answer then

@@ -54,8 +54,9 @@ local function ask(ctx, refusal)
   local text = ("%s. Give them up? They are kept in a salvage file as far as the log has them."):format(refusal.message)
   local answer = engine.ask(text, { choices = { "yes", "no" } })
   if answer == "yes" then return true end
-  refusal.hint = (answer and "nothing was discarded" or "nobody can be asked") .. "; to give them up: "
-    .. running.command(running.of(ctx), "discard_unsent=yes")
+  local why = answer and "nothing was discarded"
+    or engine.settings().terminal and "it was not answered, and nothing was discarded" or "nobody can be asked"
+  refusal.hint = ("%s; to give them up: %s"):format(why, running.command(running.of(ctx), "discard_unsent=yes"))
   error(refusal, 0)
 end
 
