@@ -36,9 +36,9 @@ public enum EngineModule {
             ScriptFunction(
                 "note",
                 "Notes a command in the plan.",
-                [LuaParameter("command", .string, "as it is shown")],
+                [LuaParameter("command", .bytes, "as it is shown")],
                 body: .value { arguments in
-                    state.note(arguments.text(0))
+                    if case .string(let bytes) = arguments[0] { state.note(String(decoding: bytes, as: UTF8.self)) }
                     return .none
                 }
             ),
@@ -101,7 +101,8 @@ public enum EngineModule {
             ScriptFunction(
                 "say",
                 "Shows a line to people: on stdout, with --json on stderr.",
-                [LuaParameter("text", .string, "without the end of the line")],
+                // Whatever it is: hooks of a site raise and return what some program printed.
+                [LuaParameter("text", .bytes, "without the end of the line")],
                 // As `print` does, so that the limit on output holds for it too.
                 body: .lua("function(text) native.write(text .. '\\n') end")
             ),
