@@ -169,6 +169,9 @@ struct LuaJSONTests {
         #expect(LuaJSON.object(.list([])) == "{}")
         #expect(LuaJSON.object(.none) == "{}")
         #expect(LuaJSON.text(.number(3)) == "3.0")
+        #expect(LuaJSON.text(.number(-3)) == "-3.0")
+        // The least whole number has no positive counterpart.
+        #expect(LuaJSON.text(.number(-0x1p63)) == "-9.223372036854776e+18")
         let mixed = LuaValue.table(LuaTable(array: [.integer(7)], fields: [.init(name: "a", value: .boolean(true))]))
         #expect(LuaJSON.text(mixed) == #"{"1":7,"a":true}"#)
         #expect(LuaJSON.text(.object(LuaObject("Host", ["name": .text("x")]))) == #"{"name":"x"}"#)

@@ -43,7 +43,7 @@ public enum LuaJSON {
 
     /// Whole numbers without an exponent, as people and most readers expect them.
     private static func plain(_ number: Double) -> String {
-        guard let whole = Int64(exactly: number), abs(whole) < 1 << 53 else { return "\(number)" }
+        guard let whole = Int64(exactly: number), whole.magnitude < 1 << 53 else { return "\(number)" }
         return "\(whole).0"
     }
 
