@@ -37,6 +37,8 @@ public struct LuaClass<Verb: Sendable>: Sendable {
     /// The field that `tostring(object)` shows; nil: the name of the class.
     public var text: String?
     /// The method that `<close>` calls.
+    ///
+    /// It is begun too for an object that a request ends with when the script was stopped meanwhile.
     public var close: String?
 
     public init(

@@ -243,7 +243,7 @@ final class LuaLoop<Verb: Sendable> {
             take { run.start(source, arguments: arguments, isPrompt: isPrompt, now: now) }
         case .finish(let id, let result):
             tasks[id] = nil
-            if answer != nil { take { run.finish(id, result, now: now) } }
+            take { run.finish(id, result, now: now) }
         case .report(let id, let value):
             if answer != nil, tasks[id] != nil { take { run.report(id, value, now: now) } }
         case .cancel:
@@ -273,7 +273,7 @@ final class LuaLoop<Verb: Sendable> {
     private func end(_ result: Result<[LuaValue], LuaError>) {
         guard let answer else { return }
         self.answer = nil
-        for task in tasks.values { task.cancel() }
+        for (id, task) in tasks where !run.isClosing(id) { task.cancel() }
         monitor.change { $0.chunk = nil }
         answer(result)
     }

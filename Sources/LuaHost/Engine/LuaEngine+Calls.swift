@@ -10,6 +10,7 @@ extension LuaEngine {
         stopIfMeant()
         if let fiber = current, mustRaise(fiber, stack, shielded: isClose) {
             dropRequest(of: fiber)
+            if case .value(let result)? = fiber.delivery { closeUnclaimed(result) }
             fiber.delivery = nil
             fiber.isShielded = false
             return LuaReply.stop
@@ -129,14 +130,28 @@ extension LuaEngine {
     /// `<close>` calls the declared method; a stop waits until it is done, or the grace is over.
     private func close(_ number: Int, _ stack: LuaStack) throws(LuaError) -> Int32 {
         let declared = registry.classes[number - 1]
-        guard let position = declared.declaration.methods.firstIndex(where: { $0.name == declared.declaration.close })
-        else {
+        guard let position = declared.closing else {
             throw LuaError(.runtime, "\(declared.declaration.name) has no method that closes it", hint: "")
         }
         stack.setTop(1)
         let method = LuaRegistry.firstFunction + Int64(declared.firstMethod + position)
         return try callDeclared(method, stack, closing: true)
     }
+    /// Closes what a request opened that no fiber takes any more, since a stop overtook it.
+    ///
+    /// Nobody waits for the end of that.
+    func closeUnclaimed(_ result: Result<LuaValue, LuaError>) {
+        guard case .success(.object(let object)) = result, let number = registry.classNumbers[object.className] else {
+            return
+        }
+        let declared = registry.classes[number - 1]
+        guard let position = declared.closing, case .verb(let body) = declared.declaration.methods[position].body,
+            // A method that refuses its own object has nothing to close.
+            case .wait(let pending)? = try? body(LuaArguments(object: object, values: []))
+        else { return }
+        closing.insert(request(.verb(pending)))
+    }
+
 
     private func unknownField(_ number: Int, _ stack: LuaStack) -> LuaError {
         let declared = registry.classes[number - 1].declaration

@@ -55,6 +55,8 @@ final class LuaEngine {
     var result: Result<[LuaValue], LuaError>?
     /// What the last step came to.
     var state = Step.State.finished([])
+    /// Requests that close what no fiber took; none waits for their end.
+    var closing: Set<UInt64> = []
     var isPrompt = false
     /// What was typed is an expression, so that its value is shown even if it is nil.
     var promptShowsNil = false

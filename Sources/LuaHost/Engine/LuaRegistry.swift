@@ -17,6 +17,8 @@ struct LuaRegistry {
         var module: Int
         /// Number of its first method.
         var firstMethod: Int
+        /// The place of the method that `<close>` calls among its methods; nil when there is none.
+        var closing: Int? { declaration.methods.firstIndex { $0.name == declaration.close } }
     }
 
     struct Module {

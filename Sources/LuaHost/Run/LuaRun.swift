@@ -32,6 +32,9 @@ public struct LuaStep<Verb: Sendable>: Sendable {
         case finished([LuaValue])
         case failed(LuaError)
     }
+    ///
+    /// Also in the last step of a run, and after it, there can be one that closes what the script asked to be opened and did
+    /// not take any more.
 
     /// Requests to be begun, in the order of the script.
     public var begin: [(id: LuaRequestID, request: LuaRequest<Verb>)]
@@ -98,7 +101,8 @@ public final class LuaRun<Verb: Sendable> {
 
     /// A request ended.
     ///
-    /// What is not awaited any more is ignored.
+    /// What is not awaited any more is ignored, but for an object with a method that closes it: that is begun. So the ends
+    /// of all requests are told, also when the run is over.
     public func finish(_ id: LuaRequestID, _ result: Result<LuaValue, LuaError>, now: LuaInstant) -> LuaStep<Verb> {
         step(engine.finish(id, result, now: now))
     }
@@ -110,6 +114,9 @@ public final class LuaRun<Verb: Sendable> {
 
     /// Goes on after ``LuaStep/State/preempted``.
     public func proceed(now: LuaInstant) -> LuaStep<Verb> { step(engine.proceed(now: now)) }
+
+    /// Whether a request closes what the script did not take any more: the end of the run does not cancel it.
+    func isClosing(_ id: LuaRequestID) -> Bool { engine.closing.contains(id.number) }
 
     /// Ends the script: it unwinds, its `<close>` handlers run and may wait, until the grace is over.
     ///

@@ -26,8 +26,11 @@ extension LuaEngine {
             timerEnded(id.number, of: fiber)
         } else if let fiber = requests.removeValue(forKey: id.number).flatMap({ fibers[$0] }) {
             requestEnded(fiber, .value(result))
+        } else if closing.remove(id.number) == nil {
+            closeUnclaimed(result)
         }
-        return pump()
+        // Where its chunk is over, a wish to end that came meanwhile is meant for the next one.
+        return fibers.isEmpty ? takeStep() : pump()
     }
 
     func report(_ id: LuaRequestID, _ progress: LuaValue, now: LuaInstant) -> Step {
@@ -107,6 +110,11 @@ extension LuaEngine {
             startGraceTimers()
             state = ready.isEmpty ? .waiting : .preempted
         }
+        return takeStep()
+    }
+
+    /// What the driver was not told yet.
+    private func takeStep() -> Step {
         defer {
             begin = []
             cancelled = []
