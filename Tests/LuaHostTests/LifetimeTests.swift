@@ -40,6 +40,40 @@ struct LifetimeTests {
         #expect(most.withLock { $0 } == 1)
     }
 
+    @Test("a verb that is refused where nothing can wait is gone with its refusal")
+    func refusedVerbs() throws {
+        struct Verb: Sendable {
+            var token: Token
+        }
+        let alive = Mutex(0)
+        let wait = LuaFunction<Verb>(
+            "wait",
+            "Waits.",
+            body: .verb { _ in
+                alive.withLock { $0 += 1 }
+                return .wait(Verb(token: Token { _ in alive.withLock { $0 -= 1 } }))
+            }
+        )
+        let run = try LuaRun(LuaWorld<Verb>(modules: [LuaModule("m", "More.", functions: [wait])], output: { _ in }))
+        let text = """
+            local m, codes = require("m"), {}
+            table.sort({ 4, 3, 2, 1 }, function(a, b)
+              local _, e = pcall(m.wait)
+              codes[#codes + 1] = e.code
+              return a < b
+            end)
+            return #codes > 2, codes[1]
+            """
+        let step = run.start(.file(text), now: LuaInstant(nanoseconds: 1))
+        guard case .finished(let values) = step.state else {
+            Issue.record("\(step.state)")
+            return
+        }
+        #expect(values == [.boolean(true), .text("cannot-wait-here")])
+        #expect(alive.withLock { $0 } == 0)
+        withExtendedLifetime(run) {}
+    }
+
     @Test("Swift reads tables raw: metamethods that raise, wait or never end are not called")
     func raw() throws {
         let text = """

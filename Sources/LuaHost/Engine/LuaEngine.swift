@@ -1,8 +1,17 @@
 import CLuaShim
 
-/// What stands for a verb inside of the engine, which does not know its type.
+/// A verb inside of the engine, which does not know its type: carried along, so that one that is refused is gone with its
+/// refusal.
 struct LuaPending: Sendable {
-    var ticket: UInt64
+    private let carried: any Sendable
+
+    init(_ verb: some Sendable) { carried = verb }
+
+    /// The verb, whose type is that of the world it was made in.
+    func verb<Verb>(_ type: Verb.Type) -> Verb {
+        guard let verb = carried as? Verb else { preconditionFailure("a verb of another world") }
+        return verb
+    }
 }
 
 /// The state of a ``LuaRun``, its fibers and their requests.

@@ -1,5 +1,3 @@
-import Synchronization
-
 /// What a script waits for.
 public enum LuaRequest<Verb: Sendable>: Sendable {
     /// Until so many seconds have passed from now.
@@ -32,11 +30,11 @@ public struct LuaStep<Verb: Sendable>: Sendable {
         case finished([LuaValue])
         case failed(LuaError)
     }
+
+    /// Requests to be begun, in the order of the script.
     ///
     /// Also in the last step of a run, and after it, there can be one that closes what the script asked to be opened and did
     /// not take any more.
-
-    /// Requests to be begun, in the order of the script.
     public var begin: [(id: LuaRequestID, request: LuaRequest<Verb>)]
     /// Requests to be cancelled; the end of a verb is awaited all the same, unless the run is over.
     ///
@@ -65,7 +63,6 @@ public struct LuaStep<Verb: Sendable>: Sendable {
 ///
 /// A fiber that nobody awaits is cancelled when the chunk ends.
 public final class LuaRun<Verb: Sendable> {
-    private let verbs: LuaVerbs<Verb>
     let engine: LuaEngine
 
     /// Makes the state, its libraries and modules; runs nothing of the script.
@@ -75,9 +72,7 @@ public final class LuaRun<Verb: Sendable> {
     }
 
     init(_ world: LuaWorld<Verb>, pulse: LuaPulse, clock: (() -> UInt64)? = nil) throws(LuaError) {
-        let verbs = LuaVerbs<Verb>()
-        self.verbs = verbs
-        engine = try LuaEngine(world.mapVerbs(verbs.keep), pulse: pulse, clock: clock)
+        engine = try LuaEngine(world.mapVerbs { LuaPending($0) }, pulse: pulse, clock: clock)
     }
 
     /// Begins a chunk.
@@ -115,19 +110,19 @@ public final class LuaRun<Verb: Sendable> {
     /// Goes on after ``LuaStep/State/preempted``.
     public func proceed(now: LuaInstant) -> LuaStep<Verb> { step(engine.proceed(now: now)) }
 
-    /// Whether a request closes what the script did not take any more: the end of the run does not cancel it.
-    func isClosing(_ id: LuaRequestID) -> Bool { engine.closing.contains(id.number) }
-
     /// Ends the script: it unwinds, its `<close>` handlers run and may wait, until the grace is over.
     ///
     /// It fails with `interrupted` then, whatever it did meanwhile.
     public func cancel(now: LuaInstant) -> LuaStep<Verb> { step(engine.cancel(now: now)) }
 
+    /// Whether a request closes what the script did not take any more: the end of the run does not cancel it.
+    func isClosing(_ id: LuaRequestID) -> Bool { engine.closing.contains(id.number) }
+
     private func step(_ step: LuaEngine.Step) -> LuaStep<Verb> {
-        let begin = step.begin.compactMap { id, request -> (id: LuaRequestID, request: LuaRequest<Verb>)? in
+        let begin = step.begin.map { id, request -> (id: LuaRequestID, request: LuaRequest<Verb>) in
             switch request {
-            case .sleep(let seconds): return (id, .sleep(seconds: seconds))
-            case .verb(let pending): return verbs.take(pending).map { (id, .verb($0)) }
+            case .sleep(let seconds): (id, .sleep(seconds: seconds))
+            case .verb(let pending): (id, .verb(pending.verb(Verb.self)))
             }
         }
         let state: LuaStep<Verb>.State =
@@ -139,23 +134,6 @@ public final class LuaRun<Verb: Sendable> {
             }
         return LuaStep(begin: begin, cancel: step.cancel, state: state)
     }
-}
-
-/// Verbs that were asked for and not yet handed to the driver.
-///
-/// The engine does not know their type, and carries tickets instead.
-final class LuaVerbs<Verb: Sendable>: Sendable {
-    private let state = Mutex<(next: UInt64, kept: [UInt64: Verb])>((0, [:]))
-
-    func keep(_ verb: Verb) -> LuaPending {
-        state.withLock { state in
-            state.next += 1
-            state.kept[state.next] = verb
-            return LuaPending(ticket: state.next)
-        }
-    }
-
-    func take(_ pending: LuaPending) -> Verb? { state.withLock { $0.kept.removeValue(forKey: pending.ticket) } }
 }
 
 extension LuaWorld {
