@@ -89,4 +89,22 @@ struct LimitTests {
         #expect(uncaught?.message.hasPrefix("stack overflow") == true)
         #expect(uncaught?.traceback?.contains("a.lua:2: in main chunk") == true)
     }
+
+    @Test("of chunks that a script loads, the names that are remembered are bounded, and long ones take no room")
+    func chunkNames() throws {
+        let stepper = try Stepper(.test())
+        func raised(_ text: String) throws -> LuaError {
+            guard case .failure(let error) = stepper.result(text) else { throw LuaError(.runtime, "none", hint: "") }
+            return error
+        }
+        #expect(try stepper.result("for i = 1, 2000 do load('', '=' .. ('x'):rep(60) .. i) end").get() == [])
+        let early = try raised("load('error(\"m\")', '=early')()")
+        #expect(early.message == "m" && early.place == "early:1")
+        let longest = String(repeating: "y", count: 59)
+        #expect(try raised("load('error(\"m\")', '=\(longest)')()").message == "m")
+        #expect(try stepper.result("for i = 1, 1000 do load('', '=n' .. i) end").get() == [])
+        let late = try raised("load('error(\"m\")', '=late')()")
+        #expect(late.message == "late:1: m" && late.place == "late:1")
+        #expect(try raised("load('error(\"m\")', '=early')()").message == "m")
+    }
 }

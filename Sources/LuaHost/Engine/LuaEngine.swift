@@ -55,6 +55,8 @@ final class LuaEngine {
     var asked: [Int] = []
     /// Requests that are sleeps: given up, they need not be awaited.
     var sleeps: Set<UInt64> = []
+    /// Requests that close what no fiber took; none waits for their end.
+    var closing: Set<UInt64> = []
     var nextRequest: UInt64 = 1
     var begin: [(id: LuaRequestID, request: LuaRequest<LuaPending>)] = []
     var cancelled: [LuaRequestID] = []
@@ -64,14 +66,16 @@ final class LuaEngine {
     var result: Result<[LuaValue], LuaError>?
     /// What the last step came to.
     var state = Step.State.finished([])
-    /// Requests that close what no fiber took; none waits for their end.
-    var closing: Set<UInt64> = []
     var isPrompt = false
     /// What was typed is an expression, so that its value is shown even if it is nil.
     var promptShowsNil = false
     var source = LuaSource(name: "", text: [])
     /// What places in messages can begin with.
     var chunkNames: Set<String> = ["(load)"]
+    /// Of chunks that a script loads itself, names are kept while there are fewer than so many.
+    static let mostChunkNames = 1000
+    /// Bytes of a name that Lua shows whole in a place; a longer one is never found there.
+    static let longestChunkName = 59
     var printed = 0
     /// Blocks that were refused before this run.
     var refusalsBefore: UInt64 = 0

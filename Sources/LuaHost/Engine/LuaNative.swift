@@ -215,7 +215,7 @@ extension LuaEngine {
         let text = stack.bytes(1) ?? []
         var name = stack.text(2) ?? "=(load)"
         if name.hasPrefix("=[") { name = "=(load)" }
-        if name.hasPrefix("=") || name.hasPrefix("@") { chunkNames.insert(String(name.dropFirst())) }
+        if name.hasPrefix("=") || name.hasPrefix("@") { keepChunkName(name.dropFirst()) }
         let hasEnvironment = stack.top >= 3
         switch load(text, name, on: stack) {
         case HOMEWARD_LUA_LOADED: break
@@ -230,6 +230,12 @@ extension LuaEngine {
             homeward_lua_set_environment(stack.state, -2)
         }
         return 1
+    }
+
+    /// A script can load as many chunks as it likes, under names as long as it likes: all of them are not remembered.
+    private func keepChunkName(_ name: Substring) {
+        guard name.utf8.count <= Self.longestChunkName, chunkNames.count < Self.mostChunkNames else { return }
+        chunkNames.insert(String(name))
     }
 
     private func write(_ bytes: [UInt8], _ stack: LuaStack) throws(LuaError) {
