@@ -162,6 +162,12 @@ struct StopTests {
         #expect(script == "closed whole\n")
     }
 
+    @Test("no error that a script raises is a stop, whatever its code")
+    func noStop() throws {
+        let text = #"local ok, e = pcall(require("t").raise, { code = "\0stop" }) return ok, e.code"#
+        #expect(try Stepper(.test()).result(text).get() == [.boolean(false), .text("\u{0}stop")])
+    }
+
     @Test("a script that ends before the stop can reach it was interrupted all the same")
     func endsWell() throws {
         // The stop comes while the session is being closed, which it does not disturb; nothing is called after that.

@@ -18,7 +18,6 @@ extension LuaEngine {
         do throws(LuaError) {
             return try dispatch(function, stack)
         } catch {
-            guard error.code != LuaStopMark.error.code else { return LuaReply.stop }
             pushError(error, on: stack)
             return LuaReply.raise
         }
@@ -137,6 +136,7 @@ extension LuaEngine {
         let method = LuaRegistry.firstFunction + Int64(declared.firstMethod + position)
         return try callDeclared(method, stack, closing: true)
     }
+
     /// Closes what a request opened that no fiber takes any more, since a stop overtook it.
     ///
     /// Nobody waits for the end of that.
@@ -151,7 +151,6 @@ extension LuaEngine {
         else { return }
         closing.insert(request(.verb(pending)))
     }
-
 
     private func unknownField(_ number: Int, _ stack: LuaStack) -> LuaError {
         let declared = registry.classes[number - 1].declaration

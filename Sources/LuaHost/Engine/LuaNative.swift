@@ -81,9 +81,7 @@ extension LuaEngine {
             return 1
         case .source: return try pushSource(stack)
         case .load: return try loadText(stack)
-        case .write:
-            try write(stack.bytes(1) ?? [], stack)
-            return 0
+        case .write: return write(stack.bytes(1) ?? [], stack)
         case .undeclared: throw undeclared(stack)
         case .clock:
             let isSeeded = world.seed != nil
@@ -92,9 +90,7 @@ extension LuaEngine {
         case .time:
             stack.push(Int64(now / 1_000_000_000))
             return 1
-        case .help:
-            try write(Array(help(stack).utf8), stack)
-            return 0
+        case .help: return write(Array(help(stack).utf8), stack)
         case .describe:
             stack.push(tableError(1, on: stack)?.description ?? "error")
             return 1
@@ -102,7 +98,7 @@ extension LuaEngine {
             if let name = nearestModule(stack.text(1) ?? "") { stack.push(name) } else { stack.pushNil() }
             return 1
         case .warn:
-            try count(stack.stringLength(1), stack)
+            guard count(stack.stringLength(1), stack) else { return LuaReply.stop }
             warn(stack.text(1) ?? "")
             return 0
         }
@@ -238,27 +234,27 @@ extension LuaEngine {
         chunkNames.insert(String(name))
     }
 
-    private func write(_ bytes: [UInt8], _ stack: LuaStack) throws(LuaError) {
-        try count(bytes.count, stack)
+    private func write(_ bytes: [UInt8], _ stack: LuaStack) -> Int32 {
+        guard count(bytes.count, stack) else { return LuaReply.stop }
         world.output(bytes)
+        return 0
     }
 
-    /// Counts what is about to be shown, and ends the run where that is too much.
-    private func count(_ bytes: Int, _ stack: LuaStack) throws(LuaError) {
+    /// Counts what is about to be shown; false where that is too much, which ends the run: the answer of the callback is the
+    /// stop, as that is no error that a script could see or name.
+    private func count(_ bytes: Int, _ stack: LuaStack) -> Bool {
         printed += bytes
-        guard printed <= world.limits.output else {
-            stopAll(
-                LuaError(
-                    .outputLimit,
-                    "more than \(world.limits.output) bytes were printed",
-                    hint: "print less, or raise the limit",
-                    place: place(stack)
-                )
+        guard printed > world.limits.output else { return true }
+        stopAll(
+            LuaError(
+                .outputLimit,
+                "more than \(world.limits.output) bytes were printed",
+                hint: "print less, or raise the limit",
+                place: place(stack)
             )
-            // Raised as what nothing catches: see `invoke`.
-            current?.stop = .unwinding
-            throw LuaStopMark.error
-        }
+        )
+        current?.stop = .unwinding
+        return false
     }
 
     private func undeclared(_ stack: LuaStack) -> LuaError {
@@ -292,9 +288,4 @@ extension LuaEngine {
         }
         return names.sorted()
     }
-}
-
-/// Thrown inside of a callback to raise the stop, which is no error that a script could see.
-enum LuaStopMark {
-    static let error = LuaError(LuaError.Code(rawValue: "\u{0}stop"), "", hint: "")
 }
