@@ -45,6 +45,19 @@ struct PromptTests {
         #expect(long.hasSuffix("  200,\n  … 800 more,\n}\n"))
     }
 
+    @Test("what an input comes to has an end, however often its tables hold the same one")
+    func shared() throws {
+        let make =
+            "(function(n) local t = 7 for _ = 1, n do local u = {} for i = 1, 200 do u[i] = t end t = u end return t end)"
+        let two = try shown("\(make)(2)")
+        // All tables count, and what they hold: the last one that is begun is cut, and so is what surrounds it.
+        try #require(two.split(separator: "\n").count { $0.contains("7,") } == 4974)
+        #expect(two.hasSuffix("    7,\n    …,\n  },\n  …,\n}\n"))
+        #expect(try shown("\(make)(6)").count < 200_000)
+        let many = try shown("\(make)(2), \(make)(2), 1")
+        #expect(many == "\(two.dropLast())\t…\n")
+    }
+
     @Test("a key is shown without running anything of the script, which could change the table meanwhile")
     func keys() throws {
         let (printed, errors, stepper) = try prompt([

@@ -8,6 +8,8 @@ struct LuaDisplay {
     private static let depth = 6
     private static let entries = 200
     private static let stringLength = 4096
+    /// Values that may still be shown, of all that an input comes to: a table stands in others as often as they name it.
+    private var left = 5000
     /// The tables that surround the one being shown.
     private var open: [UnsafeRawPointer] = []
 
@@ -16,8 +18,14 @@ struct LuaDisplay {
         self.stack = stack
     }
 
-    /// The value on top, which stays there.
-    mutating func text(indent: Int = 0) -> String {
+    /// The value on top, which stays there; nil when enough has been shown.
+    mutating func next() -> String? {
+        guard left > 0 else { return nil }
+        left -= 1
+        return text(indent: 0)
+    }
+
+    private mutating func text(indent: Int) -> String {
         switch stack.type(-1) {
         case HOMEWARD_LUA_NIL: return "nil"
         case HOMEWARD_LUA_BOOLEAN: return "\(stack.boolean(-1))"
@@ -70,14 +78,21 @@ struct LuaDisplay {
         /// By the key as it is, then as it is written.
         var named: [(order: String, key: String, value: String)] = []
         var count = 0
+        var isCut = false
         let table = stack.absolute(-1)
         stack.pushNil()
         while stack.next(table) {
+            guard left > 0 else {
+                isCut = true
+                stack.pop(2)
+                break
+            }
             count += 1
             guard count <= Self.entries else {
                 stack.pop()
                 continue
             }
+            left -= 1
             let value = text(indent: indent)
             stack.pop()
             switch stack.type(-1) {
@@ -98,7 +113,11 @@ struct LuaDisplay {
             lines.append(entry.0 == Int64(position + 1) ? entry.1 : "[\(entry.0)] = \(entry.1)")
         }
         lines += named.map { "\($0.key) = \($0.value)" }
-        if count > Self.entries { lines.append("… \(count - Self.entries) more") }
+        if isCut {
+            lines.append("…")
+        } else if count > Self.entries {
+            lines.append("… \(count - Self.entries) more")
+        }
         return lines
     }
 
@@ -153,14 +172,19 @@ extension LuaEngine {
         let count = stack.top
         var lines: [String] = []
         var index: Int32 = 1
+        var display = LuaDisplay(self, stack)
         while index <= count, stack.reserve(8) {
             stack.pushCopy(index)
-            var display = LuaDisplay(self, stack)
+            defer { stack.setTop(count) }
+            index += 1
             if count == 1, isHelp(stack) { return try write(Array(overview.utf8)) }
             let isOnlyNil = count == 1 && stack.isNil(-1) && !promptShowsNil
-            if !isOnlyNil { lines.append(display.text()) }
-            stack.setTop(count)
-            index += 1
+            guard !isOnlyNil else { continue }
+            guard let shown = display.next() else {
+                lines.append("…")
+                break
+            }
+            lines.append(shown)
         }
         guard !lines.isEmpty else { return }
         try write(Array((lines.joined(separator: "\t") + "\n").utf8))
