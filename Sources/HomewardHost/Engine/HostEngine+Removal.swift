@@ -21,7 +21,13 @@ extension HostEngine {
         if let open = runtime.state.withLock({ $0.node.machine.refusalOfOpen }) { throw open }
         if keepsUpdates { try requireReadableLog(runtime.state.withLock { $0.node.machine }) }
         try await prepareRemoval(runtime, keepsUpdates: keepsUpdates)
-        try remove(runtime)
+        do {
+            // A device that hangs holds whoever waits for what is under way on it: that is no thread that answers others.
+            try await onThread { [self] in try remove(runtime) }
+        } catch {
+            runtime.ask(.abandonRemoval) { _ in }
+            throw error
+        }
         // Peers are told when it is gone: no contact of it follows, and a refused removal was never heard of. Whoever does
         // not answer hears nothing of it in a new session either.
         for peer in runtime.state.withLock({ $0.node.machine.header.links.map(\.peerName) }) {
@@ -29,17 +35,16 @@ extension HostEngine {
         }
     }
 
+    /// Takes it out of the catalog, then waits until nothing of it runs any more.
+    ///
+    /// - Throws: as the catalog does; the RVG is as it was then.
     private func remove(_ runtime: RVGRuntime) throws(Refusal) {
         let id = runtime.id
-        // Until its threads have ended it may still write to its log, which nobody else may have yet.
+        // Until its threads and tasks have ended it may still write to its volumes and its log, which nobody else may have
+        // yet.
         state.withLock { state in state.making += state.catalog.rvgs.filter { $0.id == id } }
         defer { state.withLock { state in state.making.removeAll { $0.id == id } } }
-        do throws(Refusal) {
-            try changeCatalog { catalog in catalog.rvgs.removeAll { $0.id == id } }
-        } catch {
-            runtime.ask(.abandonRemoval) { _ in }
-            throw error
-        }
+        try changeCatalog { catalog in catalog.rvgs.removeAll { $0.id == id } }
         state.withLock { $0.runtimes[id] = nil }
         runtime.stop()
     }

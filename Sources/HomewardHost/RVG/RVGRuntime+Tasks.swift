@@ -13,6 +13,9 @@ extension RVGRuntime {
     }
 
     private func perform(_ task: NodeTask, _ turn: HashingTurn) {
+        // What waited for a thread while the RVG left this host would be written over what has the volumes now.
+        guard mayBegin() else { return }
+        defer { ended() }
         var result: TaskResult
         do throws(Refusal) {
             result = try carryOut(task.work, turn)

@@ -33,6 +33,8 @@ package final class RVGRuntime: Sendable {
         /// The daemon ends: nothing waits for room any more.
         var stopping = false
         var stopped = false
+        /// Tasks that the pool carries out now, and batches that are being written to the log.
+        var underWay = 0
 
         func limit(of peer: HostID) -> UInt64? {
             node.machine.header.links.first { $0.peer == peer }?.settings.bandwidthLimit
@@ -132,9 +134,11 @@ package final class RVGRuntime: Sendable {
         lanes.withLock { $0 = made }
     }
 
-    /// Ends the threads; what was promised is on disk or will be recovered.
+    /// Ends the threads, and waits until nothing touches the devices any more: neither they nor a task of the pool nor
+    /// whoever writes a batch to the log.
     ///
-    /// Sessions must be closed before.
+    /// What was promised is on disk or will be recovered; tasks that have not begun are not carried out. While a device
+    /// hangs it does not return. Sessions must be closed before.
     func stop() {
         state.withLock { $0.stopped = true }
         state.wakeAll()
@@ -142,12 +146,12 @@ package final class RVGRuntime: Sendable {
             defer { lanes = nil }
             return lanes
         }
-        guard let running else { return }
-        running.log.stop()
-        running.peers.stop()
-        running.volumes.stop()
-        running.logSync.stop()
-        running.header.stop()
+        running?.log.stop()
+        running?.peers.stop()
+        running?.volumes.stop()
+        running?.logSync.stop()
+        running?.header.stop()
+        state.wait(everyMilliseconds: 1_000) { $0.underWay == 0 ? () : nil }
         // What still waited for these threads would wait for ever.
         let waiting = state.withLock { state in
             defer { state.answers = [:] }
@@ -164,6 +168,23 @@ package final class RVGRuntime: Sendable {
             "it was removed meanwhile, or the daemon is stopping",
             hint: "see what is there (homeward status), then repeat the command"
         )
+    }
+
+    /// Notes that something has begun that ``stop()`` waits for, to be followed by ``ended()``; false when it may not begin.
+    func mayBegin() -> Bool {
+        state.withLock { state in
+            guard !state.stopped else { return false }
+            state.underWay += 1
+            return true
+        }
+    }
+
+    func ended() {
+        let isLast = state.withLock { state in
+            state.underWay -= 1
+            return state.stopped && state.underWay == 0
+        }
+        if isLast { state.wakeAll() }
     }
 
     // MARK: Stepping
@@ -267,7 +288,8 @@ package final class RVGRuntime: Sendable {
     func drainLog(atMost batches: Int = 4) {
         for _ in 0..<batches {
             let pulled = state.withLock { state -> (LogBatch, [UnsafeRawBufferPointer])? in
-                guard let batch = state.node.nextLogBatch() else { return nil }
+                guard !state.stopped, let batch = state.node.nextLogBatch() else { return nil }
+                state.underWay += 1
                 let pointers = batch.items.map { item -> UnsafeRawBufferPointer in
                     guard item.payload.count > 0, let base = state.payloads[item.payload.buffer] else {
                         return UnsafeRawBufferPointer(start: nil, count: 0)
@@ -279,6 +301,7 @@ package final class RVGRuntime: Sendable {
                 return (batch, pointers)
             }
             guard let (batch, payloads) = pulled else { return }
+            defer { ended() }
             do throws(Refusal) {
                 try write(batch, payloads)
             } catch {
