@@ -11,6 +11,10 @@ import Synchronization
 /// After a failed ``synchronize()`` every later one fails too: the kernel reports an error once, drops the pages, and a
 /// second `fdatasync` would then succeed without anything being durable. Open the device again after a recovery, and
 /// ``forgetCleanPages()``.
+///
+/// Of several calls at once the kernel gives an error to one alone, whoever wrote what was lost. So they take turns, one
+/// after the other for each device, and a ``synchronize()`` that returns without an error vouches for every write that had
+/// ended when it was called: no other call has been told, or will be, that one of them failed.
 public final class FileDevice: BlockDevice {
     public let name: String
     public let size: UInt64
@@ -19,8 +23,9 @@ public final class FileDevice: BlockDevice {
     private let isNew: Bool
     private let descriptor: Int32
     private let key: DeviceRegistry.Key
-    /// The first failure of `fdatasync`, with its errno.
+    /// The first failure of `fdatasync`, with its errno; held while one runs.
     private let syncFailure = Mutex<Int32>(0)
+    private let fdatasync: @Sendable (Int32) -> Int32
     /// A part of a file without holes, as it was when it was asked for last.
     private let knownData = Mutex<Range<UInt64>>(0..<0)
 
@@ -29,9 +34,17 @@ public final class FileDevice: BlockDevice {
     /// - Throws: `volume-locked` when it is open here, under whatever name, or another process has it locked;
     ///   `io-error` when it cannot be opened or is neither a file nor a block device.
     public static func open(path: String) throws(Refusal) -> FileDevice {
+        try open(path: path, fdatasync: homeward_fdatasync)
+    }
+
+    /// `fdatasync`: of the system, but in tests; gives 0 or -errno.
+    package static func open(
+        path: String,
+        fdatasync: @escaping @Sendable (Int32) -> Int32
+    ) throws(Refusal) -> FileDevice {
         let descriptor = homeward_open(path, O_RDWR, 0)
         guard descriptor >= 0 else { throw refusal(path, "opening", descriptor) }
-        return try FileDevice(path: path, descriptor: descriptor)
+        return try FileDevice(path: path, descriptor: descriptor, fdatasync: fdatasync)
     }
 
     /// Makes a sparse file of `size` bytes, durable with its name, and opens it; a file of exactly that size is used
@@ -81,7 +94,12 @@ public final class FileDevice: BlockDevice {
     }
 
     /// Takes the descriptor, also when it throws.
-    private init(path: String, descriptor: Int32, isNew: Bool = false) throws(Refusal) {
+    private init(
+        path: String,
+        descriptor: Int32,
+        isNew: Bool = false,
+        fdatasync: @escaping @Sendable (Int32) -> Int32 = homeward_fdatasync
+    ) throws(Refusal) {
         var key = DeviceRegistry.Key(device: 0, inode: 0)
         let kind = homeward_is_block_device(descriptor)
         let bytes = homeward_size(descriptor)
@@ -121,6 +139,7 @@ public final class FileDevice: BlockDevice {
         size = UInt64(bytes)
         isBlockDevice = kind == 1
         self.isNew = isNew
+        self.fdatasync = fdatasync
         self.descriptor = descriptor
         self.key = key
     }
@@ -191,22 +210,17 @@ public final class FileDevice: BlockDevice {
     }
 
     public func synchronize() throws(Refusal) {
-        let failed = syncFailure.withLock { $0 }
-        if failed != 0 {
-            throw failure(
-                "making writes durable",
-                nil,
-                "it failed before (\(systemText(failed))), and is not tried again"
-            )
+        try syncFailure.withLock { failed throws(Refusal) in
+            guard failed == 0 else {
+                throw failure(
+                    "making writes durable",
+                    nil,
+                    "it failed before (\(systemText(failed))), and is not tried again"
+                )
+            }
+            failed = fdatasync(descriptor)
+            guard failed == 0 else { throw failure("making writes durable", nil, systemText(failed)) }
         }
-        let code = homeward_fdatasync(descriptor)
-        guard code == 0 else {
-            syncFailure.withLock { if $0 == 0 { $0 = code } }
-            throw failure("making writes durable", nil, systemText(code))
-        }
-        // One that ran beside this may have been given the error of pages that this one believes in.
-        let meanwhile = syncFailure.withLock { $0 }
-        guard meanwhile == 0 else { throw failure("making writes durable", nil, systemText(meanwhile)) }
     }
 
     /// Reads what is clean in the page cache from the device again; what is dirty stays.
