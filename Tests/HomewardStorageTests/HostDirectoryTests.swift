@@ -142,4 +142,27 @@ struct HostDirectoryTests {
         #expect(refusal { _ = try DurableFile.read(path, limit: 5) }?.code == .badFormat)
         #expect(refusal { try DurableFile.replace(folder.file("no/such"), with: [1]) }?.code == .ioError)
     }
+
+    @Test(
+        "a file that is replaced in pieces has them in order; one that is given up leaves the old",
+        .timeLimit(.minutes(1))
+    )
+    func pieces() throws {
+        let folder = try Folder()
+        let path = folder.file("f")
+        try DurableFile.replace(path) { file throws(Refusal) in
+            for piece in [[1, 2, 3], [], [4], [5, 6]] as [[UInt8]] { try file.append(piece) }
+            #expect(throws: (any Error).self) { try folder.bytes("f") }
+        }
+        #expect(try folder.bytes("f") == [1, 2, 3, 4, 5, 6])
+        let given = refusal {
+            try DurableFile.replace(path) { file throws(Refusal) in
+                try file.append([9])
+                throw Refusal(.logDamaged, "f", "is given up", hint: "none")
+            }
+        }
+        #expect(given?.code == .logDamaged)
+        #expect(try folder.bytes("f") == [1, 2, 3, 4, 5, 6])
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["f"])
+    }
 }

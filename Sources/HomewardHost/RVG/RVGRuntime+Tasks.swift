@@ -164,31 +164,39 @@ extension RVGRuntime {
     // MARK: Salvage
 
     /// Records that are given up, with their payloads: each as it stands in the log, one behind the other.
+    ///
+    /// One at a time is in memory: a Primary that comes back may give up as much as its log holds.
     private func salvage(_ records: [Record], label: String) throws(Refusal) -> String {
-        var bytes: [UInt8] = Array("homeward salvage 1\n".utf8)
-        let lines = zip(volumeNames.indices, volumeNames).map { "\($0) \($1)\n" }
-        bytes += Array("\(diskGroup)/\(name) \(id)\nvolumes \(volumeNames.count)\n\(lines.joined())".utf8)
-        for record in records {
-            bytes += record.encodeHeader(rvgTag: id.low)
-            guard record.payloadBytes > 0 else { continue }
-            let payload = try ring.bytes(
-                at: LogPosition(record.position.value + UInt64(Record.headerBytes)),
-                count: Int(record.payloadBytes)
-            )
-            guard checksum(payload) == record.payloadCRC else {
-                throw Refusal(
-                    .logDamaged,
-                    log.name,
-                    "record \(record.id) to be salvaged does not match its checksum",
-                    hint: "copy the log volume away before anything else"
-                )
-            }
-            bytes += payload
-        }
         let first = records.first?.id.value ?? 0
         let path = "\(salvageFolder)/\(diskGroup)-\(name)-\(label)-\(first)-\(HostClock.wall / 1_000_000_000).salvage"
-        try DurableFile.replace(path, with: bytes)
+        let lines = zip(volumeNames.indices, volumeNames).map { "\($0) \($1)\n" }
+        let head = "homeward salvage 1\n\(diskGroup)/\(name) \(id)\nvolumes \(volumeNames.count)\n\(lines.joined())"
+        try DurableFile.replace(path) { file throws(Refusal) in
+            try file.append(Array(head.utf8))
+            for record in records {
+                // It may take minutes, and nobody waits for it any more.
+                guard !state.withLock({ $0.stopped }) else { throw hasLeft }
+                try file.append(record.encodeHeader(rvgTag: id.low))
+                if record.payloadBytes > 0 { try file.append(try salvagedPayload(of: record)) }
+            }
+        }
         return path
+    }
+
+    private func salvagedPayload(of record: Record) throws(Refusal) -> [UInt8] {
+        let payload = try ring.bytes(
+            at: LogPosition(record.position.value + UInt64(Record.headerBytes)),
+            count: Int(record.payloadBytes)
+        )
+        guard checksum(payload) == record.payloadCRC else {
+            throw Refusal(
+                .logDamaged,
+                log.name,
+                "record \(record.id) to be salvaged does not match its checksum",
+                hint: "copy the log volume away before anything else"
+            )
+        }
+        return payload
     }
 }
 
