@@ -174,6 +174,34 @@ struct DamagedFilesTests {
         return LogRing(device: log, format: format).place(of: records[number].position)
     }
 
+    @Test("a delsec removes no RVG that its host could not open; delpri -f there does")
+    func unopenedSecondary() async throws {
+        try await Trio.run { trio in
+            try await trio.makeSet()
+            await trio.stop("seattle")
+            let path = trio.path("seattle", "dv02")
+            try FileManager.default.moveItem(atPath: path, toPath: path + ".away")
+            try await trio.start("seattle")
+            try await trio.waitUntil("the hosts meet") {
+                try await trio.ask("london", .hostStatus).host?.peers.allSatisfy(\.connected) == true
+            }
+            let outcome = try await trio.done("london", .deleteSecondary(Trio.rvg, secondary: "seattle"))
+            let note = try #require(outcome.notes.first { $0.contains("still has its RVG") }, "\(outcome)")
+            #expect(note.contains("could not be opened") && note.contains("-f delpri hr_rvg --host seattle"), "\(note)")
+            await trio.stop("seattle")
+            try FileManager.default.moveItem(atPath: path + ".away", toPath: path)
+            try await trio.start("seattle")
+            #expect(try await trio.member("seattle").rvg == "hr_rvg")
+
+            // Where it stays as it is, it can be given up.
+            await trio.stop("seattle")
+            try FileManager.default.moveItem(atPath: path, toPath: path + ".away")
+            try await trio.start("seattle")
+            try await trio.done("seattle", .deletePrimary(Trio.rvg, force: true))
+            try await trio.refused("seattle", .startRVG(Trio.rvg, force: false), .unknownRVG)
+        }
+    }
+
     @Test("the log of another RVG is refused, and not replayed over these volumes")
     func exchanged() async throws {
         try await Trio.run(["london", "seattle"], logSize: 4 << 20) { trio in

@@ -29,12 +29,7 @@ extension HostEngine {
         _ other: Catalog.ReplicatedVolumeGroup
     ) throws(Refusal) {
         if record.id == other.id || record.diskGroup == other.diskGroup && record.name == other.name {
-            throw refusal(
-                .operationInProgress,
-                "\(record.diskGroup)/\(record.name)",
-                "is being made or removed by another command",
-                hint: "repeat the command when that has ended: homeward status"
-            )
+            throw beingMade(record)
         }
         if let name = (record.volumes + [record.log]).first(where: { other.uses($0, in: record.diskGroup) }) {
             throw refusal(
@@ -44,6 +39,15 @@ extension HostEngine {
                 hint: "choose another volume, or repeat the command when that has ended: homeward status"
             )
         }
+    }
+
+    func beingMade(_ record: Catalog.ReplicatedVolumeGroup) -> Refusal {
+        refusal(
+            .operationInProgress,
+            "\(record.diskGroup)/\(record.name)",
+            "is being made or removed by another command",
+            hint: "repeat the command when that has ended: homeward status"
+        )
     }
 
     /// Refuses unless the RVG that has the name already is what is asked for, and Primary here.
