@@ -24,6 +24,7 @@ final class Trio: Sendable {
     private let engines = Mutex<[String: HostEngine]>([:])
     private let configure: @Sendable (inout Limits) -> Void
     private let wrapping: @Sendable (FileDevice) -> any BlockDevice
+    private let threads: ThreadSource
     private let handler: any LogHandler
 
     private init(
@@ -31,12 +32,14 @@ final class Trio: Sendable {
         logSize: UInt64,
         _ configure: @escaping @Sendable (inout Limits) -> Void,
         _ wrapping: @escaping @Sendable (FileDevice) -> any BlockDevice,
+        _ threads: ThreadSource,
         _ handler: any LogHandler
     ) throws {
         folder = "/tmp/ht\(UInt32.random(in: 0 ... .max))"
         self.logSize = logSize
         self.configure = configure
         self.wrapping = wrapping
+        self.threads = threads
         self.handler = handler
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         let ports = try Trio.freePorts(names.count)
@@ -49,10 +52,11 @@ final class Trio: Sendable {
         logSize: UInt64 = 8 << 20,
         limits: @escaping @Sendable (inout Limits) -> Void = { _ in },
         wrapping: @escaping @Sendable (FileDevice) -> any BlockDevice = { $0 },
+        threads: ThreadSource = .system,
         handler: any LogHandler = SwiftLogNoOpLogHandler(),
         _ body: (Trio) async throws -> Void
     ) async throws {
-        let trio = try Trio(names, logSize: logSize, limits, wrapping, handler)
+        let trio = try Trio(names, logSize: logSize, limits, wrapping, threads, handler)
         do {
             for name in names { try await trio.start(name, fresh: true) }
             try await trio.waitUntil("the hosts meet") {
@@ -152,6 +156,7 @@ final class Trio: Sendable {
             return try HostEngine(
                 settings: settings(name),
                 logger: Logger(label: name) { [handler] _ in handler },
+                threads: threads,
                 wrapping: wrapping
             )
         } catch {

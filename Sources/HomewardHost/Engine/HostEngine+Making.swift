@@ -75,14 +75,20 @@ extension HostEngine {
         }
     }
 
-    /// Formats the log and reads it back first: a catalog never names an RVG that has no header, or that cannot be opened.
+    /// Formats the log, reads it back and has its threads first: a catalog never names an RVG that has no header, or that
+    /// cannot be opened.
     ///
     /// What it is made of must be kept for it. Where it throws, the catalog has no such RVG, and the log is free.
     func make(_ record: Catalog.ReplicatedVolumeGroup, _ header: RVGHeader) throws(Refusal) {
         let log = try device(record.diskGroup, record.log)
         try LogRecovery.format(device: log, format: settings.limits.headerFormat, header: header)
         let runtime = try recover(record)
-        try changeCatalog { $0.rvgs.append(record) }
+        do throws(Refusal) {
+            try changeCatalog { $0.rvgs.append(record) }
+        } catch {
+            runtime.stop()
+            throw error
+        }
         begin(runtime)
     }
 

@@ -274,15 +274,21 @@ extension HostEngine: RequestHandler {
     // MARK: Threads
 
     /// Runs blocking work on a thread of its own, never on the pool that answers others.
+    ///
+    /// - Throws: `limit-reached`, when nothing of it has begun; as `body` does.
     func onThread<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
         try await withCheckedThrowingContinuation { continuation in
-            startThread(name: "request") {
-                do {
-                    let value = try body()
-                    continuation.resume(returning: value)
-                } catch {
-                    continuation.resume(throwing: error)
+            do throws(Refusal) {
+                try threads.start("request") {
+                    do {
+                        let value = try body()
+                        continuation.resume(returning: value)
+                    } catch {
+                        continuation.resume(throwing: error)
+                    }
                 }
+            } catch {
+                continuation.resume(throwing: error)
             }
         }
     }

@@ -79,6 +79,7 @@ public final class HostEngine: Sendable {
     let store: any CatalogStore
     let network: PeerNetwork
     let pool: TaskPool
+    let threads: ThreadSource
     let logger: Logger
     let state: Monitor<State>
     /// What stands between the engine and the file of a volume: nothing but in tests.
@@ -91,7 +92,7 @@ public final class HostEngine: Sendable {
     /// Takes the directory's lock and reads the catalog.
     ///
     /// Nothing is opened or bound before ``start()``.
-    /// - Throws: `host-directory-locked`, `socket-path-too-long`, `bad-format`, `io-error`.
+    /// - Throws: `host-directory-locked`, `socket-path-too-long`, `bad-format`, `io-error`, `limit-reached`.
     public convenience init(settings: HostSettings, logger: Logger) throws(Refusal) {
         try self.init(settings: settings, logger: logger) { $0 }
     }
@@ -99,10 +100,12 @@ public final class HostEngine: Sendable {
     package init(
         settings: HostSettings,
         logger: Logger,
+        threads: ThreadSource = .system,
         wrapping: @escaping @Sendable (FileDevice) -> any BlockDevice
     ) throws(Refusal) {
         self.settings = settings
         self.logger = logger
+        self.threads = threads
         self.wrapping = wrapping
         directory = try HostDirectory(path: settings.directory)
         let store = try SQLiteCatalog(path: directory.catalogPath)
@@ -117,15 +120,15 @@ public final class HostEngine: Sendable {
             blocked: catalog.blockedPeers,
             logger: logger
         )
-        pool = TaskPool(processors: sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+        pool = try TaskPool(processors: sysconf(Int32(_SC_NPROCESSORS_ONLN)), threads: threads)
         state = Monitor(State(catalog: catalog))
     }
 
     /// Opens volumes, recovers every RVG, and begins to meet peers.
     ///
     /// An RVG or a volume that cannot be opened does not keep the others from serving: it is logged and refuses by name.
-    /// - Throws: `not-loopback`, `bad-configuration`, `io-error` when the network cannot be had. The host has been stopped
-    ///   then, and is started as another object.
+    /// - Throws: `not-loopback`, `bad-configuration`, `io-error` when the network cannot be had, `limit-reached`. The host
+    ///   has been stopped then, and is started as another object.
     public func start() async throws {
         let catalog = state.withLock { $0.catalog }
         for volume in catalog.volumes {
@@ -147,16 +150,17 @@ public final class HostEngine: Sendable {
         }
         do {
             try await network.start(events: self)
+            let lane = try LaneThread(name: "ticker", from: threads) { [weak self] in
+                self?.tick()
+                return 50
+            }
+            lane.begin()
+            ticker.withLock { $0 = lane }
         } catch {
             // Files, locks and threads of what was opened are let go of.
             await stop()
             throw error
         }
-        let lane = LaneThread(name: "ticker") { [weak self] in
-            self?.tick()
-            return 50
-        }
-        ticker.withLock { $0 = lane }
     }
 
     /// Opens a volume that must still be what the catalog says.
@@ -181,10 +185,12 @@ public final class HostEngine: Sendable {
 
     private func open(_ record: Catalog.ReplicatedVolumeGroup) throws(Refusal) { begin(try recover(record)) }
 
-    /// Recovers the log of an RVG; nobody hears of it, and nothing runs, before ``begin(_:)``.
+    /// Recovers the log of an RVG and makes its threads; nobody hears of it, and nothing runs, before ``begin(_:)``.
+    ///
+    /// It is to be begun or stopped.
     func recover(_ record: Catalog.ReplicatedVolumeGroup) throws(Refusal) -> RVGRuntime {
         let devices = try record.volumes.map { name throws(Refusal) in try device(record.diskGroup, name) }
-        return try RVGRuntime(
+        let runtime = try RVGRuntime(
             record: record,
             host: id,
             hostName: settings.name,
@@ -194,8 +200,11 @@ public final class HostEngine: Sendable {
             salvageFolder: directory.salvagePath,
             network: network,
             pool: pool,
+            threads: threads,
             logger: logger
         )
+        try runtime.prepare()
+        return runtime
     }
 
     /// Lets an RVG of the catalog run and meet the peers that are there.

@@ -64,6 +64,7 @@ package final class RVGRuntime: Sendable {
     let salvageFolder: String
     let network: PeerNetwork
     let pool: TaskPool
+    let threads: ThreadSource
     let logger: Logger
     let state: Monitor<State>
     private let tag: UInt64
@@ -75,6 +76,8 @@ package final class RVGRuntime: Sendable {
         let header: LaneThread
         let volumes: LaneThread
         let peers: LaneThread
+
+        func begin() { for lane in [log, logSync, header, volumes, peers] { lane.begin() } }
     }
 
     /// Recovers the log and makes the machine; nothing runs before ``start()``.
@@ -89,6 +92,7 @@ package final class RVGRuntime: Sendable {
         salvageFolder: String,
         network: PeerNetwork,
         pool: TaskPool,
+        threads: ThreadSource,
         logger: Logger
     ) throws(Refusal) {
         id = record.id
@@ -102,6 +106,7 @@ package final class RVGRuntime: Sendable {
         self.salvageFolder = salvageFolder
         self.network = network
         self.pool = pool
+        self.threads = threads
         self.logger = logger
         tag = record.id.low
         let recovered = try LogRecovery(device: log, format: format).recover(rvg: record.id, host: host)
@@ -120,19 +125,35 @@ package final class RVGRuntime: Sendable {
         state = Monitor(State(node: RVGNode(machine: machine)))
     }
 
-    func start() {
-        let made = Lanes(
-            log: LaneThread(name: "log") { [self] in
-                drainLog(atMost: .max)
-                return 10_000
-            },
-            logSync: LaneThread(name: "log-sync") { [self] in drainLogSync() },
-            header: LaneThread(name: "header") { [self] in drainHeader() },
-            volumes: LaneThread(name: "volumes") { [self] in drainVolumes() },
-            peers: LaneThread(name: "peers") { [self] in drainPeers() }
-        )
-        lanes.withLock { $0 = made }
+    /// Has its threads made, which wait for ``start()``; to be followed by that, or ``stop()``.
+    ///
+    /// - Throws: `limit-reached`; there is none then.
+    func prepare() throws(Refusal) {
+        var made: [LaneThread] = []
+        func lane(_ name: String, _ work: @escaping @Sendable () -> UInt64) throws(Refusal) -> LaneThread {
+            let lane = try LaneThread(name: name, from: threads, work)
+            made.append(lane)
+            return lane
+        }
+        do throws(Refusal) {
+            let ready = Lanes(
+                log: try lane("log") { [self] in
+                    drainLog(atMost: .max)
+                    return 10_000
+                },
+                logSync: try lane("log-sync") { [self] in drainLogSync() },
+                header: try lane("header") { [self] in drainHeader() },
+                volumes: try lane("volumes") { [self] in drainVolumes() },
+                peers: try lane("peers") { [self] in drainPeers() }
+            )
+            lanes.withLock { $0 = ready }
+        } catch {
+            for lane in made { lane.stop() }
+            throw error
+        }
     }
+
+    func start() { lanes.withLock { $0?.begin() } }
 
     /// Ends the threads, and waits until nothing touches the devices any more: neither they nor a task of the pool nor
     /// whoever writes a batch to the log.

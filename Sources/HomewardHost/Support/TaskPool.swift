@@ -19,16 +19,22 @@ final class TaskPool: Sendable {
     /// Apart from the lock: every write notes it.
     private let lastWrite = Atomic<UInt64>(0)
 
-    init(processors: Int) {
+    /// - Throws: `limit-reached`.
+    init(processors: Int, threads source: ThreadSource) throws(Refusal) {
         state = Monitor(State(queue: TaskQueue(processors: processors)))
         let threads = max(2, processors) + 1
-        for number in 0..<threads {
-            startThread(name: "work-\(number)") { [self] in
-                while let task = next() {
-                    task.work(HashingTurn(in: self))
-                    state.change { $0.queue.ended(task) }
-                }
-            }
+        do throws(Refusal) {
+            for number in 0..<threads { try source.start("work-\(number)") { [self] in work() } }
+        } catch {
+            stop()
+            throw error
+        }
+    }
+
+    private func work() {
+        while let task = next() {
+            task.work(HashingTurn(in: self))
+            state.change { $0.queue.ended(task) }
         }
     }
 
