@@ -184,14 +184,8 @@ struct FileDeviceTests {
     func loopDevice() throws {
         let folder = try Folder()
         try folder.write("disk", [UInt8](repeating: 7, count: 1 << 20))
-        guard getuid() == 0,
-            let path = output("/usr/sbin/losetup", ["-f", "--show", folder.file("disk")])?
-                .trimmingCharacters(in: .whitespacesAndNewlines)
-        else {
-            print("skipped: no loop devices, or not root")
-            return
-        }
-        defer { _ = output("/usr/sbin/losetup", ["-d", path]) }
+        guard let disk = LoopDevice(folder.file("disk")) else { return }
+        let path = disk.path
         let device = try FileDevice.open(path: path)
         #expect(device.isBlockDevice)
         #expect(device.size == 1 << 20)
@@ -205,7 +199,39 @@ struct FileDeviceTests {
         for start in [100, 200] { #expect(bytes[start..<start + 50].allSatisfy { $0 == 0 }) }
         for kept in [0..<100, 150..<200, 250..<4096] { #expect(bytes[kept].allSatisfy { $0 == 7 }) }
         #expect(!device.isHole(at: 4096, length: 4096))
-        #expect(refusal { _ = try FileDevice.open(path: path) }?.code == .volumeLocked)
+        let again = refusal { _ = try FileDevice.open(path: path) }
+        #expect(again?.code == .volumeLocked && again?.message.contains("open already on this host") == true)
+    }
+
+    @Test(
+        "a block device that is mounted is no volume, and while one is a volume it cannot be mounted",
+        .timeLimit(.minutes(1))
+    )
+    func mounted() throws {
+        let folder = try Folder()
+        try folder.write("disk", [UInt8](repeating: 0, count: 4 << 20))
+        guard let disk = LoopDevice(folder.file("disk")) else { return }
+        guard output("/usr/sbin/mkfs.ext2", ["-q", disk.path]) != nil else {
+            print("skipped: mkfs.ext2 is not installed")
+            return
+        }
+        let place = folder.file("place")
+        try FileManager.default.createDirectory(atPath: place, withIntermediateDirectories: false)
+        var isMounted: Bool { output("/usr/bin/mount", ["-t", "ext2", disk.path, place]) != nil }
+        guard isMounted else {
+            print("skipped: nothing can be mounted")
+            return
+        }
+        let found = refusal { _ = try FileDevice.open(path: disk.path) }
+        #expect(found?.code == .volumeLocked && found?.object == disk.path)
+        #expect(found?.message.contains("mounted") == true && found?.hint.contains("lsblk \(disk.path)") == true)
+        #expect(output("/usr/bin/umount", [place]) != nil)
+
+        let device = try FileDevice.open(path: disk.path)
+        #expect(!isMounted)
+        #expect(device.isBlockDevice)
+        withExtendedLifetime(device) {}
+        _ = output("/usr/bin/umount", [place])
     }
 }
 

@@ -79,3 +79,21 @@ func output(_ program: String, _ arguments: [String]) -> String? {
     process.waitUntilExit()
     return process.terminationStatus == 0 ? text : nil
 }
+
+/// A file as a block device, from when the object is made until it is gone; nil, with a word, where that cannot be had.
+final class LoopDevice {
+    let path: String
+
+    init?(_ file: String) {
+        guard getuid() == 0,
+            let path = output("/usr/sbin/losetup", ["-f", "--show", file])?
+                .trimmingCharacters(in: .whitespacesAndNewlines)
+        else {
+            print("skipped: no loop devices, or not root")
+            return nil
+        }
+        self.path = path
+    }
+
+    deinit { _ = output("/usr/sbin/losetup", ["-d", path]) }
+}

@@ -22,5 +22,8 @@ enum DeviceRegistry {
         }
     }
 
+    /// The path under which a device is open; nil when it is not.
+    static func path(of key: Key) -> String? { open.withLock { $0[key] } }
+
     static func unregister(_ key: Key) { open.withLock { $0[key] = nil } }
 }

@@ -5,8 +5,9 @@ import Synchronization
 
 /// A regular file or a block device as a volume or a log.
 ///
-/// It is open, and locked against this and other processes, from ``open(path:)`` until the object is gone. The lock is
-/// advisory (`flock`): it keeps Homeward and everybody who asks away, not everybody. Calls may come from any thread.
+/// It is open, and locked against this and other processes, from ``open(path:)`` until the object is gone. The lock of a
+/// file is advisory (`flock`): it keeps Homeward and everybody who asks away, not everybody. A block device is claimed as a
+/// mount claims it (`O_EXCL`): it cannot be mounted, or be part of another device, meanwhile. Calls may come from any thread.
 ///
 /// After a failed ``synchronize()`` every later one fails too: the kernel reports an error once, drops the pages, and a
 /// second `fdatasync` would then succeed without anything being durable. Open the device again after a recovery, and
@@ -31,8 +32,8 @@ public final class FileDevice: BlockDevice {
 
     /// Opens what is there.
     ///
-    /// - Throws: `volume-locked` when it is open here, under whatever name, or another process has it locked;
-    ///   `io-error` when it cannot be opened or is neither a file nor a block device.
+    /// - Throws: `volume-locked` when it is open here, under whatever name, another process has it locked, or it is a block
+    ///   device in use: mounted, swap, or part of another device; `io-error` when it cannot be opened or is neither a file nor a block device.
     public static func open(path: String) throws(Refusal) -> FileDevice {
         try open(path: path, fdatasync: homeward_fdatasync)
     }
@@ -42,7 +43,8 @@ public final class FileDevice: BlockDevice {
         path: String,
         fdatasync: @escaping @Sendable (Int32) -> Int32
     ) throws(Refusal) -> FileDevice {
-        let descriptor = homeward_open(path, O_RDWR, 0)
+        let descriptor = homeward_open(path, isBlockDevice(path) ? O_RDWR | O_EXCL : O_RDWR, 0)
+        guard descriptor != -EBUSY else { throw busy(path) }
         guard descriptor >= 0 else { throw refusal(path, "opening", descriptor) }
         return try FileDevice(path: path, descriptor: descriptor, fdatasync: fdatasync)
     }
@@ -115,13 +117,7 @@ public final class FileDevice: BlockDevice {
         }
         if let other = DeviceRegistry.register(key, path: path) {
             _ = homeward_close(descriptor)
-            let alias = other == path ? path : "\(path), which is also \(other),"
-            throw Refusal(
-                .volumeLocked,
-                path,
-                "\(alias) is open already on this host",
-                hint: "name another file or device"
-            )
+            throw Self.openAlready(path, other)
         }
         let lock = homeward_lock_exclusive(descriptor)
         guard lock == 0 else {
@@ -269,6 +265,34 @@ public final class FileDevice: BlockDevice {
             name,
             "\(action)\(place) of \(name) failed: \(text)",
             hint: "see the kernel's log: dmesg"
+        )
+    }
+
+    /// What else a path leads to `O_EXCL` without `O_CREAT` is not defined for.
+    private static func isBlockDevice(_ path: String) -> Bool {
+        var info = stat()
+        return stat(path, &info) == 0 && info.st_mode & S_IFMT == S_IFBLK
+    }
+
+    private static func busy(_ path: String) -> Refusal {
+        if let key = DeviceRegistry.Key(path: path), let other = DeviceRegistry.path(of: key) {
+            return openAlready(path, other)
+        }
+        return Refusal(
+            .volumeLocked,
+            path,
+            "\(path) is in use: mounted, swap, part of another device, or another process has claimed it",
+            hint: "see what has it: lsblk \(path); findmnt \(path); lsof \(path)"
+        )
+    }
+
+    private static func openAlready(_ path: String, _ other: String) -> Refusal {
+        let alias = other == path ? path : "\(path), which is also \(other),"
+        return Refusal(
+            .volumeLocked,
+            path,
+            "\(alias) is open already on this host",
+            hint: "name another file or device"
         )
     }
 
