@@ -64,6 +64,8 @@ struct NodeWorld {
     var differing: [UInt64] = []
     /// Which tasks of which hosts do not end by themselves.
     var holds: (Int, NodeTask.Work) -> Bool = { _, _ in false }
+    /// Which tasks of which hosts fail.
+    var fails: (Int, NodeTask.Work) -> Bool = { _, _ in false }
     /// Tasks that were begun and have not ended.
     private(set) var open: [(host: Int, task: NodeTask)] = []
     /// Hosts whose messages stay on the way.
@@ -411,7 +413,9 @@ struct NodeWorld {
 
     private mutating func end(_ task: NodeTask, of host: Int) {
         var effects = NodeEffects()
-        nodes[host].taskDone(task.id, result(task.work), now: now, wallTime: 1, into: &effects)
+        let broken = TaskResult.failed(Refusal(.ioError, "dv01", "broken", hint: "mend it"))
+        let result = fails(host, task.work) ? broken : result(task.work)
+        nodes[host].taskDone(task.id, result, now: now, wallTime: 1, into: &effects)
         take(effects, of: host)
     }
 

@@ -11,6 +11,8 @@ package struct Participant: Sendable {
         /// The own log, which the Primary's history contains, goes to the volumes.
         case applying
         case sampling
+        /// What no synchronization has made durable on the volumes becomes it now.
+        case flushing
         case ready
     }
 
@@ -112,10 +114,7 @@ extension RVGNode {
                 hint: "wait for its end, or cancel it there; see how far it is: homeward status"
             )
         }
-        let receipt = machine.header.receipt
-        let copied =
-            receipt != nil && receipt?.checkpoint == offer.checkpoint && receipt?.primary == host
-            && receipt?.start == offer.start && receipt?.end == offer.end
+        let copied = isSynchronized(offer, from: host)
         // The copy was made from this Primary: what else it was once rival to was asked then.
         try requireFollowable(offer.history, from: host, force: copied, verb: "startrep")
         guard offer.volumes == machine.volumes else { throw shapesDiffer(offer.volumes, host) }
@@ -128,6 +127,13 @@ extension RVGNode {
                 hint: machine.command("syncrvg", machine.hostName, options: "-c NAME")
             )
         }
+    }
+
+    /// Whether a synchronization, whose receipt stands, has made the copy that is offered to be attached.
+    private func isSynchronized(_ offer: AttachOffer, from host: HostID) -> Bool {
+        guard let receipt = machine.header.receipt else { return false }
+        return receipt.checkpoint == offer.checkpoint && receipt.primary == host && receipt.start == offer.start
+            && receipt.end == offer.end
     }
 
     /// `-f`: where lineage can tell, it must agree.
@@ -244,14 +250,14 @@ extension RVGNode {
                     continue
                 }
                 guard !offer.sample.isEmpty else {
-                    acceptAttach(participant, offer, into: &effects)
+                    makeDurable(participant, offer, into: &effects)
                     continue
                 }
                 setPhase(participant, .attach(offer, .sampling))
                 let ranges = offer.sample.map { BlockRange(volume: $0.volume, offset: $0.offset, length: $0.length) }
                 begin(.hash(ranges, seed: offer.sampleSeed), for: participant, &effects)
             case .attach(let offer, .ready): acceptAttach(participant, offer, into: &effects)
-            case .attach(_, .sampling): continue
+            case .attach(_, .sampling), .attach(_, .flushing): continue
             case .synchronize(let offer, let phase):
                 advanceSyncParticipant(participant, offer, phase, now: now, into: &effects)
             }
@@ -283,6 +289,7 @@ extension RVGNode {
             return vote(.no(refusal), token: participant.token, to: participant.peer, &effects)
         }
         switch participant.kind {
+        case .attach(let offer, .flushing): setPhase(participant, .attach(offer, .ready))
         case .attach(let offer, _):
             guard case .hashes(let hashes) = result else { return }
             let differing = zip(offer.sample, hashes).filter { $0.hash != $1 }.count
@@ -295,10 +302,26 @@ extension RVGNode {
                 )
                 return vote(.no(refusal), token: participant.token, to: participant.peer, &effects)
             }
-            setPhase(participant, .attach(offer, .ready))
+            makeDurable(participant, offer, into: &effects)
         case .synchronize(let offer, _):
             syncParticipantTaskDone(participant, offer, result)
         }
+    }
+
+    /// A copy that was made by hand, or is said to be identical, may be in the page cache alone: it becomes durable before
+    /// the header says that the volumes are consistent.
+    ///
+    /// What is attached after a synchronization is durable by its receipt.
+    private mutating func makeDurable(
+        _ participant: Participant,
+        _ offer: AttachOffer,
+        into effects: inout NodeEffects
+    ) {
+        guard !isSynchronized(offer, from: participant.peer) else {
+            return acceptAttach(participant, offer, into: &effects)
+        }
+        setPhase(participant, .attach(offer, .flushing))
+        begin(.synchronizeVolumes(cursor: nil), for: participant, &effects)
     }
 
     /// Step 14: one header write takes the base, the history and the attachment; then the vote.

@@ -119,6 +119,7 @@ struct StateWatch {
             switch participant.kind {
             case .attach(_, .applying): return .attachApplying
             case .attach(_, .sampling): return .attachSampling
+            case .attach(_, .flushing): return .attachFlushing
             case .attach(_, .ready): return .attachReady
             case .synchronize(_, let phase):
                 switch phase {

@@ -14,8 +14,8 @@ public enum WatchedMachine: String, CaseIterable, Sendable {
         case .stream: [.none, .following, .waitingForLanes]
         case .target:
             [
-                .idle, .verifying, .writingBlocks, .attachApplying, .attachSampling, .attachReady, .applying,
-                .writingLog,
+                .idle, .verifying, .writingBlocks, .attachApplying, .attachSampling, .attachFlushing, .attachReady,
+                .applying, .writingLog,
                 .salvaging, .quiescing, .readingCursor, .landing, .flushing, .ready,
             ]
         case .promise: [.none, .takeover, .makesec, .startrep, .migrate]
@@ -50,6 +50,7 @@ public enum WatchedState: String, CaseIterable, Sendable {
     case writingBlocks = "writing blocks"
     case attachApplying = "attach: applying"
     case attachSampling = "attach: sampling"
+    case attachFlushing = "attach: making durable"
     case attachReady = "attach: ready"
     case writingLog = "writing its log"
     case readingCursor = "reading its cursor"
