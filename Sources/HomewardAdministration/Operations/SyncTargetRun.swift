@@ -78,14 +78,17 @@ extension RVGNode {
         _ offer: SyncOffer,
         _ effects: inout NodeEffects
     ) -> Participant.SyncPhase {
-        let history = machine.header.lineage.history
-        guard
-            history.divergence(end: machine.end, dataCount: machine.dataCount, from: offer.history) == 0,
-            !history.entries.isEmpty
-        else { return .ready }
+        guard isPart(of: offer.history) else { return .ready }
         machine.following.provenDurable = machine.end
         machine.wantApplied(&effects.core)
         return .applying
+    }
+
+    /// Whether all that is logged here is part of a Primary's history, so that all of it may be applied.
+    private func isPart(of history: History) -> Bool {
+        let own = machine.header.lineage.history
+        return own.divergence(end: machine.end, dataCount: machine.dataCount, from: history) == 0
+            && !own.entries.isEmpty
     }
 
     private func requireSynchronizable(_ offer: SyncOffer, from host: HostID) throws(Refusal) {
@@ -93,7 +96,7 @@ extension RVGNode {
         try requireFollowable(offer.history, from: host, force: offer.force || resumed, verb: "syncrvg")
         guard offer.volumes == machine.volumes else { throw shapesDiffer(offer.volumes, host) }
         if offer.verifyOnly {
-            guard machine.imagePosition != nil, machine.isImageConsistent else {
+            guard machine.isImageConsistent, machine.imagePosition != nil || isPart(of: offer.history) else {
                 throw machine.refuse(
                     .inconsistent,
                     "the Secondary on \(machine.hostName) is inconsistent: there is nothing to verify",

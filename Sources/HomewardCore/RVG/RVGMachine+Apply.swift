@@ -131,10 +131,14 @@ extension RVGMachine {
     }
 
     /// The position that the volumes show; nil while they show none: before the first replay after a start of a Secondary,
-    /// and while a synchronization writes them.
+    /// while a synchronization writes them, and until all that its copy was made over is applied.
+    ///
+    /// What is logged does not count here: a takeover applies it first, whoever reads does not.
     public var imagePosition: UpdateID? {
         if header.isPrimary { return replayed }
-        guard header.targetJob == nil, header.consistentFrom != .never else { return nil }
+        guard header.targetJob == nil, header.consistentFrom != .never, replayed >= header.consistentFrom else {
+            return nil
+        }
         return following.reachedPosition || header.cleanStop || index.isEmpty ? replayed : nil
     }
 }

@@ -245,8 +245,10 @@ extension RVGMachine {
         }
     }
 
-    /// The image is one that the Primary had: nothing of a synchronization is unfinished, and what a checkpoint attach still
-    /// needs is logged.
+    /// The image that a takeover would open is one that the Primary had: nothing of a synchronization is unfinished, and
+    /// what a checkpoint attach still needs is logged.
+    ///
+    /// What the volumes show at this moment is ``imagePosition``.
     public var isImageConsistent: Bool {
         if header.isPrimary { return failure == nil }
         return failure == nil && header.targetJob == nil && header.consistentFrom != .never

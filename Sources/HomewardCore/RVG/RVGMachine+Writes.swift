@@ -117,6 +117,16 @@ extension RVGMachine {
                     hint: "synchronize it from the Primary: vradmin -g \(diskGroup) -c NAME syncrvg \(name) \(hostName)"
                 )
             }
+            guard replayed >= header.consistentFrom else {
+                let missing = counted(header.consistentFrom.value - replayed.value, "update")
+                throw refusal(
+                    .inconsistent,
+                    "the volumes of the Secondary on \(hostName) lack \(missing) that their copy was made over, which the log"
+                        + " here holds",
+                    hint: "let its Primary go on with replication, or take over here: "
+                        + "vradmin -g \(diskGroup) -N takeover \(name) --host \(hostName)"
+                )
+            }
             // Part of a batch may be on them, of which records that others overwrite were left out.
             guard imagePosition != nil else {
                 throw refusal(

@@ -253,6 +253,13 @@ final class Model {
 
     /// The numbers of the writes that the disks of a host show, its log carried out: nil when the log cannot be read.
     func image(of life: Life) -> (numbers: [UInt32], count: Int)? {
+        var numbers = volumes(of: life)
+        guard let count = replay(life, onto: &numbers) else { return nil }
+        return (numbers, count)
+    }
+
+    /// What the volumes hold without the log.
+    private func volumes(of life: Life) -> [UInt32] {
         var numbers = [UInt32](repeating: 0, count: volumeCount * sectorsPerVolume)
         for volume in 0..<volumeCount {
             life.host.volumes[volume].cache.withUnsafeBytes { raw in
@@ -268,8 +275,7 @@ final class Model {
                 }
             }
         }
-        guard let count = replay(life, onto: &numbers) else { return nil }
-        return (numbers, count)
+        return numbers
     }
 
     /// Carries the log out by reading its bytes, in this file's own words for the format.
@@ -380,6 +386,29 @@ final class Model {
                 + (fits.map { "it is the image after \($0)" } ?? "it is no image at all")
         )
         return nil
+    }
+
+    /// The volumes of a Secondary that are said to show a position show the image of it, without the log's help: they are
+    /// read and summed there.
+    func checkVolumes(_ life: Life, _ when: String) {
+        let machine = life.node.machine
+        guard life.isCurrent, machine.failure == nil, !machine.header.isPrimary, machine.isApplierIdle,
+            let position = machine.imagePosition, !machine.isLogDamaged, life.host.flipped == nil,
+            !life.host.fuse.blown, machine.header.lineage.history.current != nil, let line = line(of: life)
+        else { return }
+        checks += 1
+        let count = Int(machine.position(at: position).dataCount)
+        guard count <= line.count else {
+            return found(1, "\(life.host.name), \(when): shows \(count) writes, \(line.host) took \(line.count)")
+        }
+        let numbers = volumes(of: life)
+        let wanted = expected(line, count)
+        guard let place = numbers.indices.first(where: { numbers[$0] != wanted[$0] }) else { return }
+        found(
+            1,
+            "\(life.host.name), \(when): its volumes are said to show \(position), \(count) writes of \(line.host), and "
+                + "sector \(place) holds write \(text(numbers[place])), not \(text(wanted[place]))"
+        )
     }
 
     private func text(_ number: UInt32) -> String { number == Sectors.garbage ? "garbage" : "\(number)" }

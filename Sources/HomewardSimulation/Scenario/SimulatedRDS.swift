@@ -167,7 +167,11 @@ final class SimulatedRDS {
     /// Looks at the images now and then.
     func inspect() {
         world.after(world.milliseconds(80...1_000)) { [self] in
-            for host in hosts { if let life = host.life { model.checkImage(life, "at a look") } }
+            for host in hosts {
+                guard let life = host.life else { continue }
+                model.checkImage(life, "at a look")
+                model.checkVolumes(life, "at a look")
+            }
             model.checkFollowers()
             status.look()
             inspect()
