@@ -92,6 +92,7 @@ extension RVGNode {
         now: Instant,
         into effects: inout NodeEffects
     ) throws(Refusal) {
+        let hosts = RVGNode.once(hosts)
         for host in hosts { _ = try machine.requireLink(host) }
         if let job = jobs.firstIndex(where: { $0.name == name && !$0.verifyOnly }) {
             let same = Set(jobs[job].targets.map(\.host)) == Set(hosts)
@@ -188,12 +189,18 @@ extension RVGNode {
         )
     }
 
+    /// Each host once, in the order in which they were named first: what a host says is for one target.
+    private static func once(_ hosts: [HostID]) -> [HostID] {
+        hosts.reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
+    }
+
     package mutating func beginVerification(
         _ hosts: [HostID],
         token: UInt64,
         now: Instant,
         into effects: inout NodeEffects
     ) throws(Refusal) {
+        let hosts = RVGNode.once(hosts)
         for host in hosts {
             _ = try machine.requireLink(host)
             try requireAllowed(.verify, host)

@@ -237,6 +237,10 @@ extension RVGNode {
             }
             if let checkpoint = machine.header.checkpoints.firstIndex(where: { $0.id == jobs[position].id }) {
                 machine.header.checkpoints[checkpoint].targets.removeAll { failed.contains($0.host) }
+                // With no target left it would count as one made by hand, and pin the log.
+                if machine.header.checkpoints[checkpoint].madeByHand {
+                    machine.header.checkpoints.remove(at: checkpoint)
+                }
                 machine.headerChanged(&effects.core)
             }
         }

@@ -24,7 +24,7 @@ extension RVGNode {
         guard machine.isOpen else { return }
         for checkpoint in machine.header.checkpoints where !checkpoint.madeByHand && !checkpoint.isComplete {
             guard !jobs.contains(where: { $0.id == checkpoint.id }) else { continue }
-            let targets = checkpoint.targets.map { target in
+            let targets = targetsNamedOnce(checkpoint, &effects).map { target in
                 var run = SyncJob.Target(host: target.host)
                 if target.received {
                     run.phase = .done
@@ -58,6 +58,23 @@ extension RVGNode {
                 confirm(jobs.count - 1, target.host, contact, &effects)
             }
         }
+    }
+
+    /// A checkpoint's targets; the header forgets those that an earlier release noted twice, and that never were complete.
+    private mutating func targetsNamedOnce(
+        _ checkpoint: Checkpoint,
+        _ effects: inout NodeEffects
+    ) -> [Checkpoint.Target] {
+        let targets = checkpoint.targets.reduce(into: [Checkpoint.Target]()) { once, target in
+            if !once.contains(where: { $0.host == target.host }) { once.append(target) }
+        }
+        if targets.count < checkpoint.targets.count,
+            let position = machine.header.checkpoints.firstIndex(where: { $0.id == checkpoint.id })
+        {
+            machine.header.checkpoints[position].targets = targets
+            machine.headerChanged(&effects.core)
+        }
+        return targets
     }
 
     mutating func failOverflowed(into effects: inout NodeEffects) {
