@@ -75,7 +75,7 @@ extension RVGNode {
                 let total = machine.volumes.reduce(0) { $0 + $1.size }
                 let percent = total == 0 ? 100 : compared * 100 / total
                 lines.append(
-                    "\(job.name): \(machine.label(of: target.host)) \(words(target.phase)), \(percent)% compared"
+                    "\(job.name): \(machine.label(of: target.host)) \(words(target.phase, of: job)), \(percent)% compared"
                 )
             }
         }
@@ -86,10 +86,17 @@ extension RVGNode {
         return lines
     }
 
-    private func words(_ phase: SyncJob.Target.Phase) -> String {
+    /// How a synchronization is ended that nothing else ends.
+    private func end(of job: SyncJob) -> String {
+        job.tokens.isEmpty && !job.verifyOnly
+            ? "vxrvg -g \(machine.diskGroup) -c \(job.name) checkdelete \(machine.name)"
+            : "interrupt the command that waits for it"
+    }
+
+    private func words(_ phase: SyncJob.Target.Phase, of job: SyncJob) -> String {
         switch phase {
         case .waiting: "waits until it answers"
-        case .offered: "is asked"
+        case .offered: "was asked and makes its volumes ready (to end it: \(end(of: job)))"
         case .running: "is synchronized"
         case .ending, .confirming: "is complete, its receipt is awaited"
         case .done: "is done"

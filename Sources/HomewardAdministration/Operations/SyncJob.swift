@@ -19,7 +19,8 @@ package struct SyncJob: Sendable {
         package enum Phase: Sendable {
             /// To be offered as soon as the host answers.
             case waiting
-            case offered(deadline: Instant)
+            /// It answers when its volumes are ready: there is no bound but its session.
+            case offered
             case running
             /// The end mark becomes durable.
             case ending(UpdateID)

@@ -175,7 +175,7 @@ extension RVGNode {
     }
 
     /// A device of the host failed: nothing of a job goes on there before its daemon is restarted.
-    private mutating func failTargets(on host: HostID) {
+    mutating func failTargets(on host: HostID) {
         for job in jobs.indices {
             for target in jobs[job].targets.indices where jobs[job].targets[target].host == host {
                 switch jobs[job].targets[target].phase {

@@ -158,7 +158,9 @@ extension RVGNode {
         switch job.targets[target].phase {
         case .done, .failed: return
         case .waiting:
-            guard machine.peer(host)?.contact != nil else { return }
+            guard let contact = machine.peer(host)?.contact else { return }
+            // It takes no offers, and may have said so before this job was taken up.
+            guard !contact.failed else { return failTargets(on: host) }
             let offer = SyncOffer(
                 job: job.id,
                 name: job.name,
@@ -172,14 +174,11 @@ extension RVGNode {
                 force: job.force
             )
             machine.send(.prepare(.synchronize(offer)), to: host, &effects.core)
-            jobs[position].targets[target].phase = .offered(
-                deadline: now.advanced(byMilliseconds: machine.limits.operationMilliseconds * 6)
-            )
-        case .offered(let deadline):
-            guard now >= deadline else { return }
-            jobs[position].targets[target].phase = .failed(
-                machine.refuse(.timedOut, "\(machine.label(of: host)) did not answer in time", hint: "repeat syncrvg")
-            )
+            jobs[position].targets[target].phase = .offered
+        case .offered:
+            // What it keeps of what it gives up, and has durable before it compares, takes as long as it takes. It answers
+            // then, or says that its device failed, or is lost, and offered anew.
+            return
         case .running:
             pumpSource(position, target, into: &effects)
         case .ending(let mark):

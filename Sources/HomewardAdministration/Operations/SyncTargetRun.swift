@@ -32,8 +32,7 @@ extension RVGNode {
         } catch {
             return vote(.no(error), token: offer.job.rawValue, to: host, &effects)
         }
-        displaceOthers(than: host, &effects)
-        participants.removeAll { $0.peer == host }
+        displaceOthers(than: offer, from: host, &effects)
         stopTarget()
         var participant = Participant(token: offer.job.rawValue, peer: host, kind: .synchronize(offer, .quiescing))
         if offer.verifyOnly {
@@ -49,16 +48,16 @@ extension RVGNode {
         participants.append(participant)
     }
 
-    /// One Primary's work at a time goes to the volumes: what others were promised, or do here, ends, and they hear it.
+    /// One offer's work at a time goes to the volumes: what others were promised, or do here, ends, and they hear it.
     ///
     /// Else an overtaken offer that still salvages would claim the header later, and blocks of one synchronization would
-    /// land under the receipt of another.
-    private mutating func displaceOthers(than host: HostID, _ effects: inout NodeEffects) {
+    /// land under the receipt of another. An earlier offer of the same Primary is answered as well: it waits for that.
+    private mutating func displaceOthers(than offer: SyncOffer, from host: HostID, _ effects: inout NodeEffects) {
         let refusal = overtaken(by: machine.label(of: host))
-        for other in participants where other.peer != host {
+        for other in participants where other.token != offer.job.rawValue {
             vote(.no(refusal), token: other.token, to: other.peer, &effects)
         }
-        participants.removeAll { $0.peer != host }
+        participants = []
         if let run = target, run.primary != host { failTarget(refusal, &effects) }
     }
 
