@@ -6,7 +6,7 @@ package struct AttachOperation: Sendable {
         /// `-f`: everything goes to the volumes before a sample of them is taken.
         case quiescing
         case sampling([BlockRange])
-        case preparing(deadline: Instant)
+        case preparing
         /// The header with the attachment is on its way to disk.
         case committed
     }
@@ -19,6 +19,8 @@ package struct AttachOperation: Sendable {
     package var end: UpdateID?
     package var checkpoint: Checkpoint?
     package var phase: Phase
+    /// When it is given up, of one that holds the application's writes from its beginning; else it begins with the offer.
+    package var deadline: Instant?
     package var sample: [SampledBlock] = []
     package var seed: UInt64
 }
@@ -56,6 +58,7 @@ extension RVGNode {
         switch how {
         case .identical:
             machine.intakeHeldBy = "startrep"
+            state.deadline = now.advanced(byMilliseconds: machine.limits.operationMilliseconds)
             machine.wantApplied(&effects.core)
         case .checkpoint(let name):
             let checkpoint = try requireCheckpoint(name, for: peer, consent: consent)
@@ -126,6 +129,16 @@ extension RVGNode {
     }
 
     package mutating func advanceAttach(_ state: AttachOperation, now: Instant, into effects: inout NodeEffects) {
+        if let deadline = state.deadline, now >= deadline, let awaited = awaited(by: state) {
+            return abandonOperation(
+                machine.refuse(
+                    .timedOut,
+                    "startrep waited \(machine.limits.operationMilliseconds / 1_000) s \(awaited); nothing was changed",
+                    hint: "repeat startrep"
+                ),
+                &effects
+            )
+        }
         switch state.phase {
         case .quiescing:
             guard machine.applied == machine.end, machine.isLogIdle else { return machine.wantApplied(&effects.core) }
@@ -134,29 +147,36 @@ extension RVGNode {
             machine.pins.append(state.start.next)
             takeSample(state, into: &effects)
         case .sampling: return
-        case .preparing(let deadline):
-            let host = machine.label(of: state.peer)
-            if machine.peer(state.peer)?.contact == nil {
-                abandonOperation(
-                    Refusal(
-                        .hostUnreachable,
-                        host,
-                        "was lost before it had agreed; nothing was changed",
-                        hint: "repeat startrep when it answers",
-                        host: machine.hostName
-                    ),
-                    &effects
-                )
-            } else if now >= deadline {
-                abandonOperation(
-                    machine.refuse(.timedOut, "\(host) did not answer within 10 s", hint: "repeat startrep"),
-                    &effects
-                )
-            }
+        case .preparing:
+            guard machine.peer(state.peer)?.contact == nil else { return }
+            abandonOperation(
+                Refusal(
+                    .hostUnreachable,
+                    machine.label(of: state.peer),
+                    "was lost before it had agreed; nothing was changed",
+                    hint: "repeat startrep when it answers",
+                    host: machine.hostName
+                ),
+                &effects
+            )
         case .committed:
             guard machine.isSettledOnDisk else { return }
             machine.startStream(to: state.peer, &effects.core)
             finishOperation(Outcome(summary: "replication to \(machine.label(of: state.peer)) is started"), &effects)
+        }
+    }
+
+    /// What holds it up; nil once it is committed.
+    private func awaited(by state: AttachOperation) -> String? {
+        let host = machine.label(of: state.peer)
+        switch state.phase {
+        case .quiescing: return "until all that was written is on the volumes of \(machine.hostName)"
+        case .sampling(let ranges):
+            return "until \(counted(UInt64(ranges.count), "sampled block")) were read on \(machine.hostName)"
+        case .preparing:
+            // A host that was lost is told as such.
+            return machine.peer(state.peer)?.contact == nil ? nil : "until \(host) answers"
+        case .committed: return nil
         }
     }
 
@@ -223,7 +243,8 @@ extension RVGNode {
             sample: state.sample,
             sampleSeed: state.seed
         )
-        state.phase = .preparing(deadline: now.advanced(byMilliseconds: machine.limits.operationMilliseconds))
+        state.phase = .preparing
+        state.deadline = state.deadline ?? now.advanced(byMilliseconds: machine.limits.operationMilliseconds)
         operation = .attach(state)
         machine.send(.prepare(.attach(offer)), to: state.peer, &effects.core)
     }
