@@ -2,7 +2,7 @@ import HomewardAdministration
 import HomewardCore
 import Testing
 
-/// What a startrep may take: time while it holds the application's writes.
+/// What a startrep may take: time while it holds the application's writes, and blocks of a sample.
 @Suite("Bounds of startrep")
 struct AttachBoundsTests {
     private let seattle = NodeWorld.ids[1]
@@ -64,5 +64,18 @@ struct AttachBoundsTests {
         #expect(world.open.map(\.host) == [1] && world.answers[request] == nil)
         world.pass(milliseconds: 1_000)
         expectTimeout(&world, request, "until seattle answers")
+    }
+
+    @Test("the sample of many volumes is what an offer may carry, and has a block of each", arguments: [200, 5_000])
+    func manyVolumes(count: Int) throws {
+        let volumes = (0..<count).map { VolumeShape(name: "dv\($0)", size: 64 << 20) }
+        var world = try NodeWorld(shapes: [0: volumes, 1: volumes, 2: volumes])
+        world.holds = { isHash($1) }
+        _ = world.ask(identical, on: 0)
+        world.settle()
+        guard case .hash(let ranges, _)? = world.open.first?.task.work else {
+            return #expect(Bool(false), "nothing is sampled")
+        }
+        #expect(ranges.count <= 4_096 && Set(ranges.map(\.volume)).count == min(count, 4_096))
     }
 }

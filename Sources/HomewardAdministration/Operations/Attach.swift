@@ -26,8 +26,11 @@ package struct AttachOperation: Sendable {
 }
 
 extension RVGNode {
-    /// Blocks compared of each volume before a copy is believed that no receipt proves.
-    private static var sampleBlocks: Int { 32 }
+    /// Blocks compared of each of so many volumes before a copy is believed that no receipt proves: at most 32, and of all
+    /// together no more than an offer may carry.
+    private static func sampleBlocks(ofEach volumes: Int) -> Int {
+        min(32, max(1, AttachOffer.sampleLimit / max(volumes, 1)))
+    }
 
     package mutating func beginAttach(
         _ peer: HostID,
@@ -185,10 +188,11 @@ extension RVGNode {
         var state = state
         let touched = machine.dataRecords(after: state.start)
         var ranges: [BlockRange] = []
-        for (volume, shape) in machine.volumes.enumerated() {
+        let most = RVGNode.sampleBlocks(ofEach: machine.volumes.count)
+        for (volume, shape) in machine.volumes.enumerated() where ranges.count < AttachOffer.sampleLimit {
             let block = machine.limits.blockBytes
             let blocks = (shape.size + block - 1) / block
-            for _ in 0..<min(UInt64(RVGNode.sampleBlocks), blocks) {
+            for _ in 0..<min(UInt64(most), blocks) {
                 let offset = machine.random.next() % blocks * block
                 let range = BlockRange(volume: UInt32(volume), offset: offset, length: min(block, shape.size - offset))
                 let written = touched.contains {

@@ -156,7 +156,8 @@ extension Prepare {
 extension AttachOffer {
     /// Of the longest block that a sample has.
     private static let blockLimit: UInt64 = 16 << 20
-    private static let sampleLimit = 4096
+    /// Of blocks in a sample, of all volumes together.
+    package static let sampleLimit = 4096
 
     func checkBounds(_ own: [VolumeShape]) throws(MalformedBytes) {
         try Bounds.check(name: checkpointName ?? "", "a checkpoint's name")
