@@ -29,7 +29,8 @@ enum CoverageLists {
         syncrvg: running→waiting waiting→offered
         takeover: begin→idle idle→opening idle→preparing idle→silence opening→idle preparing→idle preparing→opening
         takeover: silence→opening silence→preparing
-        target: attach:_sampling→idle begin→idle flushing→idle flushing→ready flushing→writing_blocks
+        target: attach:_making_durable→idle attach:_sampling→attach:_making_durable begin→idle flushing→idle
+        target: flushing→ready flushing→writing_blocks
         target: idle→attach:_sampling idle→flushing idle→reading_its_cursor reading_its_cursor→flushing
         target: ready→writing_blocks writing_blocks→idle
         """
