@@ -27,8 +27,9 @@ struct LinkAndCheckpointTests {
             try await trio.done("seattle", .pauseLink(toLondon))
             #expect(try await trio.done("seattle", .pauseLink(toLondon)).already)
             try await trio.write("london", at: 4096, 2)
-            try await trio.waitUntil("london sees that seattle takes nothing") {
-                try await trio.link("london", to: "seattle").behindUpdates > 0
+            try await trio.waitUntil("london sees that seattle takes nothing, and why") {
+                let link = try await trio.link("london", to: "seattle")
+                return link.behindUpdates > 0 && link.state == "PAUSE"
             }
             #expect(try trio.read("seattle", at: 4096) == 0)
             for (host, peer) in [("london", "seattle"), ("seattle", "london")] {

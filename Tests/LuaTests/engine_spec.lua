@@ -121,6 +121,22 @@ describe("steps", function()
     t.equal(journaled[3].detail.summary, "nothing to do")
   end)
 
+  it("may be skipped without a reason", function()
+    local result, model = run("", 'step("one", "x", function(ctx) return step.skip() end)')
+    t.equal(ids(result.steps), { "one=skipped" })
+    t.equal(model.runs[1].steps[1].detail.summary, "nothing to do")
+  end)
+
+  it("that return what cannot be shown fail, and the journal has them so", function()
+    for _, returned in ipairs{ "{ summary = {} }", '{ bytes_sent = "many" }', "{ notes = 1 }", "{ notes = { {} } }" } do
+      local model = scenes.healthy()
+      local source = 'return { run = function(ctx) ctx.step("one", "x", function() return ' .. returned .. " end) end }"
+      local raised = t.raises("bad-runbook", function() sandbox.run(model, "test", {}, { source = source }) end)
+      t.contains(raised.message, "step one: the step returned a", returned)
+      t.equal(ids(model.runs[1].steps), { "one=failed" }, returned)
+    end
+  end)
+
   it("may be called by the global name", function()
     local model = scenes.healthy()
     local source = 'return { run = function(ctx) step("one", "x", function() hw.sh{ "echo", ctx.step.id } end) end }'

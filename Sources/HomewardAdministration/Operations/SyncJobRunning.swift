@@ -146,13 +146,13 @@ extension RVGNode {
             // what the volumes held when it was made, and nothing of them would follow the copy.
             guard machine.replayed >= jobs[position].start.previous else { return machine.wantApplied(&effects.core) }
             for target in jobs[position].targets.indices {
-                advance(job: position, target: target, now: now, into: &effects)
+                advance(job: position, target: target, into: &effects)
             }
             finishJobIfOver(position, now: now, into: &effects)
         }
     }
 
-    mutating func advance(job position: Int, target: Int, now: Instant, into effects: inout NodeEffects) {
+    mutating func advance(job position: Int, target: Int, into effects: inout NodeEffects) {
         let job = jobs[position]
         let host = job.targets[target].host
         switch job.targets[target].phase {

@@ -26,12 +26,27 @@ local function say(text, first, rest)
   for _, line in ipairs(words.wrap(text, first, rest)) do engine.say(line) end
 end
 
+-- Of what people are shown, what each has to be.
+local kinds = { summary = "string", bytes_compared = "number", bytes_differing = "number", bytes_sent = "number",
+  notes = "table" }
+
+local function check_kind(name, value, kind)
+  if value == nil or type(value) == kind then return end
+  failures.raise{ code = "bad-runbook", message = ("the step returned a %s as its %s"):format(type(value), name),
+    hint = ("a step returns nothing, a text, or a table in which %s is a %s"):format(name, kind) }
+end
+
+-- What the journal keeps of what a step returned. Raises where that could not be shown.
 local function detail_of(result)
   if type(result) == "string" then return { summary = result } end
   local detail = {}
   if type(result) == "table" then
-    for _, name in ipairs(kept) do detail[name] = result[name] end
+    for _, name in ipairs(kept) do
+      check_kind(name, result[name], kinds[name] or type(result[name]))
+      detail[name] = result[name]
+    end
   end
+  for _, note in ipairs(detail.notes or {}) do check_kind("note", note, "string") end
   return detail
 end
 
@@ -113,12 +128,13 @@ function Run:perform(id, title, action)
   self.steps[#self.steps + 1] = entry
   self.current, self.title = id, title
   say(("%s: %s"):format(id, title), "", "  ")
-  local ok, result = pcall(function()
+  local ok, result, detail = pcall(function()
     local done = action.done and action.done()
     engine.begin_step(self.id, id, title)
     entry.is_journaled = true
     if done then return { is_done = done } end
-    return self:attempt(id, action)
+    local returned = self:attempt(id, action)
+    return returned, not running.is_skip(returned) and detail_of(returned)
   end)
   if not ok then return self:fail(entry, failures.from(result)) end
   if type(result) == "table" and result.is_done then
@@ -131,7 +147,7 @@ function Run:perform(id, title, action)
     say("skipped: " .. result.reason, "  ", "  ")
     return nil
   end
-  self:end_step(entry, "done", detail_of(result))
+  self:end_step(entry, "done", detail)
   say(report.done(entry), "  ", "  ")
   for _, note in ipairs(entry.detail.notes or {}) do say("note: " .. note, "  ", "  ") end
   return result

@@ -44,7 +44,7 @@ function M.is_skip(value) return getmetatable(value) == Skip end
 local function make_step(run)
   local step = {
     hook = function(name) return run:call_own(name) end,
-    skip = function(reason) return setmetatable({ reason = reason }, Skip) end,
+    skip = function(reason) return setmetatable({ reason = tostring(reason or "nothing to do") }, Skip) end,
     note = function(text) run:note(text) end,
   }
   return setmetatable(step, {
