@@ -43,11 +43,16 @@ package final class Monitor<State>: @unchecked Sendable {
         everyMilliseconds milliseconds: UInt64? = nil,
         until body: (inout State) -> Result?
     ) -> Result {
+        wait(every: { _ in milliseconds }, until: body)
+    }
+
+    /// The same; after how many milliseconds it is tried again goes by the state, nil: only when somebody wakes.
+    package func wait<Result>(every milliseconds: (State) -> UInt64?, until body: (inout State) -> Result?) -> Result {
         homeward_monitor_lock(monitor)
         defer { homeward_monitor_unlock(monitor) }
         while true {
             if let result = body(&state) { return result }
-            _ = homeward_monitor_wait(monitor, milliseconds.map { $0 * 1_000_000 } ?? .max)
+            _ = homeward_monitor_wait(monitor, milliseconds(state).map { $0 * 1_000_000 } ?? .max)
         }
     }
 

@@ -55,11 +55,14 @@ final class TaskPool: Sendable {
 
     /// Waits for the next task; nil when there are no more.
     private func next() -> TaskQueue<@Sendable (HashingTurn) -> Void>.Taken? {
-        // Nobody tells when writes have ended: who waits looks for himself.
-        state.wait(everyMilliseconds: 50) { state in
-            if let task = state.queue.take(besideWrites: writesFlow && !state.stopping) { return .some(task) }
-            return state.stopping && state.queue.isEmpty ? .some(nil) : nil
-        }
+        // Nobody tells when writes have ended: who has something to do then looks for himself.
+        state.wait(
+            every: { $0.queue.isEmpty ? nil : 50 },
+            until: { state in
+                if let task = state.queue.take(besideWrites: writesFlow && !state.stopping) { return .some(task) }
+                return state.stopping && state.queue.isEmpty ? .some(nil) : nil
+            }
+        )
     }
 
     fileprivate var writesFlow: Bool {
