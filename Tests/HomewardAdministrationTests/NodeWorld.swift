@@ -94,6 +94,7 @@ struct NodeWorld {
     ) throws -> RVGNode {
         var limits = Limits()
         limits.pendingBytes = pendingBytes
+        limits.pendingEmptyBytes = 16 * pendingBytes
         limits.headerCopyBytes = 16 << 10
         var generator = SeededGenerator(seed: UInt64(position) + 1)
         let links = ids.indices.filter { $0 != position }.map {
@@ -223,6 +224,13 @@ struct NodeWorld {
     mutating func cancel(_ token: UInt64, on host: Int) {
         var effects = NodeEffects()
         nodes[host].cancel(token: token, now: now, wallTime: 1, into: &effects)
+        take(effects, of: host)
+    }
+
+    /// Whoever asked is gone.
+    mutating func forget(_ token: UInt64, on host: Int) {
+        var effects = NodeEffects()
+        nodes[host].forget(token: token, into: &effects)
         take(effects, of: host)
     }
 

@@ -21,6 +21,26 @@ struct PendingRoomTests {
         #expect(world.admit(.write, length: 8 << 10, on: 0) == .wait)
     }
 
+    @Test("but what they cover together has a limit of its own, and a batch for the volumes ends there")
+    func together() throws {
+        var world = try PendingRoomTests.full(with: 0)
+        for _ in 0..<4 { #expect(world.admit(.trim, length: 256 << 10, on: 0) == .accepted) }
+        #expect(world.admit(.trim, length: 4 << 10, on: 0) == .wait)
+        #expect(world.admit(.write, length: 4 << 10, on: 0) == .accepted)
+        let batch = world.nodes[0].nextApplyBatch()
+        #expect(batch?.records.count == 4)
+    }
+
+    @Test("a large write that is refused while it waits leaves no room behind that is kept for it")
+    func refusedMeanwhile() {
+        var room = PendingRoom()
+        let (large, small) = (room.admits(48, used: 48, limit: 64), room.admits(4, used: 48, limit: 64))
+        #expect(!large && !small)
+        room.leaves(48)
+        let again = room.admits(4, used: 48, limit: 64)
+        #expect(again)
+    }
+
     @Test("small writes do not take the room again for which a large one waits")
     func largeComesIn() throws {
         var world = try PendingRoomTests.full(with: 3)

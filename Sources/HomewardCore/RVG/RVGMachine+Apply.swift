@@ -26,10 +26,12 @@ extension RVGMachine {
         guard through < limit else { return nil }
         let wanted = applyBatchBytes(waiting: logBytes(from: through.next))
         var bytes: UInt64 = 0
-        while through < limit, bytes < wanted {
+        var emptyBytes: UInt64 = 0
+        while through < limit, bytes < wanted, emptyBytes < limits.pendingEmptyBytes {
             let record = index[Int(through.next.value - first.id.value)]
             if record.kind.isData { records.append(record) }
             bytes += record.span
+            emptyBytes += record.emptyBytes
             through = record.id
         }
         applyInFlight = through

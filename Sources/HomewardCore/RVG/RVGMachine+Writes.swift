@@ -38,6 +38,10 @@ public struct ApplicationWrite: Sendable {
         self.pieces = pieces
         self.token = token
     }
+
+    var weight: UInt64 { PendingMap.weight(payloadBytes: pieces.reduce(0) { $0 + UInt64($1.payload.count) }) }
+    /// How long zeroes or a trim is.
+    var emptyBytes: UInt64 { pieces.isEmpty ? length : 0 }
 }
 
 /// The application: sessions, writes, flushes, and when they are answered.
@@ -179,6 +183,20 @@ extension RVGMachine {
         now: Instant,
         into effects: inout Effects
     ) -> Admission {
+        let admission = admitted(write, wallTime: wallTime, now: now, into: &effects)
+        if admission != .wait {
+            pendingRoom.leaves(write.weight)
+            emptyRoom.leaves(write.emptyBytes)
+        }
+        return admission
+    }
+
+    private mutating func admitted(
+        _ write: ApplicationWrite,
+        wallTime: UInt64,
+        now: Instant,
+        into effects: inout Effects
+    ) -> Admission {
         if let closed = closedBecause { return .refused(.closed(closed)) }
         if intakeHeldBy != nil { return .wait }
         if let failure = protectionFailure() { return .refused(.protection(failure)) }
@@ -186,8 +204,10 @@ extension RVGMachine {
             write.pieces.isEmpty
             ? Record.span(payloadBytes: 0)
             : write.pieces.reduce(0) { $0 + Record.span(payloadBytes: UInt64($1.payload.count)) }
-        let weight = PendingMap.weight(payloadBytes: write.pieces.reduce(0) { $0 + UInt64($1.payload.count) })
-        guard hasRoomPending(weight) else {
+        let hasRoom =
+            pendingRoom.admits(write.weight, used: pendingWrites.bytes, limit: limits.pendingBytes)
+            && emptyRoom.admits(write.emptyBytes, used: pendingWrites.emptyBytes, limit: limits.pendingEmptyBytes)
+        guard hasRoom else {
             effects.wake.insert([.logSync, .apply])
             durableWanted = max(durableWanted, end)
             return .wait
@@ -222,24 +242,9 @@ extension RVGMachine {
                 offset += UInt64(piece.payload.count)
             }
         }
-        if weight >= largestWaiting { largestWaiting = 0 }
         waiters.wait(for: end, durably: write.durably, token: write.token)
         if write.durably { wantDurable(&effects) }
         return .accepted
-    }
-
-    /// Whether a write of that weight may join those that are not on the volumes yet.
-    ///
-    /// While a large one waits, smaller ones leave the room that it needs: they would take it again and again else.
-    private mutating func hasRoomPending(_ weight: UInt64) -> Bool {
-        if pendingWrites.bytes == 0 {
-            largestWaiting = 0
-            return true
-        }
-        let left = weight < largestWaiting ? largestWaiting : 0
-        if pendingWrites.bytes + weight + left <= limits.pendingBytes { return true }
-        largestWaiting = max(largestWaiting, weight)
-        return false
     }
 
     /// Waits until everything appended so far is durable.

@@ -63,8 +63,9 @@ public struct RVGMachine: Sendable {
 
     // MARK: Volumes
     package var pendingWrites = PendingMap()
-    /// Weight of the largest write that waits for room among them; 0 when none does.
-    package var largestWaiting: UInt64 = 0
+    var pendingRoom = PendingRoom()
+    /// For zeroes and trims, by their length.
+    var emptyRoom = PendingRoom()
     package var replayed: UpdateID
     package var applied: UpdateID
     package var applyInFlight: UpdateID?

@@ -16,6 +16,9 @@ public struct Limits: Hashable, Sendable {
     public var applyBatchBytesBehind: UInt64 = 256 << 20
     /// Bytes of writes not yet applied at which writers wait; zeroes and trims, which carry none, count as a page each.
     public var pendingBytes: UInt64 = 64 << 20
+    /// Length of all zeroes and trims not yet applied at which further ones wait, and at which a batch for the volumes ends:
+    /// devices that cannot give space back write them.
+    public var pendingEmptyBytes: UInt64 = 4 << 30
     /// Bytes sent and not yet logged on one link.
     public var sendWindow: UInt64 = 8 << 20
     /// Bytes of one batch of frames.

@@ -78,6 +78,7 @@ struct Topology {
         limits.applyBatchBytes = 24 << 10
         limits.applyBatchBytesBehind = 64 << 10
         limits.pendingBytes = 48 << 10
+        limits.pendingEmptyBytes = 96 << 10
         limits.sendWindow = 32 << 10
         limits.sendBatchBytes = 16 << 10
         limits.heartbeatMilliseconds = 100
