@@ -58,8 +58,8 @@ struct SlowTargetTests {
         #expect(world.nodes[1].machine.header.targetJob == nil && world.nodes[1].participants.isEmpty)
     }
 
-    @Test("an offer that a later one of the same Primary displaces is answered")
-    func displaced() throws {
+    /// Seattle, which is to be verified, does not come to apply what it has logged; the request.
+    private func verifyingWorld() throws -> (world: NodeWorld, request: UInt64) {
         var world = try NodeWorld()
         _ = try world.perform(.startReplication(seattle, how: .identical, consent: true), on: 0)?.get()
         world.lazy = [1]
@@ -70,6 +70,22 @@ struct SlowTargetTests {
         let request = world.ask(.verify([seattle]), on: 0)
         world.settle()
         #expect(world.nodes[1].participants.count == 1 && world.answers[request] == nil)
+        return (world, request)
+    }
+
+    @Test("a verification whose target hangs ends with the last who waits for it")
+    func left() throws {
+        var (world, request) = try verifyingWorld()
+        world.forget(request, on: 0)
+        world.pass(milliseconds: 1_000)
+        let refusal = #expect(throws: Refusal.self) { _ = try world.answers[request]?.get() }
+        #expect(refusal?.code == .interrupted)
+        #expect(world.nodes[0].jobs.isEmpty && world.nodes[1].participants.isEmpty)
+    }
+
+    @Test("an offer that a later one of the same Primary displaces is answered")
+    func displaced() throws {
+        var (world, request) = try verifyingWorld()
         let offers = world.heard.compactMap { letter -> SyncOffer? in
             if case .prepare(.synchronize(let offer)) = letter.message { offer } else { nil }
         }

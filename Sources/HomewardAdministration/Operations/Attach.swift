@@ -19,7 +19,9 @@ package struct AttachOperation: Sendable {
     package var end: UpdateID?
     package var checkpoint: Checkpoint?
     package var phase: Phase
-    /// When it is given up, of one that holds the application's writes from its beginning; else it begins with the offer.
+    /// When it is given up: so long after it began to hold the application's writes, or after its offer.
+    ///
+    /// Never of a copy made by hand, for which nothing is held.
     package var deadline: Instant?
     package var sample: [SampledBlock] = []
     package var seed: UInt64
@@ -248,7 +250,10 @@ extension RVGNode {
             sampleSeed: state.seed
         )
         state.phase = .preparing
-        state.deadline = state.deadline ?? now.advanced(byMilliseconds: machine.limits.operationMilliseconds)
+        // A copy made by hand is made durable there first, which takes as long as it takes: nothing is held meanwhile.
+        if state.deadline == nil, state.checkpoint?.madeByHand != true {
+            state.deadline = now.advanced(byMilliseconds: machine.limits.operationMilliseconds)
+        }
         operation = .attach(state)
         machine.send(.prepare(.attach(offer)), to: state.peer, &effects.core)
     }

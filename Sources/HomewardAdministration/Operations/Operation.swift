@@ -183,8 +183,13 @@ extension RVGNode {
     }
 
     /// Whoever typed the command is gone: a synchronization goes on, and nobody waits for it; an operation ends as it ends.
+    ///
+    /// A verification ends with the last who waits for it: nobody else can have its result, and no command ends it.
     public mutating func forget(token: UInt64, into effects: inout NodeEffects) {
         guard let job = jobs.firstIndex(where: { $0.tokens.contains(token) }) else { return }
+        guard !jobs[job].verifyOnly || jobs[job].tokens.count > 1 else {
+            return cancelJob(job, interrupted(jobs[job]), into: &effects)
+        }
         jobs[job].tokens.removeAll { $0 == token }
         answer(
             token,

@@ -195,7 +195,8 @@ extension RVGRuntime {
             throw Refusal(
                 .inconsistent,
                 "\(diskGroup)/\(name)",
-                "the volumes show no position: a synchronization is unfinished, or no Primary was met since the start",
+                "the volumes show no position: a synchronization is unfinished, what its copy was made over is not applied,"
+                    + " or no Primary was met since the start",
                 hint: "vradmin -g \(diskGroup) -l repstatus \(name)"
             )
         }
