@@ -279,7 +279,8 @@ public final class HostEngine: Sendable {
             return lane
         }?.stop()
         await network.stop()
-        for runtime in runtimes { runtime.stop() }
+        // Nobody else gets the volumes of a daemon that ends before its process has ended.
+        for runtime in runtimes { runtime.stop(patience: 4_000) }
         pool.stop()
         state.withLock { state in
             state.runtimes = [:]

@@ -168,7 +168,7 @@ extension RVGRuntime {
     /// One at a time is in memory: a Primary that comes back may give up as much as its log holds.
     private func salvage(_ records: [Record], label: String) throws(Refusal) -> String {
         let first = records.first?.id.value ?? 0
-        let path = "\(salvageFolder)/\(diskGroup)-\(name)-\(label)-\(first)-\(HostClock.wall / 1_000_000_000).salvage"
+        let path = "\(salvageFolder)/\(diskGroup)-\(name)-\(label)-\(first)-\(HostClock.wall / 1_000_000).salvage"
         let lines = zip(volumeNames.indices, volumeNames).map { "\($0) \($1)\n" }
         let head = "homeward salvage 1\n\(diskGroup)/\(name) \(id)\nvolumes \(volumeNames.count)\n\(lines.joined())"
         try DurableFile.replace(path) { file throws(Refusal) in

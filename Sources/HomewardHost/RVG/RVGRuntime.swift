@@ -10,9 +10,9 @@ import Logging
 ///
 /// Decides nothing.
 ///
-/// Lanes: the log is written by whichever thread finds it idle, for a few batches, then by one of its own; fdatasyncs of
-/// the log, the header, the volumes and what goes to peers have a thread each. The lock is held for steps only, never across
-/// a call to a device or a socket.
+/// Lanes: the log is written by the thread of a session that finds it idle, for a few batches, and by one of its own;
+/// fdatasyncs of the log, the header, the volumes and what goes to peers have a thread each. The lock is held for steps
+/// only, never across a call to a device or a socket.
 package final class RVGRuntime: Sendable {
     struct State {
         var node: RVGNode
@@ -159,8 +159,9 @@ package final class RVGRuntime: Sendable {
     /// whoever writes a batch to the log.
     ///
     /// What was promised is on disk or will be recovered; tasks that have not begun are not carried out. While a device
-    /// hangs it does not return. Sessions must be closed before.
-    func stop() {
+    /// hangs it does not return: tasks on one are waited for `patience` milliseconds, where that is given. Sessions must be
+    /// closed before.
+    func stop(patience: UInt64? = nil) {
         state.withLock { $0.stopped = true }
         state.wakeAll()
         let running = lanes.withLock { lanes -> Lanes? in
@@ -172,7 +173,10 @@ package final class RVGRuntime: Sendable {
         running?.volumes.stop()
         running?.logSync.stop()
         running?.header.stop()
-        state.wait(everyMilliseconds: 1_000) { $0.underWay == 0 ? () : nil }
+        let deadline = patience.map { HostClock.now.advanced(byMilliseconds: $0) }
+        state.wait(everyMilliseconds: 1_000) { state in
+            state.underWay == 0 || deadline.map { HostClock.now >= $0 } == true ? () : nil
+        }
         // What still waited for these threads would wait for ever.
         let waiting = state.withLock { state in
             defer { state.answers = [:] }
@@ -255,14 +259,8 @@ package final class RVGRuntime: Sendable {
         if writesLog { drainLog() } else { wakeLog() }
     }
 
-    /// Has the log's own thread write what waits for it; without one, as the RVG stops, this one does.
-    private func wakeLog() {
-        let isThere = lanes.withLock { lanes in
-            lanes?.log.wake()
-            return lanes != nil
-        }
-        if !isThere { drainLog(atMost: .max) }
-    }
+    /// Has the log's own thread write what waits for it.
+    private func wakeLog() { lanes.withLock { $0?.log.wake() } }
 
     private func finish(_ effects: NodeEffects) {
         guard !effects.core.replies.isEmpty || !effects.answers.isEmpty else { return }
