@@ -230,6 +230,11 @@ final class SimulatedRDS {
         return world.now - since > 30_000_000_000
     }
 
+    /// No host was started a moment ago: what it opens with has to reach the others, and their volumes.
+    var isAtRest: Bool {
+        hosts.allSatisfy { host in host.life.map { world.now - $0.began >= 2_000_000_000 } ?? false }
+    }
+
     /// Everything is at rest: the images of all hosts are one.
     ///
     /// False: not yet, or something was found.

@@ -233,7 +233,7 @@ final class Stage {
 
     /// Everything is at rest, if it still is.
     private func judge() {
-        guard isDone else { return goOn() }
+        guard isDone, sets.allSatisfy({ $0.isAtRest || $0.isGivenUp() }) else { return goOn() }
         // What was turned over and not read yet is found when the logs are read again.
         let isFlipped = sets.contains { $0.hosts.contains { $0.flipped != nil } }
         if isFlipped, !hadBlackout { return blackOut() }
