@@ -1,4 +1,5 @@
 import CPlatform
+import Glibc
 import HomewardAdministration
 import HomewardCore
 import HomewardStorage
@@ -167,8 +168,7 @@ extension RVGRuntime {
     ///
     /// One at a time is in memory: a Primary that comes back may give up as much as its log holds.
     private func salvage(_ records: [Record], label: String) throws(Refusal) -> String {
-        let first = records.first?.id.value ?? 0
-        let path = "\(salvageFolder)/\(diskGroup)-\(name)-\(label)-\(first)-\(HostClock.wall / 1_000_000).salvage"
+        let path = salvagePath("\(diskGroup)-\(name)-\(label)-\(records.first?.id.value ?? 0)")
         let lines = zip(volumeNames.indices, volumeNames).map { "\($0) \($1)\n" }
         let head = "homeward salvage 1\n\(diskGroup)/\(name) \(id)\nvolumes \(volumeNames.count)\n\(lines.joined())"
         try DurableFile.replace(path) { file throws(Refusal) in
@@ -179,6 +179,18 @@ extension RVGRuntime {
                 try file.append(record.encodeHeader(rvgTag: id.low))
                 if record.payloadBytes > 0 { try file.append(try salvagedPayload(of: record)) }
             }
+        }
+        return path
+    }
+
+    /// A name that is free: one that was overtaken by a later offer may still be at work.
+    private func salvagePath(_ what: String) -> String {
+        let stem = "\(salvageFolder)/\(what)-\(HostClock.wall / 1_000_000_000)"
+        var path = stem + ".salvage"
+        var number = 1
+        while access(path, F_OK) == 0 || access(path + ".new", F_OK) == 0 {
+            number += 1
+            path = "\(stem)-\(number).salvage"
         }
         return path
     }
