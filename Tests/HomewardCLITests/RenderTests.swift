@@ -251,6 +251,7 @@ struct RenderTests {
                 """
         )
         #expect(bad.code == 1 && bad.notes.contains("[volumes-differ]"))
+        #expect(bad.notes.contains("vradmin stoprep pay_rvg alder; then vradmin -c NAME syncrvg pay_rvg alder; then"))
         let json = await run("vradmin --json -verify syncrvg pay_rvg alder", FakeHandler([.success(differing)]))
         #expect(json.code == 1 && json.out.hasPrefix(#"{"error":{"code":"volumes-differ""#) && json.out.hasSuffix("]}"))
         let same = Answer.synchronized([Self.report(differing: 0, checkpoint: nil)])
@@ -351,7 +352,8 @@ struct RenderTests {
     func statusOfTwoPrimaries() async {
         var birch = Samples.member("birch", "primary", local: true, links: [])
         birch.volumes[1].openBy = [SessionHolder(process: 12, label: "nbd: qemu (pid 12)")]
-        let alder = Samples.member("alder", "primary", state: "fenced", reason: "birch took over", links: [])
+        var alder = Samples.member("alder", "primary", state: "fenced", reason: "birch took over", links: [])
+        alder.diskGroup = "otherdg"
         let errors = [ConfigError(host: "alder", error: "Primary-Primary configuration")]
         var host = Samples.host("birch", [])
         host.rvgs = [Samples.rds([alder, birch], primary: nil, errors: errors)]
@@ -363,7 +365,7 @@ struct RenderTests {
                   alder: birch took over
                   birch: pay_dv02 is open by nbd: qemu (pid 12)
                   config error: alder: Primary-Primary configuration
-                  the way out: vradmin -g paydg makesec pay_rvg birch --host alder
+                  the way out: vradmin -g otherdg makesec pay_rvg birch --host alder
                 """
             )
         )

@@ -134,11 +134,12 @@ end)
 describe("a wrong home", function()
   it("is refused while another host is the old Primary", function()
     local model = scenes.after_takeover{ hosts = { "seattle", "london", "tokyo" } }
+    model.hosts.seattle.dg = "other"
     local plan = sandbox.plan(model, "failback-difference-multi", { home = "tokyo" })
     t.equal(plan.ok, false)
     t.equal(plan.preflight[1].code, "not-secondary")
     t.equal(plan.preflight[1].host, "seattle")
-    t.contains(plan.preflight[1].hint, "vradmin --host seattle -g hrdg makesec hr_rvg london")
+    t.contains(plan.preflight[1].hint, "vradmin --host seattle -g other makesec hr_rvg london")
   end)
 end)
 

@@ -83,7 +83,7 @@ enum HostText {
         guard primaries.count > 1, let open = primaries.first(where: { $0.state != "fenced" }),
             let other = primaries.first(where: { $0.host != open.host })
         else { return [] }
-        let command = "vradmin -g \(open.diskGroup) makesec \(rds.rvg) \(open.host) --host \(other.host)"
+        let command = "vradmin -g \(other.diskGroup) makesec \(other.rvg) \(open.host) --host \(other.host)"
         return ["  the way out: \(command)\(other.state == "fenced" ? "" : ", or the reverse")"]
     }
 }

@@ -84,15 +84,22 @@ enum SynchronizationText {
     }
 
     /// Why a comparison counts as failed; nil when all volumes are equal.
+    ///
+    /// `object`: the RVG, behind its disk group where one was named.
     static func difference(_ reports: [SynchronizationReport], object: String) -> Refusal? {
         let differing = reports.flatMap(\.volumes).reduce(0) { $0 + $1.differing }
         guard differing > 0 else { return nil }
         let hosts = reports.filter { report in report.volumes.contains { $0.differing > 0 } }.map(\.secondary)
+        let names = object.split(separator: "/")
+        let vradmin = names.count > 1 ? "vradmin -g \(names[0])" : "vradmin"
+        let operands = "\(names.last ?? "RVG") \(hosts.first ?? "HOST")"
         return Refusal(
             .volumesDiffer,
             object,
             "\(Units.kilobytes(differing)) Kbytes differ on \(hosts.joined(separator: ", "))",
-            hint: "vradmin -c NAME syncrvg makes them equal"
+            hint:
+                "to make them equal: \(vradmin) stoprep \(operands); then \(vradmin) -c NAME syncrvg \(operands); then "
+                + "\(vradmin) -c NAME startrep \(operands)"
         )
     }
 }

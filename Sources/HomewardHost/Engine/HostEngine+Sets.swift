@@ -279,7 +279,9 @@ extension HostEngine {
             return Outcome(already: true, summary: "\(secondary) is not in the RDS")
         }
         let peer = try secondaryHost(secondary, runtime)
-        let name = runtime.state.withLock { $0.node.machine.label(of: peer) }
+        let (name, link) = runtime.state.withLock { state in
+            (state.node.machine.label(of: peer), state.node.machine.header.links.first { $0.peer == peer })
+        }
         guard case .done(var outcome) = try await finish(runtime, .removeLink(peer), { _ in }) else {
             preconditionFailure("removing a link ends as done")
         }
@@ -288,7 +290,7 @@ extension HostEngine {
         } catch let refused as Refusal {
             outcome.notes.append(
                 "\(name) still has its RVG (\(refused.message)); remove it there: "
-                    + "vradmin -g \(runtime.diskGroup) -f delpri \(runtime.name) --host \(name)"
+                    + "vradmin -g \(link?.peerDiskGroup ?? "DG") -f delpri \(link?.peerRVG ?? "RVG") --host \(name)"
             )
         }
         return outcome

@@ -90,7 +90,7 @@ function Check:no_old_primary(hosts)
       self:refuse{ code = "not-secondary", host = name, object = self.set.rvg,
         message = ("it is an old Primary, %s"):format(standing(member)),
         hint = ("if it is the host to come home to, give it as home; else first: vradmin --host %s -g %s makesec %s %s")
-          :format(name, self.set.dg, self.set.rvg, self.set.open) }
+          :format(name, member.dg, member.rvg, self.set.open) }
     end
   end
 end

@@ -207,8 +207,8 @@ function M.check(ctx, check, to, worse)
     check:refuse{ code = "fenced", host = to, object = ctx.params.rvg,
       message = ("%s is a Primary that is %s%s"):format(to, member.state or "closed",
         member.reason and ": " .. member.reason or ""),
-      hint = ("start the hosts that it waits for, or: vxrvg -g %s -f start %s --host %s"):format(ctx.params.dg,
-        ctx.params.rvg, to) }
+      hint = ("start the hosts that it waits for, or: vxrvg -g %s -f start %s --host %s"):format(member.dg,
+        member.rvg, to) }
     return
   end
   local result = rank(set)

@@ -153,7 +153,8 @@ function M.rivalry(set)
   if #set.opened < 2 then return nil end
   return { code = "primary-primary", object = set.rvg,
     message = ("%s are open Primaries"):format(words.list(set.opened)),
-    hint = ("on the one that gives way: vradmin -g %s makesec %s NEWPRIMARY --host HOST"):format(set.dg, set.rvg) }
+    hint = ("on HOST, the one that gives way, in its group DG: vradmin -g DG makesec %s NEWPRIMARY --host HOST"):format(
+      set.rvg) }
 end
 
 -- Whether a change of role is under way, or committed and not yet known everywhere.
