@@ -248,6 +248,9 @@ extension RVGNode {
                 hint: "choose a low mark below the high mark"
             )
         }
+        do throws(MalformedBytes) { try settings.checkBounds() } catch {
+            throw machine.refuse(.badAttribute, error.what, hint: "choose a smaller value")
+        }
         let wasSynchronous = link.settings.synchronous != .off
         machine.header.links[position].settings = settings
         if settings.synchronous == .off {

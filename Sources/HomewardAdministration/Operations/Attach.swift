@@ -153,13 +153,18 @@ extension RVGNode {
             takeSample(state, into: &effects)
         case .sampling: return
         case .preparing:
-            guard machine.peer(state.peer)?.contact == nil else { return }
+            let contact = machine.peer(state.peer)?.contact
+            guard contact?.failed != false else { return }
             abandonOperation(
                 Refusal(
-                    .hostUnreachable,
+                    contact == nil ? .hostUnreachable : .ioError,
                     machine.label(of: state.peer),
-                    "was lost before it had agreed; nothing was changed",
-                    hint: "repeat startrep when it answers",
+                    contact == nil
+                        ? "was lost before it had agreed; nothing was changed"
+                        : "had a device fail before it had agreed; nothing was changed",
+                    hint: contact == nil
+                        ? "repeat startrep when it answers"
+                        : "see its log, restart its daemon when the device works again, then repeat startrep",
                     host: machine.hostName
                 ),
                 &effects

@@ -331,7 +331,14 @@ extension RVGNode {
         into effects: inout NodeEffects
     ) {
         participants.removeAll { $0.token == participant.token }
-        guard machine.isLogIdle, let link = machine.header.linkIndex(participant.peer) else { return }
+        guard machine.isLogIdle, let link = machine.header.linkIndex(participant.peer) else {
+            let refusal = machine.refuse(
+                .operationInProgress,
+                "what it holds changed while startrep was prepared",
+                hint: "repeat startrep"
+            )
+            return vote(.no(refusal), token: participant.token, to: participant.peer, &effects)
+        }
         machine.forgetStream()
         machine.rebaseLog(
             after: offer.start,

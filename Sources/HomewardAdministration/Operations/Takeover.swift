@@ -245,7 +245,7 @@ extension RVGNode {
             guard now >= until else { return }
             prepareTakeover(&state, now: now, into: &effects)
         case .preparing(let hosts, let deadline):
-            let waiting = hosts.filter { machine.peer($0)?.contact != nil }
+            let waiting = hosts.filter { machine.peer($0)?.contact?.failed == false }
             if waiting.isEmpty {
                 state.phase = .makingDurable
                 machine.wantDurable(&effects.core)
@@ -274,8 +274,9 @@ extension RVGNode {
         into effects: inout NodeEffects
     ) {
         let third = machine.peers.filter { peer in
+            // One whose device failed promises nothing before its daemon is restarted: it is as one that is not there.
             guard let contact = peer.contact else { return false }
-            return !contact.isPrimary
+            return !contact.isPrimary && !contact.failed
         }
         let first = machine.end.next
         for peer in third {

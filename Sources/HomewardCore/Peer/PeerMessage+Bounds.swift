@@ -98,7 +98,8 @@ extension Lineage {
 }
 
 extension LinkSettings {
-    func checkBounds() throws(MalformedBytes) {
+    /// What peers take; a contact with other settings is dropped whole.
+    package func checkBounds() throws(MalformedBytes) {
         try Bounds.check(latencyHighMark, "a latency mark")
         try Bounds.check(latencyLowMark, "a latency mark")
         try Bounds.check(bandwidthLimit ?? 0, "a bandwidth limit")
