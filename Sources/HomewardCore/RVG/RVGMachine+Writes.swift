@@ -39,7 +39,7 @@ public struct ApplicationWrite: Sendable {
         self.token = token
     }
 
-    var weight: UInt64 { PendingMap.weight(payloadBytes: pieces.reduce(0) { $0 + UInt64($1.payload.count) }) }
+    var weight: UInt64 { PendingMap.weight(payloadBytes: pieces.isEmpty ? 0 : length) }
     /// How long zeroes or a trim is.
     var emptyBytes: UInt64 { pieces.isEmpty ? length : 0 }
 }
