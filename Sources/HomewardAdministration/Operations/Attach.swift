@@ -153,27 +153,33 @@ extension RVGNode {
             takeSample(state, into: &effects)
         case .sampling: return
         case .preparing:
-            let contact = machine.peer(state.peer)?.contact
-            guard contact?.failed != false else { return }
-            abandonOperation(
-                Refusal(
-                    contact == nil ? .hostUnreachable : .ioError,
-                    machine.label(of: state.peer),
-                    contact == nil
-                        ? "was lost before it had agreed; nothing was changed"
-                        : "had a device fail before it had agreed; nothing was changed",
-                    hint: contact == nil
-                        ? "repeat startrep when it answers"
-                        : "see its log, restart its daemon when the device works again, then repeat startrep",
-                    host: machine.hostName
-                ),
-                &effects
-            )
+            if let loss = loss(of: state.peer) { abandonOperation(loss, &effects) }
         case .committed:
             guard machine.isSettledOnDisk else { return }
             machine.startStream(to: state.peer, &effects.core)
             finishOperation(Outcome(summary: "replication to \(machine.label(of: state.peer)) is started"), &effects)
         }
+    }
+
+    /// Why a host that was asked will not answer any more; nil while it may.
+    private func loss(of peer: HostID) -> Refusal? {
+        guard let contact = machine.peer(peer)?.contact else {
+            return Refusal(
+                .hostUnreachable,
+                machine.label(of: peer),
+                "was lost before it had agreed; nothing was changed",
+                hint: "repeat startrep when it answers",
+                host: machine.hostName
+            )
+        }
+        guard contact.failed else { return nil }
+        return Refusal(
+            .ioError,
+            machine.label(of: peer),
+            "had a device fail before it had agreed; nothing was changed",
+            hint: "see its log, restart its daemon when the device works again, then repeat startrep",
+            host: machine.hostName
+        )
     }
 
     /// What holds it up; nil once it is committed.

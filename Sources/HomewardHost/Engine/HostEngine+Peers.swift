@@ -242,14 +242,14 @@ extension HostEngine: PeerEvents {
         }
     }
 
-    /// What a Primary may have removed of its RDS here: what follows it, or nobody; never a Primary, nor a Secondary of
-    /// another.
+    /// Whether there is something of an RDS here that its Primary may have removed: what follows it, or nobody; never a
+    /// Primary, nor a Secondary of another.
     ///
     /// Nor what cannot be looked at: an RVG that could not be opened may be a Primary, with updates that nobody else has. Who
     /// stands before it may give it up (`delpri -f`).
-    /// - Returns: nil when there is no such RVG.
+    /// - Returns: false when there is no such RVG.
     /// - Throws: `other-lineage`; `operation-in-progress` while it is being made or removed; why it could not be opened.
-    private func removable(_ rvg: RVGID, by session: PeerSession) throws(Refusal) -> RVGRuntime? {
+    private func hasRemovable(_ rvg: RVGID, by session: PeerSession) throws(Refusal) -> Bool {
         let (runtime, making, record, caller) = state.withLock { state in
             (
                 state.runtimes[rvg], state.making.first { $0.id == rvg }, state.catalog.rvgs.first { $0.id == rvg },
@@ -259,7 +259,7 @@ extension HostEngine: PeerEvents {
         guard let runtime else {
             if let making { throw beingMade(making) }
             if let record { throw unopened(record) }
-            return nil
+            return false
         }
         let header = runtime.state.withLock { $0.node.machine.header }
         guard !header.isPrimary, header.follows == nil || header.follows == caller else {
@@ -270,7 +270,7 @@ extension HostEngine: PeerEvents {
                 hint: "vradmin -g \(runtime.diskGroup) -l printrvg \(runtime.name)"
             )
         }
-        return runtime
+        return true
     }
 
     private func answer(
@@ -282,7 +282,7 @@ extension HostEngine: PeerEvents {
         case .perform(let request): return .answer(try await performHere(request, relayed: true, progress: progress))
         case .createSecondary(let offer): return .created(diskGroup: try createSecondary(offer))
         case .deleteSecondary(let rvg):
-            if try removable(rvg, by: session) != nil { try await forget(rvg) }
+            if try hasRemovable(rvg, by: session) { try await forget(rvg) }
             return .created(diskGroup: "")
         case .forgotten(let rvg):
             let (runtime, caller) = state.withLock { ($0.runtimes[rvg], $0.peers[session.peer]?.host) }

@@ -31,7 +31,7 @@ local kinds = { summary = "string", bytes_compared = "number", bytes_differing =
   notes = "table" }
 
 local function check_kind(name, value, kind)
-  if value == nil or type(value) == kind then return end
+  if not kind or value == nil or type(value) == kind then return end
   failures.raise{ code = "bad-runbook", message = ("the step returned a %s as its %s"):format(type(value), name),
     hint = ("a step returns nothing, a text, or a table in which %s is a %s"):format(name, kind) }
 end
@@ -42,7 +42,7 @@ local function detail_of(result)
   local detail = {}
   if type(result) == "table" then
     for _, name in ipairs(kept) do
-      check_kind(name, result[name], kinds[name] or type(result[name]))
+      check_kind(name, result[name], kinds[name])
       detail[name] = result[name]
     end
   end
