@@ -9,10 +9,6 @@ struct DecisionTests {
     private let seattle = NodeWorld.ids[1]
     private let dublin = NodeWorld.ids[2]
 
-    private func refusal(of result: Result<RVGAnswer, Refusal>?) -> Refusal? {
-        if case .failure(let refusal)? = result { refusal } else { nil }
-    }
-
     /// The refusal that has to come.
     private func refused(
         _ result: Result<RVGAnswer, Refusal>?,
@@ -20,8 +16,6 @@ struct DecisionTests {
     ) throws -> Refusal {
         try #require(refusal(of: result), "not refused", sourceLocation: location)
     }
-
-    private func code(_ result: Result<RVGAnswer, Refusal>?) -> RefusalCode? { refusal(of: result)?.code }
 
     @Test("a Primary that was taken over removes nobody")
     func fencedDelsec() throws {

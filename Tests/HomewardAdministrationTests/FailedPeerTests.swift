@@ -7,10 +7,6 @@ import Testing
 struct FailedPeerTests {
     private let seattle = NodeWorld.ids[1]
 
-    private func code(_ result: Result<RVGAnswer, Refusal>?) -> RefusalCode? {
-        if case .failure(let refusal)? = result { refusal.code } else { nil }
-    }
-
     @Test("keep no takeover on another from going on", arguments: [true, false])
     func takeover(meanwhile: Bool) throws {
         var world = try NodeWorld()

@@ -31,6 +31,14 @@ final class MemoryDisk: BlockDevice, @unchecked Sendable {
     func synchronize() throws(Refusal) {}
 }
 
+/// What a request was refused with; nil when it was carried out or has not ended.
+func refusal(of result: Result<RVGAnswer, Refusal>?) -> Refusal? {
+    if case .failure(let refusal)? = result { refusal } else { nil }
+}
+
+/// The code of that.
+func code(_ result: Result<RVGAnswer, Refusal>?) -> RefusalCode? { refusal(of: result)?.code }
+
 /// Three hosts of one RDS without disks, sockets or a clock: lanes are answered at once, messages carried by hand.
 struct NodeWorld {
     static let names = ["london", "seattle", "dublin"]

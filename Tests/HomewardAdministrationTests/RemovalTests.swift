@@ -12,11 +12,6 @@ struct RemovalTests {
         .synchronize(hosts, checkpoint: "cp", full: false, force: false, consent: true)
     }
 
-    private func code(_ result: Result<RVGAnswer, Refusal>?) -> RefusalCode? {
-        guard case .failure(let refusal)? = result else { return nil }
-        return refusal.code
-    }
-
     /// London synchronizes both, which have taken their offers and say nothing, and dublin is lost.
     private func halfLostWorld() throws -> NodeWorld {
         var world = try NodeWorld()

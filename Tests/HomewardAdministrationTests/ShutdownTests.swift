@@ -87,11 +87,6 @@ struct ShutdownTests {
         }
     }
 
-    private func code(_ result: Result<RVGAnswer, Refusal>?) -> RefusalCode? {
-        guard case .failure(let refusal)? = result else { return nil }
-        return refusal.code
-    }
-
     /// Nothing of a removal is left, and the application writes.
     private func expectGoesOn(_ world: inout NodeWorld, at place: SourceLocation = #_sourceLocation) {
         #expect(world.nodes[0].shutdown == nil, sourceLocation: place)

@@ -78,10 +78,7 @@ struct DamagedFilesTests {
     @Test("a volume that could not be opened is refused for a new RVG, before anything is formatted or entered")
     func unopenedForNew() async throws {
         try await Trio.run { trio in
-            await trio.stop("london")
-            let path = trio.path("london", "dv02")
-            try FileManager.default.moveItem(atPath: path, toPath: path + ".away")
-            try await trio.start("london")
+            try await trio.restart("london", without: "dv02")
             let log = content(trio.path("london", "srl"))
             func make(_ volumes: [String]) -> Request {
                 .createPrimary(diskGroup: "hrdg", rvg: "hr_rvg", volumes: volumes, log: "srl")
@@ -178,25 +175,18 @@ struct DamagedFilesTests {
     func unopenedSecondary() async throws {
         try await Trio.run { trio in
             try await trio.makeSet()
-            await trio.stop("seattle")
-            let path = trio.path("seattle", "dv02")
-            try FileManager.default.moveItem(atPath: path, toPath: path + ".away")
-            try await trio.start("seattle")
+            try await trio.restart("seattle", without: "dv02")
             try await trio.waitUntil("the hosts meet") {
                 try await trio.ask("london", .hostStatus).host?.peers.allSatisfy(\.connected) == true
             }
             let outcome = try await trio.done("london", .deleteSecondary(Trio.rvg, secondary: "seattle"))
             let note = try #require(outcome.notes.first { $0.contains("still has its RVG") }, "\(outcome)")
             #expect(note.contains("could not be opened") && note.contains("-f delpri hr_rvg --host seattle"), "\(note)")
-            await trio.stop("seattle")
-            try FileManager.default.moveItem(atPath: path + ".away", toPath: path)
-            try await trio.start("seattle")
+            try await trio.restart("seattle", withAgain: "dv02")
             #expect(try await trio.member("seattle").rvg == "hr_rvg")
 
             // Where it stays as it is, it can be given up.
-            await trio.stop("seattle")
-            try FileManager.default.moveItem(atPath: path, toPath: path + ".away")
-            try await trio.start("seattle")
+            try await trio.restart("seattle", without: "dv02")
             try await trio.done("seattle", .deletePrimary(Trio.rvg, force: true))
             try await trio.refused("seattle", .startRVG(Trio.rvg, force: false), .unknownRVG)
         }

@@ -19,18 +19,8 @@ struct HungLogTests {
                 .createVolume(diskGroup: "hrdg", volume: "srl2", path: path, isDevice: false, size: size)
             )
         }
-        try await trio.done(
-            "london",
-            .createPrimary(diskGroup: "hrdg", rvg: "other", volumes: ["dv02"], log: "srl2")
-        )
-        try await trio.done(
-            "london",
-            .addSecondary(other, primary: "london", secondary: "seattle", secondaryDiskGroup: nil, attributes: [])
-        )
-        try await trio.done(
-            "london",
-            .startReplication(other, secondary: "seattle", how: .identical, consent: true)
-        )
+        try await trio.makeSet(of: other, volumes: ["dv02"], log: "srl2")
+        try await trio.startReplication(of: other)
     }
 
     private static func otherStatus(_ trio: Trio) async throws -> String? {
@@ -48,20 +38,7 @@ struct HungLogTests {
         }
         try await Trio.run(wrapping: wrap) { trio in
             defer { gate.open() }
-            try await trio.done(
-                "london",
-                .createPrimary(diskGroup: "hrdg", rvg: "hr_rvg", volumes: ["dv01"], log: "srl")
-            )
-            try await trio.done(
-                "london",
-                .addSecondary(
-                    Trio.rvg,
-                    primary: "london",
-                    secondary: "seattle",
-                    secondaryDiskGroup: nil,
-                    attributes: []
-                )
-            )
+            try await trio.makeSet(volumes: ["dv01"])
             try await trio.startReplication()
             try await HungLogTests.makeOther(trio)
             try await trio.upToDate("london", "seattle")

@@ -135,10 +135,7 @@ struct LinkAndCheckpointTests {
     func unopened() async throws {
         try await Trio.run { trio in
             try await trio.makeSet()
-            await trio.stop("seattle")
-            let path = trio.path("seattle", "dv02")
-            try FileManager.default.moveItem(atPath: path, toPath: path + ".away")
-            try await trio.start("seattle")
+            try await trio.restart("seattle", without: "dv02")
             let shown = try await trio.member("seattle")
             #expect(shown.state == "failed" && shown.reason?.contains("dv02") == true, "\(shown)")
             try await trio.refused("seattle", .takeover(rvg, force: false), .ioError)

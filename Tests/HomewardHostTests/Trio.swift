@@ -238,17 +238,20 @@ final class Trio: Sendable {
         }
     }
 
-    /// London is Primary of an RVG with both volumes, the others are its Secondaries.
-    func makeSet(_ secondaries: [String] = ["seattle"], attributes: [Attribute] = []) async throws {
-        try await done(
-            "london",
-            .createPrimary(diskGroup: "hrdg", rvg: "hr_rvg", volumes: ["dv01", "dv02"], log: "srl")
-        )
+    /// London is Primary of an RVG, with both volumes as a rule, the others are its Secondaries.
+    func makeSet(
+        _ secondaries: [String] = ["seattle"],
+        attributes: [Attribute] = [],
+        of set: RVGReference = Trio.rvg,
+        volumes: [String] = ["dv01", "dv02"],
+        log: String = "srl"
+    ) async throws {
+        try await done("london", .createPrimary(diskGroup: "hrdg", rvg: set.rvg, volumes: volumes, log: log))
         for name in secondaries {
             try await done(
                 "london",
                 .addSecondary(
-                    Trio.rvg,
+                    set,
                     primary: "london",
                     secondary: name,
                     secondaryDiskGroup: nil,
@@ -258,8 +261,26 @@ final class Trio: Sendable {
         }
     }
 
-    func startReplication(_ secondary: String = "seattle", _ how: AttachMode = .identical) async throws {
-        try await done("london", .startReplication(Trio.rvg, secondary: secondary, how: how, consent: true))
+    func startReplication(
+        _ secondary: String = "seattle",
+        _ how: AttachMode = .identical,
+        of set: RVGReference = Trio.rvg
+    ) async throws {
+        try await done("london", .startReplication(set, secondary: secondary, how: how, consent: true))
+    }
+
+    /// Starts a host again whose volume's file is gone meanwhile.
+    func restart(_ name: String, without volume: String) async throws {
+        await stop(name)
+        try FileManager.default.moveItem(atPath: path(name, volume), toPath: path(name, volume) + ".away")
+        try await start(name)
+    }
+
+    /// The same with the file in its place again.
+    func restart(_ name: String, withAgain volume: String) async throws {
+        await stop(name)
+        try FileManager.default.moveItem(atPath: path(name, volume) + ".away", toPath: path(name, volume))
+        try await start(name)
     }
 
     func link(_ host: String, to other: String) async throws -> LinkDescription {
