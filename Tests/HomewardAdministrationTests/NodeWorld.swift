@@ -142,17 +142,27 @@ struct NodeWorld {
         )
     }
 
+    /// What a host has made durable.
+    func log(of host: Int, damage: String? = nil) -> RecoveredLog {
+        let machine = nodes[host].machine
+        return RecoveredLog(
+            header: machine.persistedHeader,
+            records: machine.index.filter { $0.id <= machine.durable },
+            appendPosition: machine.appendPosition.aligned(to: Record.syncAlignment),
+            damage: damage
+        )
+    }
+
     /// The host's process dies and comes back with what it had made durable; its sessions are over.
     mutating func restart(_ host: Int, damage: String? = nil) {
+        restart(host, from: log(of: host, damage: damage))
+    }
+
+    /// The host's process dies, and its log is put back as it once was.
+    mutating func restart(_ host: Int, from log: RecoveredLog) {
         for other in nodes.indices where other != host { cut(min(host, other), max(host, other)) }
         onTheWay.remove(host)
         let old = nodes[host].machine
-        let log = RecoveredLog(
-            header: old.persistedHeader,
-            records: old.index.filter { $0.id <= old.durable },
-            appendPosition: old.appendPosition.aligned(to: Record.syncAlignment),
-            damage: damage
-        )
         nodes[host] = NodeWorld.node(host, log, old.capacity, old.volumes, old.limits, seed: 1_000 + number())
     }
 

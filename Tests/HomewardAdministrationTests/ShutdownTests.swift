@@ -61,6 +61,66 @@ struct ShutdownTests {
         #expect(header.cleanStop && header.lineage.history.entries.count == epochs)
     }
 
+    /// London was stopped in order, ran on, and was put back as it was at that stop; one update since then is on seattle.
+    private func restoredWorld(attached: Bool) throws -> NodeWorld {
+        var world = try NodeWorld()
+        _ = try world.perform(.startReplication(seattle, how: .identical, consent: true), on: 0)?.get()
+        world.write(on: 0)
+        world.pass(milliseconds: 1_000)
+        _ = try world.perform(.prepareShutdown, on: 0)?.get()
+        let backup = world.log(of: 0)
+        #expect(backup.header.cleanStop)
+        world.restart(0)
+        for other in [1, 2] { world.connect(0, other) }
+        world.pass(milliseconds: 5_000)
+        #expect(world.nodes[0].machine.gate == nil)
+        world.write(on: 0)
+        world.pass(milliseconds: 1_000)
+        if !attached { _ = try world.perform(.stopReplication(seattle, force: false), on: 0)?.get() }
+        world.restart(0, from: backup)
+        for other in [1, 2] { world.connect(0, other) }
+        world.pass(milliseconds: 5_000)
+        return world
+    }
+
+    @Test(
+        "a Primary that comes back older than a Secondary knows it does not open by itself",
+        arguments: [false, true]
+    )
+    func olderCopy(attached: Bool) throws {
+        var world = try restoredWorld(attached: attached)
+        #expect(world.nodes[0].machine.gate == .starting)
+        let closed = world.nodes[0].machine.closedBecause
+        let refusal = try #require(closed)
+        #expect(refusal.code == .fenced && refusal.message.contains("seattle holds"), "\(refusal)")
+        // By force it opens an epoch of its own: what seattle holds beyond it is counted, and never called common.
+        _ = try world.perform(.start(force: true), on: 0)?.get()
+        world.pass(milliseconds: 1_000)
+        #expect(world.nodes[0].machine.isOpen)
+        #expect(world.nodes[0].machine.header.lineage.history.current?.kind == .uncleanStart)
+        world.write(on: 0)
+        world.pass(milliseconds: 1_000)
+        let synchronize = RVGRequest.synchronize([seattle], checkpoint: "cp", full: false, force: true, consent: true)
+        guard case .synchronized(let reports)? = try world.perform(synchronize, on: 0)?.get() else {
+            return #expect(Bool(false), "no reports")
+        }
+        #expect(reports[0].discarded?.updates == 1, "\(reports)")
+    }
+
+    @Test("what an older copy of a Primary lacks is kept by a takeover of the Secondary that holds it")
+    func olderCopyTakenOver() throws {
+        var world = try restoredWorld(attached: true)
+        for other in [1, 2] { world.cut(0, other) }
+        world.pass(milliseconds: 5_000)
+        _ = try world.perform(.takeover(force: false), on: 1)?.get()
+        for other in [1, 2] { world.connect(0, other) }
+        world.pass(milliseconds: 5_000)
+        guard case .closed? = world.nodes[0].machine.header.fence else {
+            return #expect(Bool(false), "\(String(describing: world.nodes[0].machine.header.fence))")
+        }
+        #expect(world.nodes[1].machine.isOpen)
+    }
+
     @Test("start says why a Primary that was taken over stays shut", arguments: [false, true])
     func startOfFenced(force: Bool) throws {
         var world = try stoppedWorld()

@@ -51,6 +51,11 @@ extension RVGMachine {
             return contact.mayOpen && link.peer < header.host
                 ? "\(link.peerName) is a returned Primary too, and goes first" : nil
         }
+        if knowsLater(contact) {
+            return
+                "\(link.peerName) holds updates up to \(contact.reach.end), and this log, stopped in order at \(end), is an older"
+                + " copy that lacks them"
+        }
         guard let attach = link.attachID else {
             return contact.takingOver ? "\(link.peerName) is taking over" : nil
         }
@@ -63,6 +68,22 @@ extension RVGMachine {
             return "\(link.peerName) holds an epoch that is not part of this Primary's history"
         }
         return nil
+    }
+
+    /// A log that ends with a stop in order holds all that was ever sent of it: whoever holds more has it from a later life of
+    /// this Primary, which was then put back as it was at that stop, from a backup or by a rollback of its disk.
+    ///
+    /// To go on in the same epoch would number other updates with the same ids.
+    private func knowsLater(_ contact: Contact) -> Bool {
+        guard header.cleanStop, contact.reach.end > end,
+            let fork = header.lineage.history.fork(with: contact.lineage.history)
+        else { return false }
+        return fork.firstID > end
+    }
+
+    /// A Secondary that shows this Primary to be an older copy of itself.
+    var holderOfLater: String? {
+        header.links.first { peer($0.peer)?.contact.map(knowsLater) ?? false }?.peerName
     }
 
     /// Opens a returned Primary as soon as nothing blocks it.

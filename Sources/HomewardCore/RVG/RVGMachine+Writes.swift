@@ -75,11 +75,14 @@ extension RVGMachine {
         }
         if gate != nil {
             let waits = fenceBlockers().joined(separator: "; ")
+            let force = "vxrvg -g \(diskGroup) -f start \(name) --host \(hostName)"
             return refusal(
                 .fenced,
                 "the returned Primary waits to hear that nobody took over: \(waits.isEmpty ? "opening" : waits)",
-                hint:
-                    "start the hosts named; if they are gone for good: vxrvg -g \(diskGroup) -f start \(name) --host \(hostName)"
+                hint: holderOfLater.map {
+                    "to keep what \($0) holds, end the daemon of \(hostName) and take over there: "
+                        + "vradmin -g \(diskGroup) takeover \(name) --host \($0); to go on with this copy: \(force)"
+                } ?? "start the hosts named; if they are gone for good: \(force)"
             )
         }
         if header.stopped {
