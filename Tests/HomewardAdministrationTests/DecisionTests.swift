@@ -140,6 +140,31 @@ struct DecisionTests {
         #expect(reports[0].discarded == nil, "\(reports)")
     }
 
+    @Test("what a makesec to one rival had not to tell of is told of when the other rival writes over it")
+    func toldOfMore() throws {
+        var world = try attachedWorld()
+        world.pass(milliseconds: 500)
+        world.cut(0, 2)
+        world.cut(1, 2)
+        world.write(on: 0)
+        world.pass(milliseconds: 500)
+        world.cut(0, 1)
+        for host in [1, 2] { _ = try world.perform(.takeover(force: false), on: host)?.get() }
+        world.connect(0, 1)
+        world.pass(milliseconds: 500)
+        guard case .done(let outcome)? = try world.perform(.makeSecondary(seattle, force: true), on: 0)?.get() else {
+            return #expect(Bool(false), "no outcome")
+        }
+        #expect(outcome.discarded == nil, "\(outcome)")
+        world.connect(0, 2)
+        world.pass(milliseconds: 500)
+        let back = RVGRequest.synchronize([london], checkpoint: "cp", full: false, force: true, consent: true)
+        guard case .synchronized(let reports)? = try world.perform(back, on: 2)?.get() else {
+            return #expect(Bool(false), "no reports")
+        }
+        #expect(reports[0].discarded?.updates == 1, "\(reports)")
+    }
+
     @Test("a damaged log is neither carried out nor counted as if it were whole, also behind a closed reign")
     func damagedLog() throws {
         var world = try NodeWorld()

@@ -272,7 +272,7 @@ extension RVGNode {
             machine.becomeSecondary(of: state.peer, givingUp: contact.lineage.history)
             // What lies on its volumes is no image that anybody had.
             if damaged { machine.header.consistentFrom = .never }
-            machine.header.divergenceTold = true
+            machine.header.divergenceTold = state.unsent
             machine.decided(state.transaction.rawValue)
             unpin(state)
             machine.headerChanged(&effects.core)

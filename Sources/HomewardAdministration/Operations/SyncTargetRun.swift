@@ -226,7 +226,7 @@ extension RVGNode {
         let total =
             own.divergence(end: machine.end, dataCount: machine.dataCount, from: offer.history) ?? machine.dataCount
         guard let counted = Discarded(total: total, records: diverged), machine.header.consistentFrom != .never,
-            !machine.header.divergenceTold,
+            total > machine.header.divergenceTold,
             let position = participants.firstIndex(where: { $0.token == participant.token })
         else { return setPhase(participant, .synchronize(offer, .quiescing)) }
         participants[position].discarded = counted

@@ -4,7 +4,7 @@
 /// 0                 copyBytes           2 × copyBytes        + 4096
 /// │ header copy 0   │ header copy 1     │ sync cursor        │ ring of records …
 /// ```
-/// A copy: magic 4, version 2, zero 2, body length 4, CRC of body 4, CRC of these sixteen bytes 4, body. Copies alternate
+/// A copy: magic 4, version 3, zero 2, body length 4, CRC of body 4, CRC of these sixteen bytes 4, body. Copies alternate
 /// by generation, so that a torn write leaves the other whole.
 public struct HeaderFormat: Hashable, Sendable {
     /// Room for one copy; 512 KiB holds the largest lineage, 32 links and 46 checkpoints.
@@ -14,7 +14,7 @@ public struct HeaderFormat: Hashable, Sendable {
 
     public static let magic: UInt32 = 0x4844_5748  // "HWDH"
     /// Of header and records: one number, which changes with either.
-    public static let version: UInt16 = 2
+    public static let version: UInt16 = 3
     private static let frontBytes = 20
     public static let cursorBytes: UInt64 = 4096
 

@@ -47,8 +47,10 @@ public struct RVGHeader: Hashable, Sendable {
     /// The image is one that the Primary had once everything up to this id is applied; `never` while a synchronization
     /// is unfinished.
     public var consistentFrom: UpdateID
-    /// makesec has told of what diverged here, and kept what it could: it is not told again when it is written over.
-    public var divergenceTold: Bool
+    /// So many updates that diverge here makesec has told of, and kept what it could.
+    ///
+    /// These are not told again when they are written over. From another history than that of the makesec more may diverge.
+    public var divergenceTold: UInt64
     public var links: [LinkRecord]
     public var checkpoints: [Checkpoint]
     public var receipt: Receipt?
@@ -72,7 +74,7 @@ public struct RVGHeader: Hashable, Sendable {
         self.cumulativeBytesBelowTail = 0
         self.logLife = 1
         self.consistentFrom = .zero
-        self.divergenceTold = false
+        self.divergenceTold = 0
         self.links = []
         self.checkpoints = []
         self.receipt = nil
@@ -161,7 +163,7 @@ extension RVGHeader: ByteCodable {
         cumulativeBytesBelowTail = try reader.take()
         logLife = try reader.take()
         consistentFrom = try reader.takeValue()
-        divergenceTold = try reader.takeFlag()
+        divergenceTold = try reader.take()
         links = try reader.takeArray()
         checkpoints = try reader.takeArray()
         receipt = try reader.takeOptional()

@@ -263,7 +263,7 @@ extension RVGMachine {
         damage = nil
         if case .damaged? = header.fence { header.fence = nil }
         header.cleanStop = false
-        header.divergenceTold = false
+        header.divergenceTold = 0
     }
 
     /// Whether nothing of the log is on its way to the device.

@@ -79,7 +79,7 @@ extension RVGMachine {
     package mutating func takePrimaryRole() {
         header.role = .primary
         header.cleanStop = false
-        header.divergenceTold = false
+        header.divergenceTold = 0
         header.stopped = false
         header.fence = nil
         header.consistentFrom = .zero
