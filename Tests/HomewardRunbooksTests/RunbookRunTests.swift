@@ -9,7 +9,7 @@ import Testing
 struct RunbookRunTests {
     /// Seattle does not answer.
     private let bench = Bench(
-        hosts: FakeHosts { request, target, _ in
+        hosts: FakeHosts(here: ["london"]) { request, target, _ in
             if case .hostStatus = request, target == .host("seattle") || target == .host("tokyo") {
                 throw Refusal(.hostUnreachable, "seattle", "no answer", hint: "wait")
             }
@@ -81,5 +81,30 @@ struct RunbookRunTests {
         #expect(kept.steps == ["stop-application done", "move failed", "restart-application failed"])
         #expect(kept.detail.contains("\"message\":\"caf\u{FFFD}\""))
         #expect(bench.lines.all.joined(separator: " ").contains("caf\u{FFFD}"))
+    }
+
+    @Test("a hook's command for a host that is not here is refused before a step begins, and nothing is printed for it")
+    func elsewhere() async throws {
+        let site = """
+            {
+              stop_application = function(ctx) print("stops") hw.sh{ "true", on = ctx.host } end,
+              start_application = function(ctx) print("starts") hw.sh{ "true", "again", on = ctx.host } end,
+            }
+            """
+        func move(to host: String) -> String {
+            """
+            ctx.step("stop-application", "Stop it", application.stop(ctx, "london", "tokyo"))
+            ctx.step("start-application", "Start it", application.start(ctx, "\(host)"))
+            """
+        }
+        let error = await #expect(throws: LuaError.self) { try await run(move(to: "seattle"), site: site) }
+        #expect(error?.code.rawValue == "preflight-failed")
+        #expect(error?.message.contains("[not-built-yet]") == true)
+        #expect(error?.message.contains("true again") == true && error?.message.contains("seattle") == true)
+        #expect(error?.hint.contains("ssh") == true)
+        #expect(try bench.journal.runs().isEmpty)
+        #expect(!bench.lines.all.contains { $0 == "stops" || $0 == "starts" })
+        _ = try await run(move(to: "london"), site: site)
+        #expect(bench.lines.all.filter { $0 == "stops" || $0 == "starts" } == ["stops", "starts"])
     }
 }

@@ -21,9 +21,13 @@ public enum EngineModule {
             ScriptFunction(
                 "planning",
                 "Turns plan mode on or off: verbs that change something are noted and not sent.",
-                [LuaParameter("on", .boolean, "whether")],
+                [
+                    LuaParameter("on", .boolean, "whether"),
+                    LuaParameter("quiet", .boolean, "whether nothing is printed meanwhile", optional: true),
+                ],
                 body: .value { arguments in
                     state.isPlanning = arguments[0] == .boolean(true)
+                    state.isQuiet = arguments[1] == .boolean(true)
                     return .none
                 }
             ),
@@ -47,6 +51,16 @@ public enum EngineModule {
                 "Takes what was noted since the last call.",
                 returns: .array(.string),
                 body: .value { _ in AnswerTables.texts(state.takePlanned()) }
+            ),
+            ScriptFunction(
+                "elsewhere",
+                "Of the hosts on which hw.sh would have run what was noted since the last call: those that are not here.",
+                returns: .array(.table),
+                "for each { code, message, hint, object, host }, as hw.sh would raise it for the first command there",
+                body: .verb { _ in
+                    let commands = state.takeShell()
+                    return commands.isEmpty ? .value(.list([])) : .wait(.elsewhere(commands))
+                }
             ),
         ]
     }

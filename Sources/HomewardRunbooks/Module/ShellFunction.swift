@@ -24,7 +24,7 @@ enum ShellFunction {
                 guard case .table(let table) = arguments[0] else { throw LuaError.badArgument("a table is needed") }
                 let command = try read(table)
                 guard state.isPlanning else { return .wait(.shell(command)) }
-                state.note(CommandLine.text(of: command))
+                state.note(command)
                 return .value(Binding.planned)
             }
         )

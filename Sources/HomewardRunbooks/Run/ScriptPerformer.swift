@@ -40,6 +40,7 @@ public struct ScriptPerformer: Sendable {
                 return try AnswerTables.value(answer, to: request)
             case .volume(let call): return ScriptResults.value(try await volumes.perform(call), to: call)
             case .shell(let command): return try await run(command)
+            case .elsewhere(let commands): return await elsewhere(commands)
             case .finish(let command): return try await finish(command)
             case .question(let question): return await asker.ask(question).map { .text($0) } ?? .none
             case .journal(let call): return ScriptResults.value(try journal.perform(call))
@@ -61,6 +62,16 @@ public struct ScriptPerformer: Sendable {
         }
         if let entry = entry.withLock({ $0 }) { _ = try? journal.perform(.endCommand(entry)) }
         return try ScriptResults.value(result, of: command)
+    }
+
+    private func elsewhere(_ commands: [ShellCommand]) async -> LuaValue {
+        var asked: Set<String> = []
+        var errors: [LuaValue] = []
+        for command in commands {
+            guard let host = command.host, asked.insert(host).inserted, await !hosts.isHere(host) else { continue }
+            errors.append(ScriptResults.record(ScriptResults.notHere(host, command)))
+        }
+        return .list(errors)
     }
 
     private func finish(_ command: LeftCommand) async throws -> LuaValue {
@@ -133,6 +144,14 @@ public enum ScriptResults {
             object: CommandLine.text(of: ShellCommand(command.words)),
             host: host
         )
+    }
+
+    /// An error as a script has it that does not raise it.
+    static func record(_ error: LuaError) -> LuaValue {
+        .record([
+            "code": .text(error.code.rawValue), "message": .text(error.message), "hint": .text(error.hint),
+            "object": .text(error.object), "host": .text(error.host ?? ""),
+        ])
     }
 
     /// What is raised in a script; of `needs-consent` the hint names the option that gives it.

@@ -36,7 +36,9 @@ public final class ScriptState: Sendable {
 
     private struct Plan {
         var isOn = false
+        var isQuiet = false
         var commands: [String] = []
+        var shell: [ShellCommand] = []
     }
 
     /// - Parameters:
@@ -68,6 +70,27 @@ public final class ScriptState: Sendable {
     public var isPlanning: Bool {
         get { plan.withLock { $0.isOn } }
         set { plan.withLock { $0.isOn = newValue } }
+    }
+
+    /// Nothing that is printed is shown: of what is only tried.
+    var isQuiet: Bool {
+        get { plan.withLock { $0.isQuiet } }
+        set { plan.withLock { $0.isQuiet = newValue } }
+    }
+
+    func note(_ command: ShellCommand) {
+        plan.withLock { plan in
+            plan.commands.append(CommandLine.text(of: command))
+            if command.host != nil { plan.shell.append(command) }
+        }
+    }
+
+    /// The commands for a host that were noted since the last call.
+    func takeShell() -> [ShellCommand] {
+        plan.withLock { plan in
+            defer { plan.shell = [] }
+            return plan.shell
+        }
     }
 
     func note(_ command: String) { plan.withLock { $0.commands.append(command) } }

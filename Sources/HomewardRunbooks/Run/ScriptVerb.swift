@@ -8,6 +8,9 @@ public enum ScriptVerb: Sendable, Hashable {
     case volume(VolumeCall)
     /// A command of the site.
     case shell(ShellCommand)
+    /// Which of the hosts of these commands are not here, where they would be refused; answers with an error for each, of
+    /// its first command, as data. Runs nothing.
+    case elsewhere([ShellCommand])
     /// Waits until a command is over that a dead run left behind.
     case finish(LeftCommand)
     /// A question to whoever started the script.

@@ -28,7 +28,7 @@ public enum ScriptWorld {
             globals: isPrompt ? .prompt : .strict,
             seed: seed,
             source: { name throws(LuaError) in try source(name, folder: folder) },
-            output: output
+            output: { if !state.isQuiet { output($0) } }
         )
     }
 

@@ -127,6 +127,12 @@ final class ScriptRunner {
         for line in transcript.take() { world.trace("| \(line)") }
         for (id, request) in step.begin {
             guard !isOver else { return }
+            if case .verb(.elsewhere) = request {
+                requests[id.number] = .other
+                continue
+            }
+            // A limit of time on what did not wait at all.
+            if case .sleep = request, step.cancel.contains(id) { continue }
             if world.pick(0...999) < mortality { return kill() }
             begin(id, request)
             if !isOver, world.pick(0...999) < mortality {
@@ -138,11 +144,13 @@ final class ScriptRunner {
             if case .other? = requests[id.number] { finishSoon(id, .failure(ScriptRunner.interrupted)) }
         }
         switch step.state {
-        case .waiting: return
+        case .waiting: break
         case .preempted: world.after(100_000) { [self] in enter { $0.proceed(now: $1) } }
         case .finished(let values): end(.done(values.first ?? .none))
         case .failed(let error): end(.failed(error))
         }
+        // As in a lab every host is here. Nobody is asked and no time passes, so there is no moment to die in.
+        for case (let id, .verb(.elsewhere)) in step.begin { finish(id, .success(.list([]))) }
     }
 
     private func end(_ end: End) {
@@ -196,6 +204,7 @@ final class ScriptRunner {
                 judge.stopsApplication(on: host)
             }
             site.run(command) { [self] result in finish(id, ScriptRunner.value(result, command)) }
+        case .elsewhere: preconditionFailure("is never begun")
         // Commands of the simulated site end with whoever started them.
         case .finish: finishSoon(id, .success(.none))
         case .question(let question):

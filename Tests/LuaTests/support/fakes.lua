@@ -205,7 +205,13 @@ function M.homeward(model)
   function hw.sh(given)
     local words, host = {}, given.on and name_of(given.on)
     for i, word in ipairs(given) do words[i] = tostring(word) end
-    return changing(model, "sh", (host and host .. " # " or "") .. table.concat(words, " "), function()
+    local line = table.concat(words, " ")
+    if model.is_planning then
+      if host then model.noted[#model.noted + 1] = { host = host, line = line } end
+    elseif not model:is_here(host) then
+      error(models.not_here(host, line), 0)
+    end
+    return changing(model, "sh", (host and host .. " # " or "") .. line, function()
       return model:command(words, host)
     end, words, host)
   end

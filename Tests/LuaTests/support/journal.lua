@@ -94,6 +94,20 @@ function M.new(model)
     model.planned = {}
     return list
   end
+  function engine.elsewhere()
+    local noted, asked, list = model.noted, {}, {}
+    model.noted = {}
+    if #noted == 0 then return list end
+    return model:request("elsewhere", function()
+      for _, command in ipairs(noted) do
+        if not asked[command.host] and not model:is_here(command.host) then
+          list[#list + 1] = models.not_here(command.host, command.line)
+        end
+        asked[command.host] = true
+      end
+      return list
+    end)
+  end
   function engine.settings() return { yes = model.yes or false, terminal = model.terminal or false, json = false } end
   function engine.say(text) model.said[#model.said + 1] = text end
   function engine.now() return model.clock end

@@ -31,7 +31,7 @@ function M.new(names, options)
   options = options or {}
   local self = setmetatable({
     names = names, hosts = {}, requests = 0, clock = 1000, epochs = 0, records = 0, runs = {}, said = {}, planned = {},
-    answers = {}, questions = {}, running = {}, shell = {}, log = {}, checkpoint_ids = 0, version = "0.3.0",
+    noted = {}, answers = {}, questions = {}, running = {}, shell = {}, log = {}, checkpoint_ids = 0, version = "0.3.0",
   }, Model)
   for _, name in ipairs(names) do
     self.hosts[name] = { name = name, up = true, role = "none", state = "enabled", history = {}, records = {},
@@ -202,11 +202,19 @@ function Model:request(name, effect, ...)
   return result
 end
 
+-- Whether commands may run here for that host: `here` is a set of names; without one all are, as in a lab.
+function Model:is_here(host) return not host or not self.here or self.here[host] or false end
+
+function M.not_here(host, line)
+  return { code = "not-built-yet", message = ("commands cannot be run on %s from here"):format(host),
+    hint = ("run the script on %s, or call ssh"):format(host), object = line, host = host }
+end
+
 -- A new runner on the same hosts.
 function Model:revive()
   self.dead, self.kill_at, self.cancel_at, self.requests, self.is_planning = false, nil, nil, 0, false
   self.is_cancelled = false
-  self.log, self.said, self.planned, self.shell, self.questions = {}, {}, {}, {}, {}
+  self.log, self.said, self.planned, self.shell, self.questions, self.noted = {}, {}, {}, {}, {}, {}
   self.clock = self.clock + 60
 end
 

@@ -6,6 +6,7 @@ local hw = require("homeward")
 local outline = require("homeward.outline")
 local parameters = require("homeward.parameters")
 local pasts = require("homeward.past")
+local reaching = require("homeward.reaching")
 local running = require("homeward.running")
 local scenes = require("homeward.scene")
 local site = require("homeward.site")
@@ -98,11 +99,13 @@ function M.prepare(run, options)
   running.begin(run)
   if run.set and run.set.open then run.ctx.host = hw.host(run.set.open) end
   -- Conditions are looked at when it is known of what.
-  if #run.problems == 0 and run.book.preflight then
+  if #run.problems > 0 then return end
+  if run.book.preflight then
     local check = checks.new(run)
     run.book.preflight(run.ctx, check)
     run.problems, run.questions = check.problems, check.questions
   end
+  for _, problem in ipairs(reaching.problems(run, options)) do run.problems[#run.problems + 1] = problem end
 end
 
 return M

@@ -235,7 +235,9 @@ function M.takeover(ctx, to, worse)
   return {
     done = function() return scenes.of(ctx).open == to and ("%s is the Primary"):format(to) end,
     run = function()
-      for _, text in ipairs(lines(rank(scenes.of(ctx)))) do ctx.step.note(text) end
+      -- Links are asked for it.
+      local texts = running.of(ctx).is_trial and {} or lines(rank(scenes.of(ctx)))
+      for _, text in ipairs(texts) do ctx.step.note(text) end
       local rvg = scenes.rvg(scenes.of(ctx), to)
       local result = rvg:takeover{ force = worse or nil }
       local report = result.takeover

@@ -172,9 +172,15 @@ function M.is_moving(set)
   return false
 end
 
+-- Scenes of contexts in which nothing changes, by their contexts.
+local kept = setmetatable({}, { __mode = "k" })
+
+-- From now on the context has this scene, and no host is asked for it.
+function M.keep(ctx, scene) kept[ctx] = scene end
+
 -- The RDS of a context, looked at now.
 function M.of(ctx)
-  return M.set(M.look(), ctx.params.dg, ctx.params.rvg)
+  return M.set(kept[ctx] or M.look(), ctx.params.dg, ctx.params.rvg)
 end
 
 return M
