@@ -23,7 +23,7 @@ public enum RecordKind: UInt8, Hashable, Sendable, Codable {
 /// One record of the log, without its payload.
 ///
 /// ```text
-/// 0 magic 4 · version 2 · kind 1 · flags 1 │ 8 rvg tag │ 16 epoch │ 24 id │ 32 position
+/// 0 magic 4 · version 3 · kind 1 · flags 1 │ 8 rvg tag │ 16 epoch │ 24 id │ 32 position
 /// 40 volume 4 · payload CRC 4 │ 48 offset │ 56 length │ 64 data count │ 72 cumulative bytes
 /// 80 durable id │ 88 wall time │ 96 life of the log │ 104 payload bytes 4 · header CRC 4 │ 112 payload, padded to 8
 /// ```
