@@ -5,6 +5,7 @@ local engine = require("homeward.engine")
 local failures = require("homeward.failures")
 local hw = require("homeward")
 local opening = require("homeward.opening")
+local pasts = require("homeward.past")
 local preparing = require("homeward.preparing")
 local report = require("homeward.report")
 local running = require("homeward.running")
@@ -116,8 +117,7 @@ end
 
 -- A step that is done already. Where a run before this one died in it, the hook behind it may not have been called.
 function Run:skip(entry, reason)
-  local state = self.past.states[entry.id]
-  if state and state ~= "done" and state ~= "skipped" then self:call_hook("after", entry.id) end
+  if pasts.died_in(self.past, entry.id) then self:call_hook("after", entry.id) end
   self:end_step(entry, "skipped", { summary = type(reason) == "string" and reason or "done already" })
   say("skipped: " .. entry.detail.summary, "  ", "  ")
   return nil

@@ -126,4 +126,10 @@ function M.read(runbook, set)
   return past
 end
 
+-- Whether the run before died in a step, or failed in it: the hook behind it may not have been called.
+function M.died_in(past, id)
+  local state = past.states[id]
+  return state ~= nil and state ~= "done" and state ~= "skipped"
+end
+
 return M

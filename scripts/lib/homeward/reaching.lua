@@ -7,8 +7,8 @@
 local engine = require("homeward.engine")
 local hw = require("homeward")
 local outline = require("homeward.outline")
+local pasts = require("homeward.past")
 local running = require("homeward.running")
-local scenes = require("homeward.scene")
 local site = require("homeward.site")
 
 local M = {}
@@ -41,10 +41,9 @@ function Trial:perform(id, title, action)
   self.steps[#self.steps + 1] = { id = id, title = title, state = "planned" }
   self.current, self.title = id, title
   local asked, done = try(function() return action.done and action.done() end)
-  local state = self.past.states[id]
   if asked and done then
     -- As in a run that acts, which calls it when the run before died in the step.
-    if state and state ~= "done" and state ~= "skipped" then self:try_hook(self.site:hook("after", id)) end
+    if pasts.died_in(self.past, id) then self:try_hook(self.site:hook("after", id)) end
   else
     self:try_hook(self.site:hook("before", id))
     local is_skipped = false
@@ -72,7 +71,6 @@ local function go_through(run, options)
   trial.site = site.load(options.site, outline.ids(trial.book))
   running.begin(trial)
   trial.ctx.host = run.ctx.host
-  scenes.keep(trial.ctx, run.scene)
   trial.book.run(trial.ctx)
 end
 

@@ -1,6 +1,7 @@
 -- One run of a runbook: its context, its steps, what it has done so far.
 --
--- Two kinds: one that acts (`acting.lua`) and one that only plans (`planning.lua`); both give the context's `step`.
+-- Three kinds: one that acts (`acting.lua`), one that only plans (`planning.lua`), and one that is tried for the hosts
+-- of its commands (`reaching.lua`). Each gives the context's `step`.
 
 local failures = require("homeward.failures")
 local parameters = require("homeward.parameters")

@@ -2,6 +2,7 @@
 
 local hw = require("homeward")
 local failures = require("homeward.failures")
+local running = require("homeward.running")
 local words = require("homeward.words")
 
 local M = {}
@@ -172,15 +173,10 @@ function M.is_moving(set)
   return false
 end
 
--- Scenes of contexts in which nothing changes, by their contexts.
-local kept = setmetatable({}, { __mode = "k" })
-
--- From now on the context has this scene, and no host is asked for it.
-function M.keep(ctx, scene) kept[ctx] = scene end
-
--- The RDS of a context, looked at now.
+-- The RDS of a context, looked at now; where a run is only tried, nothing changes, and no host is asked again.
 function M.of(ctx)
-  return M.set(kept[ctx] or M.look(), ctx.params.dg, ctx.params.rvg)
+  local run = running.of(ctx)
+  return M.set(run.is_trial and run.scene or M.look(), ctx.params.dg, ctx.params.rvg)
 end
 
 return M
