@@ -110,7 +110,7 @@ struct DecisionTests {
         world.restart(1)
         world.pass(milliseconds: 5_000)
         #expect(world.nodes[1].machine.header.lineage.history.current?.kind == .uncleanStart)
-        guard case .done(let outcome)? = try world.perform(.takeover(force: false), on: 1)?.get() else { return }
+        let outcome = try carriedOut(world.perform(.takeover(force: false), on: 1))
         #expect(outcome.already && outcome.takeover?.epoch == claim.number, "\(outcome)")
         #expect(code(world.perform(.takeover(force: false), on: 0)) == .alreadyPrimary)
     }
@@ -128,15 +128,13 @@ struct DecisionTests {
         world.pass(milliseconds: 500)
         let refusal = try refused(world.perform(.makeSecondary(dublin, force: false), on: 1))
         #expect(refusal.code == .unsentUpdates && refusal.message.contains("dv01 at 0"), "\(refusal)")
-        guard case .done(let outcome)? = try world.perform(.makeSecondary(dublin, force: true), on: 1)?.get() else {
-            return
-        }
+        let outcome = try carriedOut(world.perform(.makeSecondary(dublin, force: true), on: 1))
         #expect(outcome.discarded?.updates == 3 && outcome.discarded?.kept == 3, "\(outcome)")
         #expect(outcome.discarded?.salvageFile != nil)
         #expect(world.nodes[1].machine.pins.isEmpty)
         // What was told is not told again when it is written over.
         let back = RVGRequest.synchronize([seattle], checkpoint: "cp", full: false, force: false, consent: true)
-        guard case .synchronized(let reports)? = try world.perform(back, on: 2)?.get() else { return }
+        let reports = try synchronized(world.perform(back, on: 2))
         #expect(reports[0].discarded == nil, "\(reports)")
     }
 
@@ -152,16 +150,12 @@ struct DecisionTests {
         for host in [1, 2] { _ = try world.perform(.takeover(force: false), on: host)?.get() }
         world.connect(0, 1)
         world.pass(milliseconds: 500)
-        guard case .done(let outcome)? = try world.perform(.makeSecondary(seattle, force: true), on: 0)?.get() else {
-            return #expect(Bool(false), "no outcome")
-        }
+        let outcome = try carriedOut(world.perform(.makeSecondary(seattle, force: true), on: 0))
         #expect(outcome.discarded == nil, "\(outcome)")
         world.connect(0, 2)
         world.pass(milliseconds: 500)
         let back = RVGRequest.synchronize([london], checkpoint: "cp", full: false, force: true, consent: true)
-        guard case .synchronized(let reports)? = try world.perform(back, on: 2)?.get() else {
-            return #expect(Bool(false), "no reports")
-        }
+        let reports = try synchronized(world.perform(back, on: 2))
         #expect(reports[0].discarded?.updates == 1, "\(reports)")
     }
 
@@ -256,10 +250,7 @@ struct DecisionTests {
         let refusal = try refused(world.perform(.takeover(force: false), on: 2))
         #expect(refusal.code == .primaryPrimary)
         #expect(refusal.hint.contains("-f -N takeover"), "\(refusal)")
-        guard case .done(let outcome)? = try world.perform(.takeover(force: true), on: 2)?.get() else {
-            Issue.record("no outcome")
-            return
-        }
+        let outcome = try carriedOut(world.perform(.takeover(force: true), on: 2))
         #expect(world.nodes[2].machine.isOpen)
         #expect(outcome.notes.contains { $0.contains("london") && $0.contains("seattle") }, "\(outcome.notes)")
         // What seattle took as a Primary.
@@ -352,10 +343,7 @@ struct DecisionTests {
         world.restart(0, damage: "log, byte 4096")
         world.connect(0, 2)
         world.pass(milliseconds: 500)
-        guard case .done(let outcome)? = try world.perform(.takeover(force: false), on: 2)?.get() else {
-            Issue.record("no outcome")
-            return
-        }
+        let outcome = try carriedOut(world.perform(.takeover(force: false), on: 2))
         #expect((outcome.takeover?.lostAtLeast ?? 0) >= 3, "\(String(describing: outcome.takeover))")
     }
 
@@ -455,7 +443,7 @@ struct DecisionTests {
         world.cut(0, 2)
         world.pass(milliseconds: 500)
         #expect(code(world.perform(.takeover(force: false), on: 1)) == .betterSecondary)
-        guard case .done(let outcome)? = try world.perform(.takeover(force: true), on: 1)?.get() else { return }
+        let outcome = try carriedOut(world.perform(.takeover(force: true), on: 1))
         #expect(outcome.takeover?.lostAtLeast == 7, "\(outcome)")
     }
 
@@ -479,9 +467,7 @@ struct DecisionTests {
         world.pass(milliseconds: 500)
         let refusal = try refused(world.perform(.makeSecondary(seattle, force: false), on: 0))
         #expect(refusal.code == .unsentUpdates && refusal.message.contains("5 updates"), "\(refusal)")
-        guard case .done(let outcome)? = try world.perform(.makeSecondary(seattle, force: true), on: 0)?.get() else {
-            return
-        }
+        let outcome = try carriedOut(world.perform(.makeSecondary(seattle, force: true), on: 0))
         let discarded = try #require(outcome.discarded)
         #expect(discarded.updates == 5 && discarded.kept < 5, "\(discarded)")
         #expect((discarded.salvageFile != nil) == (discarded.kept > 0), "\(discarded)")

@@ -1,5 +1,6 @@
 import HomewardAdministration
 import HomewardCore
+import Testing
 
 /// A disk of bytes in memory, for the log that a node is made from.
 final class MemoryDisk: BlockDevice, @unchecked Sendable {
@@ -38,6 +39,26 @@ func refusal(of result: Result<RVGAnswer, Refusal>?) -> Refusal? {
 
 /// The code of that.
 func code(_ result: Result<RVGAnswer, Refusal>?) -> RefusalCode? { refusal(of: result)?.code }
+
+/// The outcome of a request that has to be carried out.
+func carriedOut(
+    _ result: Result<RVGAnswer, Refusal>?,
+    _ place: SourceLocation = #_sourceLocation
+) throws -> Outcome {
+    let answer = try #require(result, "no answer", sourceLocation: place).get()
+    let outcome = if case .done(let outcome) = answer { outcome } else { nil as Outcome? }
+    return try #require(outcome, "\(answer)", sourceLocation: place)
+}
+
+/// The reports of a synchronization that has to end well.
+func synchronized(
+    _ result: Result<RVGAnswer, Refusal>?,
+    _ place: SourceLocation = #_sourceLocation
+) throws -> [SynchronizationReport] {
+    let answer = try #require(result, "no answer", sourceLocation: place).get()
+    let reports = if case .synchronized(let reports) = answer { reports } else { nil as [SynchronizationReport]? }
+    return try #require(reports, "\(answer)", sourceLocation: place)
+}
 
 /// Three hosts of one RDS without disks, sockets or a clock: lanes are answered at once, messages carried by hand.
 struct NodeWorld {

@@ -21,9 +21,7 @@ struct RepeatedTargetTests {
         var world = try NodeWorld()
         let token = world.ask(synchronize([seattle, dublin, seattle]), on: 0)
         world.pass(milliseconds: 5_000)
-        guard case .synchronized(let reports)? = try world.answers[token]?.get() else {
-            return #expect(Bool(false), "\(String(describing: world.answers[token]))")
-        }
+        let reports = try synchronized(world.answers[token])
         #expect(reports.map(\.secondary) == ["seattle", "dublin"])
         #expect(targets(world) == [[seattle, dublin]])
         #expect(world.nodes[0].machine.header.checkpoints.first?.isComplete == true)
@@ -37,9 +35,7 @@ struct RepeatedTargetTests {
         _ = try world.perform(.setPaused(seattle, true), on: 0)?.get()
         let token = world.ask(.verify([seattle, seattle]), on: 0)
         world.pass(milliseconds: 5_000)
-        guard case .synchronized(let reports)? = try world.answers[token]?.get() else {
-            return #expect(Bool(false), "\(String(describing: world.answers[token]))")
-        }
+        let reports = try synchronized(world.answers[token])
         #expect(reports.map(\.secondary) == ["seattle"])
     }
 

@@ -101,9 +101,7 @@ struct ShutdownTests {
         world.write(on: 0)
         world.pass(milliseconds: 1_000)
         let synchronize = RVGRequest.synchronize([seattle], checkpoint: "cp", full: false, force: true, consent: true)
-        guard case .synchronized(let reports)? = try world.perform(synchronize, on: 0)?.get() else {
-            return #expect(Bool(false), "no reports")
-        }
+        let reports = try synchronized(world.perform(synchronize, on: 0))
         #expect(reports[0].discarded?.updates == 1, "\(reports)")
     }
 
@@ -128,9 +126,7 @@ struct ShutdownTests {
         _ = try world.perform(.takeover(force: false), on: 1)?.get()
         for other in [1, 2] { world.connect(0, other) }
         world.pass(milliseconds: 1_000)
-        guard case .done(let outcome)? = try world.perform(.start(force: force), on: 0)?.get() else {
-            return #expect(Bool(false), "no outcome")
-        }
+        let outcome = try carriedOut(world.perform(.start(force: force), on: 0))
         #expect(!world.nodes[0].machine.isOpen && !world.nodes[0].machine.header.stopped)
         #expect(outcome.notes.contains { $0.contains("stay shut") && $0.contains("seattle took over") }, "\(outcome)")
     }
@@ -140,9 +136,7 @@ struct ShutdownTests {
         var world = try stoppedWorld()
         _ = try world.perform(.stop, on: 1)?.get()
         for host in [0, 1] {
-            guard case .done(let outcome)? = try world.perform(.start(force: false), on: host)?.get() else {
-                return #expect(Bool(false), "no outcome")
-            }
+            let outcome = try carriedOut(world.perform(.start(force: false), on: host))
             #expect(outcome.notes.isEmpty && outcome.summary == "the RVG is started")
         }
     }

@@ -38,9 +38,7 @@ struct WaitingTests {
             on: 0
         )
         world.settle()
-        guard case .synchronized(let reports)? = try world.answers[token]?.get() else {
-            return #expect(Bool(false), "no answer without a tick: \(String(describing: world.answers[token]))")
-        }
+        let reports = try synchronized(world.answers[token])
         #expect(reports.count == 1)
     }
 
@@ -60,9 +58,7 @@ struct WaitingTests {
         world.cursor = HeaderFormat.Cursor(job: job.checkpoint, volume: 0, offset: 512 << 10)
         world.connect(0, 1)
         for _ in 0..<100 where world.answers[token] == nil { world.pass(milliseconds: 100) }
-        guard case .synchronized(let reports)? = try world.answers[token]?.get() else {
-            return #expect(Bool(false), "no end: \(String(describing: world.answers[token]))")
-        }
+        let reports = try synchronized(world.answers[token])
         #expect(reports.count == 1)
     }
 
@@ -186,9 +182,7 @@ struct WaitingTests {
         world.fail(0)
         if kind == 2 { _ = world.ask(.setPaused(seattle, false), on: 0) }
         world.pass(milliseconds: 500)
-        guard case .done(let outcome)? = try world.perform(.takeover(force: false), on: 1)?.get() else {
-            return #expect(Bool(false), "no answer")
-        }
+        let outcome = try carriedOut(world.perform(.takeover(force: false), on: 1))
         #expect(!outcome.already && world.nodes[1].machine.isOpen, "\(outcome)")
     }
 
@@ -330,8 +324,7 @@ struct WaitingTests {
         world.pass(milliseconds: 1_000)
         _ = try world.perform(.checkStart("cp"), on: 1)?.get()
         _ = try world.perform(.checkEnd, on: 1)?.get()
-        let moved = try world.perform(.migrate(dublin), on: 1)?.get()
-        guard case .done(let outcome)? = moved else { return #expect(Bool(false), "\(String(describing: moved))") }
+        let outcome = try carriedOut(world.perform(.migrate(dublin), on: 1))
         #expect(outcome.notes.contains { $0.contains("cp") }, "\(outcome)")
         #expect(world.nodes[2].machine.isOpen)
     }
