@@ -187,6 +187,36 @@ struct RecoveryTests {
         #expect(recovered.damage?.contains("record 0.3 was durable (up to 0.4)") == true)
     }
 
+    @Test("a record that was cut still proves those before the cut durable, and none behind it")
+    func damagedBeforeCut() throws {
+        let log = try Log()
+        for number in 1...6 { try log.append(durable: number == 6 ? 5 : 1) }
+        let first = try #require(log.header.lineage.history.current)
+        var second = first
+        second.number += 1
+        second.id = EpochID(rawValue: first.id.rawValue &+ 1)
+        second.kind = .uncleanStart
+        log.header.lineage.history.open(second, at: UpdateID(5), dataBefore: 4)
+        log.header.logLife += 1
+        try log.writeHeader()
+        log.damage(log.records[2], at: 20)
+        let damage = try log.recover().damage
+        #expect(damage?.contains("record 0.3 was durable (up to 0.4)") == true)
+    }
+
+    @Test("records of a life that the log was cut in prove nothing of what was logged behind the cut")
+    func earlierLifeProvesNothing() throws {
+        let log = try Log()
+        for number in 1...8 { try log.append(durable: number == 8 ? 6 : 0) }
+        log.header.logLife += 1
+        try log.writeHeader()
+        let cut = log.records[1].end.aligned(to: Record.syncAlignment)
+        try log.append(durable: 2, id: 3, at: cut)
+        let recovered = try log.recover()
+        #expect(recovered.records.map(\.id.value) == [1, 2, 3])
+        #expect(recovered.damage == nil)
+    }
+
     @Test("a record that a checkpoint of the header needs is proven durable by it")
     func damagedCheckpoint() throws {
         let log = try Log()

@@ -40,6 +40,19 @@ public struct History: Hashable, Sendable, Codable {
         return first.epoch.kind != .creation
     }
 
+    /// The last id of this history that was logged before, or as, the record that `epoch` numbered `id`; nil where such a
+    /// record is of no part of this history.
+    ///
+    /// A record that was cut, since another epoch began before it, still stands behind all that its epoch numbered up to
+    /// there.
+    public func lastID(upTo id: UpdateID, as epoch: EpochID) -> UpdateID? {
+        if mayNumber(id, as: epoch) { return id }
+        guard let place = entries.firstIndex(where: { $0.epoch.id == epoch }), entries[place].firstID <= id,
+            place + 1 < entries.count
+        else { return nil }
+        return entries[place + 1].firstID.previous
+    }
+
     /// Opens an epoch at `firstID`.
     ///
     /// Entries at or above it, that no record ever filled, give way.

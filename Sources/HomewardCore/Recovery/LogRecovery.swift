@@ -208,7 +208,11 @@ public struct LogRecovery {
         return checksum(payload) == record.payloadCRC ? record : nil
     }
 
-    /// The highest id that header (its marks and cursors stand there only once they are durable), kept records, or any later record of this history say was durable here.
+    /// The highest id that was durable here, by the word of the header (its marks and cursors stand there only once they are
+    /// durable), of the kept records, or of any later one.
+    ///
+    /// A later record may have been cut since: it speaks for what is left of its epoch. One of an earlier life of the log
+    /// than the last record kept says nothing, as what followed it was logged after it.
     private func provenDurable(header: RVGHeader, scan: Scan, tag: UInt64) throws(Refusal) -> UpdateID {
         var proven = max(scan.provenInside, header.tailID.previous)
         // At a clean stop everything was durable, and the header says where it ended: nothing else has to be read.
@@ -219,6 +223,7 @@ public struct LogRecovery {
         }
         if header.isPrimary { for link in header.links { proven = max(proven, link.cursor ?? .zero) } }
         let next = scan.records.last?.id.next ?? header.tailID
+        let life = scan.records.last?.logLife ?? 0
         let limit = header.tail.value + ring.capacity
         var position = scan.stop.value / Record.alignment * Record.alignment
         let chunkBytes: UInt64 = 1 << 20
@@ -233,10 +238,10 @@ public struct LogRecovery {
                     }
                     let bytes = UnsafeRawBufferPointer(rebasing: chunk[offset..<offset + Record.headerBytes])
                     guard let record = Record.decodeHeader(bytes, rvgTag: tag), record.id >= next,
-                        record.position.value == position + UInt64(offset),
-                        header.lineage.history.mayNumber(record.id, as: record.epoch)
+                        record.position.value == position + UInt64(offset), record.logLife >= life,
+                        let last = header.lineage.history.lastID(upTo: record.id, as: record.epoch)
                     else { continue }
-                    proven = max(proven, record.durableID)
+                    proven = max(proven, min(record.durableID, last))
                 }
             }
             position += chunkBytes
