@@ -77,6 +77,7 @@ final class HostedRVG {
     var id: HostID { shared.id }
     var wall: UInt64 { shared.wall }
     var isPaused: Bool { shared.isPaused }
+    var awake: UInt64 { shared.awake }
     /// Nanoseconds that a device call takes at most.
     var slowestWork: UInt64 { shared.slowestWork * shared.slowness }
     func whenAwake(_ action: @escaping () -> Void) { shared.whenAwake(action) }

@@ -22,8 +22,14 @@ final class SimulatedHost {
     let slowestWork: UInt64
     /// What slow devices multiply that by.
     var slowness: UInt64 = 1
-    /// Stopped since then; what reaches the process waits until it wakes.
-    private(set) var isPaused = false
+    /// Since when it is stopped by a signal.
+    private var pausedAt: UInt64?
+    /// Nanoseconds of earlier pauses.
+    private var paused: UInt64 = 0
+    /// Stopped by a signal: what reaches the process waits until it wakes.
+    var isPaused: Bool { pausedAt != nil }
+    /// Nanoseconds of the world in which it was not stopped by a signal.
+    var awake: UInt64 { world.now - paused - (pausedAt.map { world.now - $0 } ?? 0) }
     private var onWake: [() -> Void] = []
     /// It is stopped, and people believe that it is dead.
     var isTakenForDead = false
@@ -101,7 +107,7 @@ final class SimulatedHost {
         world.trace("\(name): \(power ? "loses power" : "is killed")")
         world.hit(power ? .hostCrash : .processCrash)
         isRunning = false
-        isPaused = false
+        endPause()
         isTakenForDead = false
         onWake = []
         for rvg in rvgs { rvg.end(power: power) }
@@ -133,13 +139,14 @@ final class SimulatedHost {
     }
 
     func pause() {
-        isPaused = true
+        endPause()
+        pausedAt = world.now
         world.trace("\(name): is stopped by a signal")
     }
 
     func wake() {
         guard isPaused else { return }
-        isPaused = false
+        endPause()
         isTakenForDead = false
         world.trace("\(name): wakes")
         if rvgs.contains(where: { $0.model.isStale($0) }) {
@@ -148,5 +155,10 @@ final class SimulatedHost {
         let waiting = onWake
         onWake = []
         for action in waiting { whenAwake(action) }
+    }
+
+    private func endPause() {
+        if let pausedAt { paused += world.now - pausedAt }
+        pausedAt = nil
     }
 }

@@ -76,7 +76,7 @@ final class ControlDoors {
         guard !pending.isLost else { return }
         guard !host.isAbsent else { return carryOut(request, without: host, pending) }
         guard let life = host.life else { return pending.end(.failure(unreachable(host))) }
-        watch(life, request, pending, since: world.now)
+        watch(life, request, pending, since: host.awake)
         carryOut(request, on: life, relayed: false, pending)
     }
 
@@ -94,7 +94,7 @@ final class ControlDoors {
         world.after(20_000_000) { [self] in
             guard !pending.isOver else { return }
             guard life.host.life === life else { return pending.lose(unreachable(life.host)) }
-            guard world.now - began < 60_000_000_000 else {
+            guard life.host.awake - began < 60_000_000_000 else {
                 return world.found("invariant 11: \(request) on \(life.host.name) has not answered for 60 s")
             }
             pending.look()

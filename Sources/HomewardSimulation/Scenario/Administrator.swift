@@ -11,7 +11,7 @@ final class Administrator {
     private var chance: SeededGenerator
     /// Where the Primary belongs.
     var home = 0
-    private var waiting: (life: Life, since: UInt64, verb: String)?
+    private var waiting: (life: Life, since: UInt64, awake: UInt64, verb: String)?
     private var nothingOpenSince: UInt64?
     private var refusals = 0
     /// Where the last takeover was told to be typed with -f.
@@ -58,10 +58,11 @@ final class Administrator {
 
     private func act() {
         if let waiting {
-            guard !waiting.life.isCurrent || world.now - waiting.since > 30_000_000_000 else { return }
+            let host = waiting.life.host
+            guard !waiting.life.isCurrent || host.awake - waiting.awake > 30_000_000_000 else { return }
             if waiting.life.isCurrent {
                 return world.found(
-                    "invariant 11: \(waiting.verb) on \(waiting.life.host.name) has not answered for 30 s"
+                    "invariant 11: \(waiting.verb) on \(host.name) has not answered for 30 s"
                 )
             }
             self.waiting = nil
@@ -91,7 +92,7 @@ final class Administrator {
         _ request: RVGRequest,
         _ then: @escaping (Result<RVGAnswer, Refusal>) -> Void = { _ in }
     ) {
-        waiting = (life, world.now, verb)
+        waiting = (life, world.now, life.host.awake, verb)
         verbs += 1
         world.trace("type \(verb) on \(life.host.name)")
         let before = Configuration(hosts, world)

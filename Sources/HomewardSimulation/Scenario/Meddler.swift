@@ -124,14 +124,18 @@ final class Meddler {
                 }
             }
         }
-        let patience: UInt64 = 40_000_000_000
-        world.after(patience) { [self] in
-            guard !isOver, life.isCurrent, world.finding == nil, !life.host.isPaused else { return }
-            // A synchronization lasts as long as its target is away.
-            if case .verify = request { return }
-            if case .synchronize = request { return }
-            world.found("invariant 11: \(verb) on \(life.host.name) has not answered for 40 s")
+        let deadline = life.host.awake + 40_000_000_000
+        func expectAnswer() {
+            world.after(deadline - life.host.awake) { [self] in
+                guard !isOver, life.isCurrent, world.finding == nil else { return }
+                // A synchronization lasts as long as its target is away.
+                if case .verify = request { return }
+                if case .synchronize = request { return }
+                guard life.host.awake >= deadline else { return expectAnswer() }
+                world.found("invariant 11: \(verb) on \(life.host.name) has not answered for 40 s")
+            }
         }
+        expectAnswer()
     }
 
     /// What must have been refused.
