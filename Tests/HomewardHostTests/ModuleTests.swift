@@ -40,15 +40,18 @@ struct ModuleTests {
 
     /// How a script finds the hosts of a lab.
     private func writeLabFile(_ trio: Trio) throws {
-        let hosts = Trio.names.map { ["name": $0, "control": $0] }
+        let hosts = try Trio.names.map { name in
+            ["name": name, "control": try trio.engine(name).directory.controlSocketPath]
+        }
         let data = try JSONSerialization.data(withJSONObject: ["hosts": hosts])
         try data.write(to: URL(filePath: "\(trio.folder)/lab.json"))
     }
 
     private func run(_ trio: Trio) async throws -> ([LuaValue], String) {
-        let engines = try Dictionary(uniqueKeysWithValues: Trio.names.map { ($0, try trio.engine($0)) })
-        let hosts = PlaceHosts(.lab(directory: trio.folder, host: nil)) { name in
-            (engines[name].map { $0 as any RequestHandler } ?? Nobody(), {})
+        let engines = try Trio.names.map { try trio.engine($0) }
+        let hosts = PlaceHosts(.lab(directory: trio.folder, host: nil)) { socket in
+            let engine = engines.first { $0.directory.controlSocketPath == socket }
+            return (engine.map { $0 as any RequestHandler } ?? Nobody(), {})
         }
         let volumes = DoorVolumes { try await hosts.dataSocket(of: $0) }
         let performer = ScriptPerformer(hosts: hosts, volumes: volumes, asker: Nobody(), journal: MemoryJournal())

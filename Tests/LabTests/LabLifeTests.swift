@@ -108,6 +108,29 @@ struct LabLifeTests {
         #expect(!FileManager.default.fileExists(atPath: stage.folder.stateFile))
     }
 
+    @Test("a copy of a lab's folder works on nothing of the lab that it was copied from, and can be erased")
+    func copied() async throws {
+        let stage = try LabStage()
+        try await stage.up()
+        _ = try await stage.lab.down(erase: false)
+        let folder = LabFolder(stage.folder.path + "-copy")
+        try FileManager.default.copyItem(atPath: stage.folder.path, toPath: folder.path)
+        defer { try? FileManager.default.removeItem(atPath: folder.path) }
+        let copy = Lab(folder: folder, doors: stage.world, executable: stage.lab.executable)
+        let refusal = await #expect(throws: Refusal.self) { try await copy.up(LabPlan()) }
+        #expect(refusal?.code == .labMoved && refusal?.hint.contains(stage.folder.path) == true)
+        #expect(await code { _ = try await copy.status() } == .labMoved)
+        #expect(await code { _ = try await copy.down(erase: false) } == .labMoved)
+        let place = ClientPlace.lab(directory: folder.path, host: "london")
+        #expect(await code { _ = try await Connector().connect(place, reach: .local, object: "o") } == .labMoved)
+        #expect(LabFolder.hostNames.allSatisfy { LabProcess.running(folder, $0) == nil })
+
+        _ = try await copy.down(erase: true)
+        #expect(!FileManager.default.fileExists(atPath: folder.host("seattle")))
+        #expect(try await stage.lab.up(LabPlan()).already)
+        _ = try await stage.lab.down(erase: true)
+    }
+
     @Test("a lab whose record is damaged is erased when told so, and a folder without a record never")
     func damagedRecord() async throws {
         let stage = try LabStage()

@@ -69,6 +69,20 @@ package struct LabFolder: Sendable, Hashable {
         )
     }
 
+    /// Refuses a folder that a lab was copied or moved to: its hosts know their volumes by whole paths.
+    ///
+    /// They would work on those of the folder that it came from.
+    package func checkHolds(controlSockets: [String]) throws(Refusal) {
+        guard let stranger = controlSockets.first(where: { !$0.hasPrefix(path + "/") }) else { return }
+        throw Refusal(
+            .labMoved,
+            path,
+            "the lab of this folder was made in another: the control socket of a host is \(stranger)",
+            hint: "name that folder with --lab=DIR, or move this one back to it; to remove what is here: "
+                + "homeward lab down --erase --lab=\(path); for a new lab: homeward lab up --lab=DIR"
+        )
+    }
+
     /// Refuses a name that is none of the lab's hosts.
     package func checkHost(_ name: String) throws(Refusal) {
         guard !Self.hostNames.contains(name) else { return }

@@ -17,8 +17,8 @@ package struct LabReport: Sendable, Codable, Hashable {
 
 extension Lab {
     /// Ends all daemons in order; `erase` removes the lab's own names from the folder afterwards.
-    /// - Throws: `lab-not-running` when the folder holds no record; `bad-format` when it cannot be read, no host runs, and
-    ///   nothing is to be erased.
+    /// - Throws: `lab-not-running` when the folder holds no record; `bad-format` when it cannot be read, and `lab-moved`
+    ///   when it is another folder's, where no host runs and nothing is to be erased.
     package func down(erase: Bool) async throws -> LabReport {
         let lock = try lock()
         defer { withExtendedLifetime(lock) {} }
@@ -27,7 +27,7 @@ extension Lab {
             state = try recorded()
         } catch {
             // A record that cannot be read is no reason to leave its daemons running, or the lab where it is.
-            guard !runningHosts.isEmpty || (erase && error.code == .badFormat) else { throw error }
+            guard !runningHosts.isEmpty || (erase && [.badFormat, .labMoved].contains(error.code)) else { throw error }
         }
         try application?.end(orderly: true)
         let running = runningHosts

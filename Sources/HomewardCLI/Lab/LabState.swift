@@ -58,7 +58,7 @@ package struct LabState: Hashable, Sendable, Codable {
     }
 
     /// Nil when the folder holds no lab.
-    /// - Throws: `bad-format` for a file that is not this release's.
+    /// - Throws: `bad-format` for a file that is not this release's, `lab-moved` for one of another folder.
     package static func load(_ folder: LabFolder) throws(Refusal) -> LabState? {
         guard let content = LabFiles.read(folder.stateFile) else { return nil }
         guard let state = try? JSONDecoder().decode(LabState.self, from: Data(content)), state.format == currentFormat
@@ -71,6 +71,7 @@ package struct LabState: Hashable, Sendable, Codable {
                     + "homeward lab up --lab=DIR"
             )
         }
+        try folder.checkHolds(controlSockets: state.hosts.map(\.control))
         return state
     }
 

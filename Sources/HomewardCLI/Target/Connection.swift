@@ -82,7 +82,7 @@ public struct Connector: Sendable {
     }
 
     /// The hosts that a lab's record names.
-    /// - Throws: `lab-not-running`, `bad-format`.
+    /// - Throws: `lab-not-running`, `bad-format`, `lab-moved`.
     static func hosts(ofLab directory: String) throws -> [LabFile.Host] {
         let path = "\(directory)/lab.json"
         guard let data = FileManager.default.contents(atPath: path) else {
@@ -93,8 +93,9 @@ public struct Connector: Sendable {
                 hint: "homeward lab up; or name another folder with --lab=DIR"
             )
         }
+        let hosts: [LabFile.Host]
         do {
-            return try JSONDecoder().decode(LabFile.self, from: data).hosts
+            hosts = try JSONDecoder().decode(LabFile.self, from: data).hosts
         } catch {
             throw Refusal(
                 .badFormat,
@@ -103,5 +104,7 @@ public struct Connector: Sendable {
                 hint: "to remove this lab: homeward lab down --erase --lab=\(directory)"
             )
         }
+        try LabFolder(directory).checkHolds(controlSockets: hosts.map(\.control))
+        return hosts
     }
 }

@@ -109,6 +109,7 @@ public enum RefusalCode: String, Hashable, Sendable, Codable, CaseIterable {
     case labNotRunning = "lab-not-running"
     case labCheckFailed = "lab-check-failed"
     case labHostState = "lab-host-state"
+    case labMoved = "lab-moved"
 
     /// What the code means, without values: for the reference page, metrics and journals.
     public var meaning: String {
@@ -206,6 +207,7 @@ public enum RefusalCode: String, Hashable, Sendable, Codable, CaseIterable {
         case .labNotRunning: "the lab does not run"
         case .labCheckFailed: "the lab's proof found something wrong"
         case .labHostState: "the lab's host is not in the state that the command needs"
+        case .labMoved: "the folder is a copy of a lab's, or was moved: the files of its hosts are named elsewhere"
         }
     }
 }
