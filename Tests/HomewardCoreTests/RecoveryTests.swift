@@ -349,6 +349,23 @@ struct RecoveryTests {
         let log = try Log()
         for number in 1...8 { try log.append(durable: number == 8 ? 6 : 1) }
         log.damage(log.records[2])
+        #expect(try log.recover().damage != nil)
+        try expectNothingProven(log, after: 2)
+    }
+
+    @Test("records behind a cut prove nothing once the log was begun anew before it")
+    func begunAnewBeforeCut() throws {
+        let log = try Log()
+        for number in 1...8 { try log.append(durable: number == 8 ? 3 : 1) }
+        log.damage(log.records[3])
+        let kept = try log.recover()
+        #expect(kept.damage == nil && kept.records.count == 3)
+        log.header = kept.header
+        try expectNothingProven(log, after: 1)
+    }
+
+    /// The log is begun anew, as a copy of the volumes needs it, and no record is written before the next start.
+    private func expectNothingProven(_ log: Log, after start: UInt64) throws {
         var machine = RVGMachine(
             recovered: try log.recover(),
             capacity: log.ring.capacity,
@@ -359,13 +376,17 @@ struct RecoveryTests {
             limits: Limits(),
             seed: 1
         )
-        #expect(machine.isLogDamaged)
-        machine.rebaseLog(after: machine.end, dataCount: 2, lastData: UpdateID(2), cumulative: 2000)
+        machine.rebaseLog(
+            after: UpdateID(start),
+            dataCount: start,
+            lastData: UpdateID(start),
+            cumulative: start * 1000
+        )
         log.header = machine.header
         try log.writeHeader()
         let recovered = try log.recover()
         #expect(recovered.damage == nil)
         #expect(recovered.records.isEmpty)
-        #expect(recovered.header.tailID == UpdateID(3))
+        #expect(recovered.header.tailID == UpdateID(start + 1))
     }
 }

@@ -228,9 +228,9 @@ extension RVGMachine {
         cumulative: UInt64
     ) {
         precondition(!logWriteInFlight && logSyncInFlight == nil, "the log lane must be idle")
-        // Behind the damage lie whole records, which recovery would take as proof of what is given up here. A lap further on
-        // none of them is where its position says.
-        if isLogDamaged { appendPosition.value += capacity }
+        // Further on in the ring may lie whole records, behind a damage or a cut, which recovery would take as proof of what
+        // is given up here. A lap further on none of them is where its position says.
+        appendPosition.value += capacity
         index.removeAll()
         droppedPayloads.append(contentsOf: payloads.map(\.buffer))
         payloads.removeAll()
