@@ -374,8 +374,14 @@ final class Administrator {
         application.isWanted = false
         application.close()
         ask(primary, "migrate \(life.host.name)", .migrate(life.host.id)) { [self] _ in application.isWanted = true }
-        let asked = waiting?.since
-        world.after(31_000_000_000) { [self] in if waiting?.since != asked { application.isWanted = true } }
+        wantApplication(after: waiting?.since)
+    }
+
+    /// An answer may be lost with its host.
+    private func wantApplication(after asked: UInt64?) {
+        world.after(31_000_000_000) { [self] in
+            if waiting?.since == asked { wantApplication(after: asked) } else { application.isWanted = true }
+        }
     }
 
     // MARK: What failed changed nothing

@@ -126,7 +126,8 @@ final class Meddler {
         }
         let deadline = life.host.awake + 40_000_000_000
         func expectAnswer() {
-            world.after(deadline - life.host.awake) { [self] in
+            // A host that was stopped right before the end is looked at again only now and then.
+            world.after(max(deadline - life.host.awake, 20_000_000)) { [self] in
                 guard !isOver, life.isCurrent, world.finding == nil else { return }
                 // A synchronization lasts as long as its target is away.
                 if case .verify = request { return }
