@@ -53,7 +53,7 @@ struct PlaceHostsTests {
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let hosts = ["cedar", "alder", "birch"].map {
-            #"{"name":"\#($0)","control":"\#(folder)/\#($0)","directory":"/d","nbd":"/n"}"#
+            #"{"name":"\#($0)","control":"\#(folder)/\#($0)/c.sock","directory":"/d","nbd":"/n"}"#
         }
         try Data(#"{"hosts":[\#(hosts.joined(separator: ","))]}"#.utf8).write(to: URL(filePath: "\(folder)/lab.json"))
         var doors = ["alder": "secondary", "birch": "primary"].reduce(into: [String: Door]()) { doors, host in
@@ -62,7 +62,7 @@ struct PlaceHostsTests {
         if cedarHangs { doors["cedar"] = Door("cedar", [], hangs: true) }
         let known = doors
         try await body(folder, doors) { socket in
-            let name = socket.split(separator: "/").last.map(String.init) ?? ""
+            let name = socket.split(separator: "/").dropLast().last.map(String.init) ?? ""
             let dead = Refusal(.daemonUnreachable, socket, "there is no such socket", hint: "h")
             return (known[name] ?? FakeHandler(Array(repeating: .failure(dead), count: 9)), {})
         }

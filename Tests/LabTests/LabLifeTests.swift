@@ -125,10 +125,23 @@ struct LabLifeTests {
         #expect(await code { _ = try await Connector().connect(place, reach: .local, object: "o") } == .labMoved)
         #expect(LabFolder.hostNames.allSatisfy { LabProcess.running(folder, $0) == nil })
 
+        #expect(await code { try await copy.get("hr_dv01", from: "london", to: 1) } == .labMoved)
+
+        // The files of the original lie below this folder, and are not of it.
+        let above = LabFolder((stage.folder.path as NSString).deletingLastPathComponent)
+        try FileManager.default.copyItem(atPath: stage.folder.stateFile, toPath: above.stateFile)
+        #expect(await code { _ = try await Lab(folder: above).status() } == .labMoved)
+
         _ = try await copy.down(erase: true)
         #expect(!FileManager.default.fileExists(atPath: folder.host("seattle")))
         #expect(try await stage.lab.up(LabPlan()).already)
-        _ = try await stage.lab.down(erase: true)
+        _ = try await stage.lab.down(erase: false)
+
+        // With a link where it was, a moved folder is the same.
+        let moved = LabFolder(stage.folder.path + "-moved")
+        try FileManager.default.moveItem(atPath: stage.folder.path, toPath: moved.path)
+        try FileManager.default.createSymbolicLink(atPath: stage.folder.path, withDestinationPath: moved.path)
+        #expect(try await Lab(folder: moved).status().hosts.count == 3)
     }
 
     @Test("a lab whose record is damaged is erased when told so, and a folder without a record never")

@@ -71,13 +71,14 @@ package struct LabFolder: Sendable, Hashable {
 
     /// Refuses a folder that a lab was copied or moved to: its hosts know their volumes by whole paths.
     ///
-    /// They would work on those of the folder that it came from.
-    package func checkHolds(controlSockets: [String]) throws(Refusal) {
-        guard let stranger = controlSockets.first(where: { !$0.hasPrefix(path + "/") }) else { return }
+    /// They would work on those of the folder that it came from. A path by which the same folder was known is no other.
+    package func checkHolds(_ name: String, controlSocket: String) throws(Refusal) {
+        let made = (controlSocket as NSString).deletingLastPathComponent
+        guard !FilePlace(made).isSame(as: FilePlace(host(name))) else { return }
         throw Refusal(
             .labMoved,
             path,
-            "the lab of this folder was made in another: the control socket of a host is \(stranger)",
+            "the lab of this folder was made in another: \(name) lies in \(made)",
             hint: "name that folder with --lab=DIR, or move this one back to it; to remove what is here: "
                 + "homeward lab down --erase --lab=\(path); for a new lab: homeward lab up --lab=DIR"
         )

@@ -71,7 +71,7 @@ package struct LabState: Hashable, Sendable, Codable {
                     + "homeward lab up --lab=DIR"
             )
         }
-        try folder.checkHolds(controlSockets: state.hosts.map(\.control))
+        for host in state.hosts { try folder.checkHolds(host.name, controlSocket: host.control) }
         return state
     }
 

@@ -11,6 +11,7 @@ extension Lab {
         guard let content = LabFiles.read(file) else {
             throw Refusal(.ioError, file, "the file cannot be read", hint: "ls -l \(file)")
         }
+        _ = try recorded()
         let (description, _) = try await openPrimary()
         let session = try doors.openVolume(description.dataSocket, export: volume, readOnly: false)
         defer { session.close() }
@@ -40,6 +41,7 @@ extension Lab {
     /// Copies a volume of a host, as its own data door gives it, to a file descriptor.
     package func get(_ volume: String, from host: String, to descriptor: Int32) async throws {
         try folder.checkHost(host)
+        _ = try recorded()
         guard let description = await control(host).hostDescription() else {
             throw Refusal(.daemonUnreachable, host, "the daemon does not answer", hint: "homeward lab status")
         }

@@ -104,7 +104,8 @@ public struct Connector: Sendable {
                 hint: "to remove this lab: homeward lab down --erase --lab=\(directory)"
             )
         }
-        try LabFolder(directory).checkHolds(controlSockets: hosts.map(\.control))
+        let folder = LabFolder(directory)
+        for host in hosts { try folder.checkHolds(host.name, controlSocket: host.control) }
         return hosts
     }
 }
