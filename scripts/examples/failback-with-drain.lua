@@ -59,7 +59,7 @@ end
 function M.run(ctx)
   local step = ctx.step
   local home, away, checkpoint = ctx.params.home, roles.away(ctx), ctx.params.checkpoint
-  local service = ctx.params.service
+  local service, there = ctx.params.service, roles.called(away)
   local is_drained = false
 
   local function under(action) return roles.under(ctx, away, home, action) end
@@ -69,8 +69,8 @@ function M.run(ctx)
     if is_drained then balancer("resume", service) end
   end })
 
-  step("makesec", ("Make %s a Secondary of %s"):format(home, away), under(roles.makesec(ctx, home, away)))
-  step("synchronize", ("Copy what differs from %s to %s; the application runs"):format(away, home),
+  step("makesec", ("Make %s a Secondary of %s"):format(home, there), under(roles.makesec(ctx, home, away)))
+  step("synchronize", ("Copy what differs from %s to %s; the application runs"):format(there, home),
     under(replication.synchronize(ctx, home, checkpoint)))
   -- Called again it changes nothing, so it needs no `done`.
   step("drain-traffic", ("Send no more requests to %s"):format(service), function()
@@ -78,10 +78,10 @@ function M.run(ctx)
     balancer("drain", service)
     if not roles.is_primary(ctx, home) then hw.sh{ "sleep", ctx.params.drain_seconds } end
   end)
-  step("stop-application", ("Stop the application on %s"):format(away), under(application.stop(ctx, away, home)))
+  step("stop-application", ("Stop the application on %s"):format(there), under(application.stop(ctx, away, home)))
   step("start-replication", ("Start replication to %s"):format(home), under(replication.start(ctx, home, checkpoint)))
   step("await-up-to-date", ("Wait until %s has everything"):format(home), under(replication.await(ctx, home)))
-  step("migrate", ("Move the role Primary from %s to %s"):format(away, home), under(roles.migrate(ctx, home)))
+  step("migrate", ("Move the role Primary from %s to %s"):format(there, home), under(roles.migrate(ctx, home)))
   replication.tell_left_out(ctx, home, away)
   step("start-application", ("Start the application on %s"):format(home), application.start(ctx, home))
   step("check-application", ("See that %s answers on %s"):format(service, home), function() answers(home, service) end)

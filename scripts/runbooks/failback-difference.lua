@@ -45,24 +45,24 @@ end
 function M.run(ctx)
   local step = ctx.step
   local home, away, checkpoint = ctx.params.home, roles.away(ctx), ctx.params.checkpoint
-  local short = ctx.params.outage == "short"
+  local short, there = ctx.params.outage == "short", roles.called(away)
 
   local function under(action) return roles.under(ctx, away, home, action) end
 
-  step("makesec", ("Make %s a Secondary of %s"):format(home, away), under(roles.makesec(ctx, home, away)))
-  step("synchronize", ("Copy what differs from %s to %s; the application runs"):format(away, home),
+  step("makesec", ("Make %s a Secondary of %s"):format(home, there), under(roles.makesec(ctx, home, away)))
+  step("synchronize", ("Copy what differs from %s to %s; the application runs"):format(there, home),
     under(replication.synchronize(ctx, home, checkpoint)))
   if short then
     step("start-replication", ("Start replication to %s; the application still runs"):format(home),
       under(replication.start_early(ctx, home, checkpoint)))
   end
-  step("stop-application", ("Stop the application on %s"):format(away), under(application.stop(ctx, away, home)))
+  step("stop-application", ("Stop the application on %s"):format(there), under(application.stop(ctx, away, home)))
   if not short then
     step("start-replication", ("Start replication to %s"):format(home),
       under(replication.start(ctx, home, checkpoint)))
   end
   step("await-up-to-date", ("Wait until %s has everything"):format(home), under(replication.await(ctx, home)))
-  step("migrate", ("Move the role Primary from %s to %s"):format(away, home), under(roles.migrate(ctx, home)))
+  step("migrate", ("Move the role Primary from %s to %s"):format(there, home), under(roles.migrate(ctx, home)))
   replication.tell_left_out(ctx, home, away)
   step("start-application", ("Start the application on %s"):format(home), application.start(ctx, home))
   replication.require_started(ctx, {}, home, away)

@@ -39,13 +39,14 @@ end
 
 function M.run(ctx)
   local step, to, from = ctx.step, ctx.params.to, roles.from(ctx)
+  local there = roles.called(from)
 
   local function under(action) return roles.under(ctx, from, to, action) end
 
-  step("stop-application", ("Stop the application on %s"):format(from), under(application.stop(ctx, from, to)))
+  step("stop-application", ("Stop the application on %s"):format(there), under(application.stop(ctx, from, to)))
   step("await-up-to-date", ("Wait until %s has everything"):format(to),
     under(replication.await(ctx, to, ctx.params.secondaries)))
-  step("migrate", ("Move the role Primary from %s to %s"):format(from, to), under(roles.migrate(ctx, to)))
+  step("migrate", ("Move the role Primary from %s to %s"):format(there, to), under(roles.migrate(ctx, to)))
   local started = {}
   for i, name in ipairs(ctx.params.secondaries) do
     step("start-replication-" .. name, ("Start replication to %s"):format(name),

@@ -19,12 +19,20 @@ function M.away(ctx) return inference.away(running.of(ctx).set, ctx.params.home)
 -- The same of a planned move to the parameter `to`.
 function M.from(ctx) return inference.away(running.of(ctx).set, ctx.params.to) end
 
+-- How titles call it: none is known where the role was at home when the run began, and nobody had handed it over.
+function M.called(away) return away or "another host" end
+
 -- An action that is begun only while `away` has the role, or `home` has it already. Somebody may take over while a run
 -- is at work: it would go on with another host's data, and lose what `away` has written.
 function M.under(ctx, away, home, action)
   return {
     done = action.done,
     run = function()
+      if not away then
+        failures.raise{ code = "not-primary", host = home, object = ctx.params.rvg,
+          message = ("%s was the Primary when this run began, and is not any more"):format(home),
+          hint = "see what happened: homeward status" }
+      end
       local set = not running.of(ctx).is_plan and scenes.of(ctx)
       if set and set.open and set.open ~= away and set.open ~= home then
         failures.raise{ code = "not-primary", host = away, object = ctx.params.rvg,
