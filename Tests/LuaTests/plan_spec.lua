@@ -211,6 +211,13 @@ describe("check", function()
     t.contains(problems[1].message, "did you mean migrate?")
   end)
 
+  it("takes a file whose only key is misspelt for a site file", function()
+    local problems = check("return {\n  stop_aplication = function() end,\n}\n")
+    t.equal(#problems, 1)
+    t.equal(problems[1].line, 2)
+    t.contains(problems[1].message, "did you mean stop_application?")
+  end)
+
   it("tells the line of a key under its own table", function()
     local problems = check("-- after.start_app\nreturn {\n  before = { migrate = function() end },\n"
       .. "  after = {\n    start_app = function() end, -- start_app\n  },\n}\n")

@@ -103,11 +103,11 @@ local function check_site(options, value)
   return problems
 end
 
--- A file that declares hooks and no run is a site file.
+-- A file that declares hooks and no run is a site file, also where the words for them are misspelt.
 local function is_site(value)
   if type(value) ~= "table" or value.run ~= nil or value.parameters ~= nil then return false end
-  for _, key in ipairs(site.keys) do
-    if value[key] ~= nil then return true end
+  for key in pairs(value) do
+    if type(key) == "string" and words.nearest(key, site.keys) then return true end
   end
   return next(value) == nil
 end
