@@ -32,7 +32,7 @@ struct PlantedBugTests {
         .endBeforeLastBlock: ["invariant 1"],
         .syncReadsPending: ["invariant 1", "ends with another image"],
         .replayOldLog: ["invariant 1"],
-        .attachOverflowed: ["invariant 6"],
+        .attachOverflowed: ["invariant 3"],
         .attachForeignCopy: ["invariant 6"],
         .bothPrimary: ["invariant 8"],
         .makesecWhileOpen: ["while the application had the volumes open"],

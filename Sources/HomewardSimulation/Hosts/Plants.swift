@@ -28,6 +28,10 @@ extension Life {
             guard node.machine.failure != nil, !host.fuse.blown else { return }
             node.machine.failure = nil
             node.machine.isHeaderInDoubt = false
+        case .attachOverflowed:
+            // It stood for the step that looked for it.
+            let dead = Set(node.machine.overflowed.map(\.checkpoint.id))
+            node.machine.header.checkpoints.removeAll { dead.contains($0.id) }
         default: return
         }
     }
@@ -38,11 +42,7 @@ extension Life {
     func alter(before request: RVGRequest) -> () -> Void {
         switch (planted, request) {
         case (.attachOverflowed, .startReplication(_, .checkpoint(let name), _)):
-            if let dead = node.machine.overflowed.last(where: { $0.checkpoint.name == name }),
-                !node.machine.header.checkpoints.contains(where: { $0.name == name })
-            {
-                node.machine.header.checkpoints.append(dead.checkpoint)
-            }
+            if !node.machine.header.checkpoints.contains(where: { $0.name == name }) { raise { $0.name == name } }
         case (.attachForeignCopy, .startReplication(let peer, .checkpoint(let name), _)):
             guard let place = node.machine.header.checkpoints.firstIndex(where: { $0.name == name }),
                 let end = node.machine.header.checkpoints[place].targets.first?.end
@@ -66,11 +66,20 @@ extension Life {
         return {}
     }
 
+    /// A checkpoint that overflowed stands again for a step.
+    private func raise(_ isMeant: (Checkpoint) -> Bool) {
+        guard let dead = node.machine.overflowed.last(where: { isMeant($0.checkpoint) }) else { return }
+        node.machine.header.checkpoints.append(dead.checkpoint)
+    }
+
     /// A message before the machine hears of it.
     func alter(_ message: PeerMessage, from peer: SimulatedHost) -> PeerMessage {
         switch (planted, message) {
         case (.migrateOutstanding, .prepare(.migrate(let transaction, let epoch, _))):
             return .prepare(.migrate(transaction, epoch: epoch, firstID: node.machine.end.next))
+        case (.attachOverflowed, .vote):
+            guard case .attach(let state)? = node.operation else { break }
+            raise { $0.id == state.checkpoint?.id }
         case (.attachForeignCopy, .prepare(.attach(let offer))):
             guard let checkpoint = offer.checkpoint, let end = offer.end, let epoch = offer.history.current?.id else {
                 break
