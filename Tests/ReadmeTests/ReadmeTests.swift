@@ -15,7 +15,9 @@ private let pages = [
 struct ReadmeTests {
     @Test("every command that a page shows is one that the program understands", arguments: pages)
     func commandsAreKnown(_ page: String) throws {
-        for command in FencedBlock.all(in: try Repository.text(page)).flatMap(\.commands) {
+        let commands = FencedBlock.all(in: try Repository.text(page)).flatMap(\.commands)
+        #expect(!commands.isEmpty || page.contains(".docc/"), "\(page) shows no command")
+        for command in commands {
             var words = Self.words(command)
             // What the shell would have taken off before.
             while let first = words.first, first.contains("="), !first.hasPrefix("-") { words.removeFirst() }
@@ -62,6 +64,29 @@ struct ReadmeTests {
             }
             let globals = try LuaChunk.globals(of: LuaSource(name: "README.md", text: source))
             #expect(globals.map(\.name) == ["require"], "what a script uses it has declared")
+        }
+    }
+
+    @Test("the site files and the runbook that the page on scripts shows are Lua of ours")
+    func scriptsAreAccepted() throws {
+        let lua = FencedBlock.all(in: try Repository.text("scripts/README.md")).filter { $0.language == "lua" }
+        #expect(lua.count == 3)
+        for block in lua {
+            let source = LuaSource(name: "scripts/README.md", text: Array(block.lines.joined(separator: "\n").utf8))
+            // A site file is given the module.
+            let known: Set = ["require", "hw", "ipairs"]
+            #expect(Set(try LuaChunk.globals(of: source).map(\.name)).isSubset(of: known))
+        }
+    }
+
+    @Test("every file that the map of the sources names is there")
+    func mapNamesFiles() throws {
+        let files = try Set(["Sources", "scripts"].flatMap { try Repository.files(below: $0, ending: "") })
+        let names = try Repository.text("Sources/README.md").matches(of: /`([\w\/+]+\.(?:swift|lua|c))`/)
+        #expect(names.count > 40)
+        // The configuration of a host, and any runbook, are none of the sources.
+        for name in names.map({ String($0.output.1) }) where !["host.lua", "scripts/runbooks/NAME.lua"].contains(name) {
+            #expect(files.contains { $0 == name || $0.hasSuffix("/\(name)") }, "\(name)")
         }
     }
 
