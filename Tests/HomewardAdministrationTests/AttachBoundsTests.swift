@@ -3,7 +3,7 @@ import HomewardCore
 import Testing
 
 /// What a startrep may take: time while it holds the application's writes, and blocks of a sample.
-@Suite("Bounds of startrep")
+@Suite("Bounds of startrep", .timeLimit(.minutes(1)))
 struct AttachBoundsTests {
     private let seattle = NodeWorld.ids[1]
 

@@ -3,7 +3,7 @@ import HomewardCore
 import Testing
 
 /// What a host calls consistent by its header is durable on its volumes before.
-@Suite("Durability of what is attached")
+@Suite("Durability of what is attached", .timeLimit(.minutes(1)))
 struct AttachDurabilityTests {
     private let seattle = NodeWorld.ids[1]
 

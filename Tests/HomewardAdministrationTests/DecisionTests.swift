@@ -3,7 +3,7 @@ import HomewardCore
 import Testing
 
 /// What a host decides for others, and what it must not.
-@Suite("Decisions")
+@Suite("Decisions", .timeLimit(.minutes(1)))
 struct DecisionTests {
     private let london = NodeWorld.ids[0]
     private let seattle = NodeWorld.ids[1]

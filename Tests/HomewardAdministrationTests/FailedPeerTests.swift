@@ -3,7 +3,7 @@ import HomewardCore
 import Testing
 
 /// A host whose device failed is connected, and promises nothing.
-@Suite("Hosts whose device failed")
+@Suite("Hosts whose device failed", .timeLimit(.minutes(1)))
 struct FailedPeerTests {
     private let seattle = NodeWorld.ids[1]
 

@@ -3,7 +3,7 @@ import HomewardCore
 import Testing
 
 /// What the status of a link claims, against worlds in which it is known.
-@Suite("Status of a link")
+@Suite("Status of a link", .timeLimit(.minutes(1)))
 struct LinkStatusTests {
     private let seattle = NodeWorld.ids[1]
 

@@ -2,64 +2,6 @@ import HomewardAdministration
 import HomewardCore
 import Testing
 
-/// A disk of bytes in memory, for the log that a node is made from.
-final class MemoryDisk: BlockDevice, @unchecked Sendable {
-    let size: UInt64
-    let name = "memory"
-    private var content: [UInt8]
-
-    init(size: Int) {
-        self.size = UInt64(size)
-        content = [UInt8](repeating: 0, count: size)
-    }
-
-    func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(Refusal) {
-        buffer.copyBytes(from: content[Int(offset)..<Int(offset) + buffer.count])
-    }
-
-    func write(at offset: UInt64, _ pieces: [UnsafeRawBufferPointer]) throws(Refusal) {
-        var place = Int(offset)
-        for piece in pieces {
-            content.replaceSubrange(place..<place + piece.count, with: piece)
-            place += piece.count
-        }
-    }
-
-    func zero(at offset: UInt64, length: UInt64) throws(Refusal) {
-        content.replaceSubrange(Int(offset)..<Int(offset + length), with: repeatElement(0, count: Int(length)))
-    }
-
-    func synchronize() throws(Refusal) {}
-}
-
-/// What a request was refused with; nil when it was carried out or has not ended.
-func refusal(of result: Result<RVGAnswer, Refusal>?) -> Refusal? {
-    if case .failure(let refusal)? = result { refusal } else { nil }
-}
-
-/// The code of that.
-func code(_ result: Result<RVGAnswer, Refusal>?) -> RefusalCode? { refusal(of: result)?.code }
-
-/// The outcome of a request that has to be carried out.
-func carriedOut(
-    _ result: Result<RVGAnswer, Refusal>?,
-    _ place: SourceLocation = #_sourceLocation
-) throws -> Outcome {
-    let answer = try #require(result, "no answer", sourceLocation: place).get()
-    let outcome = if case .done(let outcome) = answer { outcome } else { nil as Outcome? }
-    return try #require(outcome, "\(answer)", sourceLocation: place)
-}
-
-/// The reports of a synchronization that has to end well.
-func synchronized(
-    _ result: Result<RVGAnswer, Refusal>?,
-    _ place: SourceLocation = #_sourceLocation
-) throws -> [SynchronizationReport] {
-    let answer = try #require(result, "no answer", sourceLocation: place).get()
-    let reports = if case .synchronized(let reports) = answer { reports } else { nil as [SynchronizationReport]? }
-    return try #require(reports, "\(answer)", sourceLocation: place)
-}
-
 /// Three hosts of one RDS without disks, sockets or a clock: lanes are answered at once, messages carried by hand.
 struct NodeWorld {
     static let names = ["london", "seattle", "dublin"]

@@ -3,7 +3,7 @@ import HomewardCore
 import Testing
 
 /// A host leaves the RDS while synchronizations run.
-@Suite("Removal")
+@Suite("Removal", .timeLimit(.minutes(1)))
 struct RemovalTests {
     private let seattle = NodeWorld.ids[1]
     private let dublin = NodeWorld.ids[2]

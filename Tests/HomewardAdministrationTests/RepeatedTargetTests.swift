@@ -3,7 +3,7 @@ import HomewardCore
 import Testing
 
 /// A host that is named twice is one target, and a checkpoint that has lost its last one is none made by hand.
-@Suite("Targets named twice")
+@Suite("Targets named twice", .timeLimit(.minutes(1)))
 struct RepeatedTargetTests {
     private let seattle = NodeWorld.ids[1]
     private let dublin = NodeWorld.ids[2]

@@ -2,7 +2,7 @@ import HomewardAdministration
 import HomewardCore
 import Testing
 
-@Suite("Reading the volumes of a Secondary")
+@Suite("Reading the volumes of a Secondary", .timeLimit(.minutes(1)))
 struct SecondaryReadingTests {
     private func open(_ world: inout NodeWorld) -> RefusalCode? {
         let holder = SessionHolder(process: 1, label: "reader")

@@ -3,7 +3,7 @@ import HomewardCore
 import Testing
 
 /// What a stopped Primary, and an end in order, leave behind.
-@Suite("Shutdown")
+@Suite("Shutdown", .timeLimit(.minutes(1)))
 struct ShutdownTests {
     private let seattle = NodeWorld.ids[1]
 

@@ -3,7 +3,7 @@ import HomewardCore
 import Testing
 
 /// A target that takes long to make its volumes ready answers when they are, and its Primary waits for that.
-@Suite("Slow targets")
+@Suite("Slow targets", .timeLimit(.minutes(1)))
 struct SlowTargetTests {
     private let seattle = NodeWorld.ids[1]
 

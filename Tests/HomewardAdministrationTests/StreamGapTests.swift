@@ -2,7 +2,7 @@ import HomewardAdministration
 import HomewardCore
 import Testing
 
-@Suite("A gap in what is sent to a Secondary")
+@Suite("A gap in what is sent to a Secondary", .timeLimit(.minutes(1)))
 struct StreamGapTests {
     private let london = NodeWorld.ids[0]
     private let seattle = NodeWorld.ids[1]

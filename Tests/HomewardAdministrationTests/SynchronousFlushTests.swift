@@ -2,7 +2,7 @@ import HomewardAdministration
 import HomewardCore
 import Testing
 
-@Suite("A flush in synchronous mode")
+@Suite("A flush in synchronous mode", .timeLimit(.minutes(1)))
 struct SynchronousFlushTests {
     private func world(_ synchronous: LinkSettings.Synchronous) throws -> NodeWorld {
         var world = try NodeWorld()

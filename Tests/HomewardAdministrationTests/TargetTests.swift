@@ -3,7 +3,7 @@ import HomewardCore
 import Testing
 
 /// What a host that is synchronized still owes to earlier sessions and to other Primaries.
-@Suite("Targets")
+@Suite("Targets", .timeLimit(.minutes(1)))
 struct TargetTests {
     private let london = NodeWorld.ids[0]
     private let seattle = NodeWorld.ids[1]

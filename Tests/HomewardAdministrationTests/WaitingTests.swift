@@ -3,7 +3,7 @@ import HomewardCore
 import Testing
 
 /// Nobody waits for what will not come.
-@Suite("Waiting")
+@Suite("Waiting", .timeLimit(.minutes(1)))
 struct WaitingTests {
     private let seattle = NodeWorld.ids[1]
 

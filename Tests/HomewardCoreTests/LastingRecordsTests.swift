@@ -1,7 +1,7 @@
 import HomewardCore
 import Testing
 
-@Suite("What lasts of a batch")
+@Suite("What lasts of a batch", .timeLimit(.minutes(1)))
 struct LastingRecordsTests {
     private static let volumeBytes = 96 << 10
 

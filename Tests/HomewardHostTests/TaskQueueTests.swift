@@ -3,7 +3,7 @@ import HomewardHost
 import Testing
 
 /// Which task a free thread gets.
-@Suite("Tasks of the pool")
+@Suite("Tasks of the pool", .timeLimit(.minutes(1)))
 struct TaskQueueTests {
     private typealias Queue = TaskQueue<String>
 

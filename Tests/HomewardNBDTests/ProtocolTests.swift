@@ -2,7 +2,7 @@ import HomewardCore
 import HomewardNBD
 import Testing
 
-@Suite("NBD: bytes and rules")
+@Suite("NBD: bytes and rules", .timeLimit(.minutes(1)))
 struct ProtocolTests {
     static func information(_ name: [UInt8], _ wanted: [UInt16], count: UInt16? = nil) -> [UInt8] {
         var bytes: [UInt8] = []

@@ -193,7 +193,7 @@ struct RoundTripTests {
         } catch let refusal as Refusal { #expect(refusal.code == .daemonUnreachable) }
     }
 
-    @Test("a socket path that is too long is refused with its length and the limit")
+    @Test("a socket path that is too long is refused with its length and the limit", .timeLimit(.minutes(1)))
     func longPath() throws {
         let path = "/tmp/" + String(repeating: "x", count: 120)
         do {

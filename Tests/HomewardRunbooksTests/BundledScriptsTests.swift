@@ -1,7 +1,7 @@
 import HomewardScripts
 import Testing
 
-@Suite("Bundled scripts")
+@Suite("Bundled scripts", .timeLimit(.minutes(1)))
 struct BundledScriptsTests {
     @Test("no file of `scripts/` is left out of the binary")
     func complete() throws {

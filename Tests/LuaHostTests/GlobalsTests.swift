@@ -1,7 +1,7 @@
 import LuaHost
 import Testing
 
-@Suite("Names of globals in a text")
+@Suite("Names of globals in a text", .timeLimit(.minutes(1)))
 struct GlobalsTests {
     private func uses(_ text: String) throws -> [String] {
         try LuaChunk.globals(of: LuaSource(name: "a.lua", text: Array(text.utf8))).map {
