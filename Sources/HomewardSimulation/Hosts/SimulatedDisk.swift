@@ -131,13 +131,9 @@ final class SimulatedDisk: BlockDevice, @unchecked Sendable {
 
     func write(at offset: UInt64, _ pieces: [UnsafeRawBufferPointer]) throws(Refusal) {
         if fuse.blown { throw died() }
-        let dies = fuse.burn()
-        // The host dies within the write: a part of it may have reached the cache.
-        var left = pieces.reduce(0) { $0 + $1.count }
-        precondition(offset + UInt64(left) <= size, "\(name): write at \(offset), \(left) bytes")
-        let fault = meets(.writeError, .noSpace)
-        if dies || fault == .noSpace { left = left / 1024 * 512 }
-        if fault == .writeError { left = 0 }
+        let length = pieces.reduce(0) { $0 + $1.count }
+        precondition(offset + UInt64(length) <= size, "\(name): write at \(offset), \(length) bytes")
+        var (left, failure) = begin(length)
         var place = Int(offset)
         for piece in pieces where left > 0 {
             let count = min(left, piece.count)
@@ -147,21 +143,30 @@ final class SimulatedDisk: BlockDevice, @unchecked Sendable {
             place += count
             left -= count
         }
-        if dies { throw died() }
-        if let fault { throw failed(fault == .noSpace ? "No space left on device" : "Input/output error") }
+        if let failure { throw failure }
+    }
+
+    /// How many of the bytes that are to change reach the cache, and what the call fails with then: the host may die within
+    /// it, and a part may have been done.
+    private func begin(_ length: Int) -> (count: Int, failure: Refusal?) {
+        if fuse.burn() { return (length / 1024 * 512, died()) }
+        switch meets(.writeError, .noSpace) {
+        case .noSpace?: return (length / 1024 * 512, failed("No space left on device"))
+        case .some: return (0, failed("Input/output error"))
+        case nil: return (length, nil)
+        }
     }
 
     func zero(at offset: UInt64, length: UInt64) throws(Refusal) {
         if fuse.blown { throw died() }
         precondition(offset + length <= size, "\(name): zero at \(offset), \(length) bytes")
-        let dies = fuse.burn()
-        let count = dies ? Int(length) / 1024 * 512 : Int(length)
+        let (count, failure) = begin(Int(length))
         for place in Int(offset)..<Int(offset) + count {
             if keepsOlder { older[place] = cache[place] }
             cache[place] = 0
         }
         mark(Int(offset), count)
-        if dies { throw died() }
+        if let failure { throw failure }
     }
 
     func synchronize() throws(Refusal) {
