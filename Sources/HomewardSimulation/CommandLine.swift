@@ -38,6 +38,7 @@ public enum SimulationCommand {
           --writes N   the applications make only their first N writes
           --whims N    only the first N verbs are typed that nobody has to type
           --rvgs N     RVGs on each host, 1 to 4 (default: as the seed has it)
+          --each-step  compares the images of a host after each of its steps, and not only now and then
           --plant BUG  puts a known mistake into the simulated host: \(PlantedBug.allCases.map(\.rawValue).joined(separator: ", "))
         """
 
@@ -63,6 +64,7 @@ public enum SimulationCommand {
             case "--shrink": options.shrinks = true
             case "--quiet": options.coverage = false
             case "--worker": options.worker = true
+            case "--each-step": options.scenario.looksAtEachStep = true
             default:
                 guard word.hasPrefix("--"), let value = rest.popFirst(), take(word, value, into: &options) else {
                     return nil

@@ -75,6 +75,17 @@ struct PlantedBugTests {
         return Simulation.run(scenario).finding
     }
 
+    @Test("after each step the disks show an image that they may show, and a batch that is applied apart is seen there")
+    func eachStep() {
+        for seed in UInt64(5_000)..<5_020 {
+            #expect(Simulation.run(Scenario(seed: seed, looksAtEachStep: true)).finding == nil)
+        }
+        let seen = (UInt64(5_000)..<5_020).lazy.compactMap { seed in
+            Simulation.run(Scenario(seed: seed, planted: .applyVolumesApart, looksAtEachStep: true)).finding
+        }
+        #expect(seen.contains { $0.contains("after a step") })
+    }
+
     @Test("without a planted bug the same seeds find nothing")
     func nothing() {
         for seed in UInt64(5_000)..<5_040 {

@@ -64,6 +64,10 @@ final class Life {
         if isCurrent {
             watch.look(at: node, &world.coverage)
             host.model.observe(self)
+            if world.looksAtEachStep {
+                host.model.look(at: self, "after a step")
+                host.model.checkFollowers()
+            }
         }
     }
 

@@ -353,6 +353,12 @@ final class Model {
         return numbers
     }
 
+    /// Compares what the disks of a host show now.
+    func look(at life: Life, _ when: String) {
+        checkImage(life, when)
+        checkVolumes(life, when)
+    }
+
     /// A Primary, or a Secondary that says it is consistent, must show its line's image after as many writes as it says.
     @discardableResult
     func checkImage(_ life: Life, _ when: String) -> [UInt32]? {

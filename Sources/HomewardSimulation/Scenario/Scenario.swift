@@ -26,6 +26,8 @@ public struct Scenario: Sendable, Equatable {
     public var rvgs: Int?
     /// Who sets replication up; nil: as the seed has it.
     public var setup: Setup?
+    /// The images of a host are compared after each of its steps, and not only now and then: the same life, and slow.
+    public var looksAtEachStep: Bool
 
     /// How an RDS comes to be.
     public enum Setup: String, CaseIterable, Sendable {
@@ -45,7 +47,8 @@ public struct Scenario: Sendable, Equatable {
         writeLimit: Int? = nil,
         whimLimit: Int? = nil,
         rvgs: Int? = nil,
-        setup: Setup? = nil
+        setup: Setup? = nil,
+        looksAtEachStep: Bool = false
     ) {
         self.seed = seed
         self.planted = planted
@@ -57,6 +60,7 @@ public struct Scenario: Sendable, Equatable {
         self.whimLimit = whimLimit
         self.rvgs = rvgs
         self.setup = setup
+        self.looksAtEachStep = looksAtEachStep
     }
 
     /// Of the wide lives with one RVG that are brought home by runbooks one in four is set up by one, drawn from a
@@ -88,6 +92,7 @@ public struct Scenario: Sendable, Equatable {
         ] {
             if let number { words += [option, "\(number)"] }
         }
+        if looksAtEachStep { words.append("--each-step") }
         return words
     }
 }

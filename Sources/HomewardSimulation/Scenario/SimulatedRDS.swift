@@ -168,9 +168,7 @@ final class SimulatedRDS {
     func inspect() {
         world.after(world.milliseconds(80...1_000)) { [self] in
             for host in hosts {
-                guard let life = host.life else { continue }
-                model.checkImage(life, "at a look")
-                model.checkVolumes(life, "at a look")
+                if let life = host.life { model.look(at: life, "at a look") }
             }
             model.checkFollowers()
             status.look()

@@ -4,6 +4,8 @@ import HomewardCore
 final class World {
     let seed: UInt64
     let planted: PlantedBug?
+    /// See ``Scenario/looksAtEachStep``.
+    let looksAtEachStep: Bool
     /// What is printed while it goes on.
     let telling: Telling
     /// What is drawn beside everything that narrow scenarios draw.
@@ -27,6 +29,7 @@ final class World {
     init(_ scenario: Scenario, telling: Telling) {
         seed = scenario.seed
         planted = scenario.planted
+        looksAtEachStep = scenario.looksAtEachStep
         self.telling = telling
         dice = Dice(seed: seed &* 0x9E37_79B9_7F4A_7C15)
         weather = Weather(scenario)
