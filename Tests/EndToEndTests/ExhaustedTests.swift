@@ -120,6 +120,24 @@ extension EndToEnd {
             }
         }
 
+        @Test(
+            "an application that finds no room for its notes ends, and what it wrote of one in part is in nobody's way",
+            .timeLimit(.minutes(2))
+        )
+        func noRoomForNotes() throws {
+            try TestLab.run(volume: "16M") { lab in
+                let line = "trap '' XFSZ; ulimit -f 4; exec \(lab.folder)/homeward lab load --seconds 60"
+                let load = try lab.shell(line)
+                #expect(load.status == 1 && load.err.contains("File too large"), "\(load)")
+                let notes = try Data(contentsOf: URL(fileURLWithPath: "\(lab.folder)/lab/load.log"))
+                #expect(notes.count > 3000 && notes.count <= 4096, "\(notes.count)")
+                let check = try lab.run("homeward lab check")
+                #expect(check.status == 0, "\(check)")
+                try lab.repeating("homeward lab load --seconds 0.3")
+                try lab.proveEqual(primary: "seattle")
+            }
+        }
+
         @Test("a second daemon of a host is refused, and the first does not notice", .timeLimit(.minutes(2)))
         func second() throws {
             try TestLab.run { lab in

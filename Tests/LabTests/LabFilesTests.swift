@@ -53,8 +53,8 @@ struct LabFilesTests {
         #expect(LabLayout(sizes: [4095, size]) == nil)
     }
 
-    @Test("a note that was torn is passed over, and those around it are read")
-    func notes() {
+    @Test("a load is put together from its notes; what was known before a record is the position of the note before")
+    func notes() throws {
         let run = LabNote(
             kind: .run,
             run: 5,
@@ -65,10 +65,7 @@ struct LabFilesTests {
             history: [EpochDescription(number: 1, id: lab, kind: "created", firstID: UpdateID(1), host: "seattle")]
         )
         let flush = LabNote(kind: .flush, run: 5, number: 64, position: UpdateID(70), time: 2, primary: "seattle")
-        let torn = flush.line.prefix(20) + [UInt8(ascii: "\n")]
-        #expect(LabNote.parse(run.line + torn + flush.line) == [run, flush])
-        #expect(LabNote.parse(run.line + flush.line.dropLast(8)) == [run])
-        let runs = LabRun.collect([run, flush])
+        let runs = LabRun.collect(try LabNotes(run.line + flush.line, path: "load.log").notes)
         #expect(runs.first?.flushes == [.init(number: 64, position: UpdateID(70), time: 2)])
         #expect(runs.first?.positionBefore(64) == .zero)
         #expect(runs.first?.positionBefore(65) == UpdateID(70))

@@ -241,7 +241,7 @@ struct LabLifeTests {
         world.change("tokyo") { $0.cut = true }
         world.writesLeft.withLock { $0 = 1000 }
         #expect(await code { _ = try await stage.lab.load(seconds: 60) } == .labHostState)
-        let flushed = LabRun.collect(LabNote.parse(try bytes(stage.folder.notesFile))).last?.flushes.last?.number
+        let flushed = LabRun.collect(try LabNotes.read(stage.folder.notesFile).notes).last?.flushes.last?.number
         #expect(flushed != nil)
         _ = try await stage.lab.crash("seattle")
         world.writesLeft.withLock { $0 = .max }
@@ -257,7 +257,7 @@ struct LabLifeTests {
         try await stage.up()
         let lab = stage.lab
         let held = Task { try await lab.load(seconds: 0.01, hold: true) }
-        while !LabNote.parse((try? bytes(stage.folder.notesFile)) ?? []).contains(where: { $0.kind == .end }) {
+        while !(try LabNotes.read(stage.folder.notesFile).notes.contains { $0.kind == .end }) {
             try await Task.sleep(for: .milliseconds(5))
         }
         #expect(await code { _ = try await lab.check() } == .labHostState, "the application runs")
@@ -328,6 +328,4 @@ struct LabLifeTests {
             #expect(await labCommand(arguments: line + ["--lab=/nowhere/at/all"]) == 1, "\(line)")
         }
     }
-
-    private func bytes(_ path: String) throws -> [UInt8] { [UInt8](try Data(contentsOf: URL(fileURLWithPath: path))) }
 }

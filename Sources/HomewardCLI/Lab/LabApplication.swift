@@ -20,8 +20,9 @@ extension Lab {
         defer { withExtendedLifetime(lock) {} }
         _ = try recorded()
         if application != nil { return LabReport(already: true, summary: "the application runs already") }
-        // Notes of a long load are many: only what comes after them is looked at.
-        let noted = LabFiles.read(folder.notesFile)?.count ?? 0
+        // Notes of a long load are many: only lines that come after them are looked at.
+        let newline = LabFiles.read(folder.notesFile)?.lastIndex(of: UInt8(ascii: "\n"))
+        let noted = newline.map { $0 + 1 } ?? 0
         try LabFiles.replace(folder.applicationLog, with: [])
         try LabProcess.start(
             [executable, "lab", "load", applicationMark, "--seconds", "\(seconds)"]
@@ -31,7 +32,7 @@ extension Lab {
         )
         let started = ContinuousClock.now
         while true {
-            if let flush = firstFlush(after: noted) {
+            if let flush = try firstFlush(after: noted) {
                 return LabReport(already: false, summary: "the application runs on \(flush.primary)")
             }
             guard let process = application else { throw applicationEnded() }
@@ -60,9 +61,9 @@ extension Lab {
         return LabReport(already: false, summary: "the application is stopped")
     }
 
-    private func firstFlush(after noted: Int) -> LabNote? {
-        let notes = LabFiles.read(folder.notesFile) ?? []
-        return LabNote.parse(Array(notes.dropFirst(noted))).first { $0.kind == .flush }
+    private func firstFlush(after noted: Int) throws(Refusal) -> LabNote? {
+        let content = LabFiles.read(folder.notesFile) ?? []
+        return try LabNotes(content, path: folder.notesFile, from: noted).notes.first { $0.kind == .flush }
     }
 
     private func applicationEnded() -> Refusal {

@@ -36,6 +36,7 @@ extension Lab {
     /// Reads what every host holds and judges it against the application's notes.
     ///
     /// Changes nothing.
+    /// - Throws: `lab-not-running`; `lab-host-state` while the application runs; `bad-format` when the notes are damaged.
     package func check() async throws -> LabCheckReport {
         let state = try recorded()
         let lock = try takeLoadLock()
@@ -43,7 +44,7 @@ extension Lab {
         guard !runningHosts.isEmpty else {
             throw Refusal(.labNotRunning, folder.path, "no host of the lab runs", hint: "homeward lab up")
         }
-        let runs = LabRun.collect(LabNote.parse(LabFiles.read(folder.notesFile) ?? []))
+        let runs = LabRun.collect(try LabNotes.read(folder.notesFile).notes)
         var report = LabCheckReport(
             passed: false,
             findings: [],

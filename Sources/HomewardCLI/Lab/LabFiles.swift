@@ -19,6 +19,9 @@ enum LabFiles {
         }
     }
 
+    /// CRC32C of bytes in eight digits, as the lab's files carry it.
+    static func checksumText(_ bytes: [UInt8]) -> String { String(hexadecimal(UInt64(checksum(bytes))).suffix(8)) }
+
     /// Replaces a file: after a crash the old or the new content is there, whole.
     static func replace(_ path: String, with content: [UInt8]) throws(Refusal) {
         let temporary = path + ".new"

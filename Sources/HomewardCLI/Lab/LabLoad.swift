@@ -28,15 +28,16 @@ extension Lab {
     ///   - rate: Records a second; nil: as fast as they go.
     ///   - hold: Afterwards keep the volumes open, idle, until the Primary is lost.
     /// - Returns: What it wrote and flushed.
-    /// - Throws: `lab-host-state` when the Primary stops answering, with the last number that was flushed.
+    /// - Throws: `lab-host-state` when the Primary stops answering, with the last number that was flushed;
+    ///   `bad-format` when the notes of loads before are damaged.
     package func load(seconds: Double, rate: Double? = nil, hold: Bool = false) async throws -> LabLoadReport {
         let state = try recorded()
         let lock = try takeLoadLock()
         defer { withExtendedLifetime(lock) {} }
         let (description, _) = try await openPrimary()
         let host = description.name
-        let notes = LabNote.parse(LabFiles.read(folder.notesFile) ?? [])
-        let notebook = try LabNotebook(folder.notesFile)
+        let noted = try LabNotes.read(folder.notesFile)
+        let notebook = try LabNotebook(folder.notesFile, after: noted)
         // Described again with the sessions open: from here on no role change can pass unseen.
         guard let member = description.ownMember else { throw lost(host, nil, "it has no RVG any more") }
         let sessions = try LabSessions(self, description, member, readOnly: false)
@@ -49,7 +50,7 @@ extension Lab {
         var generator = SystemRandomNumberGenerator()
         let run: UInt64 = generator.next()
         let first = (previous?.number ?? 0) + 1
-        let flushedBefore = notes.last { $0.kind == .flush }?.number ?? 0
+        let flushedBefore = noted.notes.last { $0.kind == .flush }?.number ?? 0
         func note(_ kind: LabNote.Kind, _ number: UInt64, _ position: UpdateID, _ text: String? = nil) -> LabNote {
             LabNote(
                 kind: kind,
