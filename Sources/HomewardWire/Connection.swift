@@ -18,6 +18,8 @@ enum ReservedKind {
 protocol ConnectionOwner: AnyObject, Sendable {
     /// The answer to a greeting: what to send back (if anything) and what to speak from now on, or why not.
     func greeted(_ connection: Connection, _ greeting: Greeting, channel: PeerChannel) throws(Hangup) -> Welcome
+    /// Whoever asked in vain for room in the outbox finds it there again.
+    func hasRoom(_ connection: Connection)
     /// The connection is closed, or never came about. At most once for each.
     func lost(_ connection: Connection, reason: String)
 }
@@ -251,7 +253,7 @@ final class Connection: ChannelInboundHandler, @unchecked Sendable {
         let written = context.eventLoop.makePromise(of: Void.self)
         written.futureResult.whenComplete { result in
             guard case .success = result else { return }
-            self.outbox.wrote(batch.bytes)
+            if self.outbox.wrote(batch.bytes) { self.owner.hasRoom(self) }
             self.drain()
         }
         context.writeAndFlush(wrapOutboundOut(last), promise: written)

@@ -1,11 +1,14 @@
 import HomewardCore
 import HomewardThreads
 import NIOCore
+import Synchronization
 
 /// Frames that wait to be written on one connection: filled by any thread, emptied by the connection's event loop.
 final class Outbox: Sendable {
     /// Bytes handed to the socket at a time; what is beyond waits here, where it is counted.
     static let batch = 1 << 20
+    /// When this many bytes wait there is no room for what can wait elsewhere, and when half of them are gone there is again.
+    static let mark = 4 << 20
 
     private struct Contents {
         var frames = CircularBuffer<ByteBuffer>()
@@ -13,10 +16,12 @@ final class Outbox: Sendable {
         var bytes = 0
         /// Whether the event loop has been asked to empty this, or is writing a batch.
         var draining = false
+        /// Whether somebody asked for room in vain, and is to be told.
+        var awaited = false
         var ended = false
     }
 
-    private let gate = Monitor(Contents())
+    private let contents = Mutex(Contents())
 
     enum Addition {
         /// The event loop must be asked to drain.
@@ -28,7 +33,7 @@ final class Outbox: Sendable {
     }
 
     func add(_ frame: ByteBuffer) -> Addition {
-        gate.withLock { contents in
+        contents.withLock { contents in
             if contents.ended { return .ended }
             contents.frames.append(frame)
             contents.bytes += frame.readableBytes
@@ -40,7 +45,7 @@ final class Outbox: Sendable {
 
     /// The next batch for the socket, with its size; nil when there is none, and then the next addition wakes the loop.
     func takeBatch() -> (frames: [ByteBuffer], bytes: Int)? {
-        gate.withLock { contents in
+        contents.withLock { contents in
             guard !contents.ended, !contents.frames.isEmpty else {
                 contents.draining = false
                 return nil
@@ -57,24 +62,35 @@ final class Outbox: Sendable {
     }
 
     /// The socket has taken a batch.
-    func wrote(_ bytes: Int) { gate.change { $0.bytes -= bytes } }
-
-    var queuedBytes: Int { gate.withLock { $0.bytes } }
-
-    /// Blocks the calling thread until less than `limit` bytes wait.
-    ///
-    /// False when the connection has ended.
-    func waitUntilBelow(_ limit: Int) -> Bool {
-        gate.wait { contents in
-            if contents.ended { return false }
-            return contents.bytes < limit ? true : nil
+    /// - Returns: whether whoever asked for room in vain is to be told now that there is some.
+    func wrote(_ bytes: Int) -> Bool {
+        contents.withLock { contents in
+            contents.bytes -= bytes
+            guard contents.awaited, contents.bytes <= Self.mark / 2 else { return false }
+            contents.awaited = false
+            return true
         }
     }
 
-    /// Drops everything and releases all who wait.
+    var queuedBytes: Int { contents.withLock { $0.bytes } }
+
+    /// Whether less than ``mark`` bytes wait; where not, ``wrote(_:)`` says once when there is room again.
+    ///
+    /// A connection that has ended has none, and will not.
+    func hasRoom() -> Bool {
+        contents.withLock { contents in
+            guard !contents.ended else { return false }
+            guard contents.bytes >= Self.mark else { return true }
+            contents.awaited = true
+            return false
+        }
+    }
+
+    /// Drops everything.
     func end() {
-        gate.change { contents in
+        contents.withLock { contents in
             contents.ended = true
+            contents.awaited = false
             contents.frames = []
             contents.bytes = 0
         }

@@ -45,10 +45,20 @@ public protocol PeerEvents: AnyObject, Sendable {
     func peerConnected(_ session: PeerSession, hello: PeerHello)
     /// One of the three was lost, or was cut: all are. Exactly once for each session.
     func peerDisconnected(_ session: PeerSession, reason: String)
+    /// Less than 2 MiB wait on a connection that ``PeerNetwork/hasRoom(_:channel:)`` found full; once for each time that it
+    /// did, however often it was asked meanwhile.
+    ///
+    /// Runs on the event loop: it must not block, and may come while the end of the session is being told.
+    func peerHasRoom(_ session: PeerSession, channel: PeerChannel)
     /// A whole, verified frame.
     ///
     /// Runs on a thread of that connection's own and may block: meanwhile signs of life and the other connections go on,
     /// and when a few MiB wait behind it the connection reads no more, which is how a slow receiver holds a fast sender
     /// back. What had arrived when a connection was lost is still delivered; what this host cut is not.
     func peerFrame(_ session: PeerSession, channel: PeerChannel, kind: UInt8, payload: [UInt8])
+}
+
+extension PeerEvents {
+    /// For owners that do not ask.
+    public func peerHasRoom(_ session: PeerSession, channel: PeerChannel) {}
 }

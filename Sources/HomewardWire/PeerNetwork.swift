@@ -172,7 +172,8 @@ public final class PeerNetwork: Sendable {
     ///
     /// False when the session has ended; true promises no arrival.
     ///
-    /// Whatever is queued counts as memory until the socket takes it: ask ``waitUntilWritable(_:channel:limit:)`` before.
+    /// Whatever is queued counts as memory until the socket takes it: ask ``hasRoom(_:channel:)`` before, where
+    /// nothing else bounds it.
     ///
     /// Kinds are below ``FrameFormat/firstReservedKind``, payloads at most ``FrameFormat/maximumPayload`` bytes.
     @discardableResult
@@ -194,15 +195,12 @@ public final class PeerNetwork: Sendable {
         return session.connection(channel).send(frame)
     }
 
-    /// Blocks the calling thread until less than `limit` bytes wait to be sent.
+    /// Whether less than 4 MiB wait to be sent, without waiting.
     ///
-    /// False when the session has ended.
-    ///
-    /// Never from an event loop. A handler may call it, and then reads no more of its own connection meanwhile: two hosts
-    /// whose handlers do that towards each other on one channel can wait for each other.
-    public func waitUntilWritable(_ session: PeerSession, channel: PeerChannel, limit: Int = 4 << 20) -> Bool {
-        guard let session = live(session) else { return false }
-        return session.connection(channel).outbox.waitUntilBelow(limit)
+    /// Where not, the owner is told once when half of that is gone, by ``PeerEvents/peerHasRoom(_:channel:)``. A session that
+    /// has ended has no room and gets none: the owner is told its end instead.
+    public func hasRoom(_ session: PeerSession, channel: PeerChannel) -> Bool {
+        live(session)?.connection(channel).outbox.hasRoom() ?? false
     }
 
     /// Bytes that wait to be sent; zero when the session has ended.

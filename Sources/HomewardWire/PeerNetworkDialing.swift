@@ -211,6 +211,14 @@ extension PeerNetwork: ConnectionOwner {
 
     // MARK: Ending
 
+    func hasRoom(_ connection: Connection) {
+        let told: (session: Session?, events: (any PeerEvents)?) = state.withLock { state in
+            (state.sessions.values.first { $0.has(connection) }, state.events)
+        }
+        guard let session = told.session, let channel = session.channel(of: connection) else { return }
+        told.events?.peerHasRoom(session.id, channel: channel)
+    }
+
     func lost(_ connection: Connection, reason: String) {
         let found: (place: (peer: String, attempt: Identity?)?, session: Session?) = state.withLock { state in
             state.strangers[ObjectIdentifier(connection)] = nil

@@ -35,6 +35,10 @@ final class Session: Sendable {
 
     func has(_ connection: Connection) -> Bool { connections.contains { $0 === connection } }
 
+    func channel(of connection: Connection) -> PeerChannel? {
+        PeerChannel.allCases.first { self.connection($0) === connection }
+    }
+
     var isEnded: Bool { life.withLock { $0.reason != nil } }
 
     /// Ends it: no frame is sent any more, all who wait are released, and after the last handler has returned the

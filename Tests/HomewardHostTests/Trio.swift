@@ -20,16 +20,20 @@ final class Trio: Sendable {
 
     let folder: String
     let logSize: UInt64
+    private let volumeBytes: UInt64
     private let addresses: [String: String]
     private let engines = Mutex<[String: HostEngine]>([:])
     private let configure: @Sendable (inout Limits) -> Void
     private let wrapping: @Sendable (FileDevice) -> any BlockDevice
     private let threads: ThreadSource
     private let handler: any LogHandler
+    private let link: SlowLink?
 
     private init(
         _ names: [String],
         logSize: UInt64,
+        volumeBytes: UInt64,
+        link: SlowLink?,
         _ configure: @escaping @Sendable (inout Limits) -> Void,
         _ wrapping: @escaping @Sendable (FileDevice) -> any BlockDevice,
         _ threads: ThreadSource,
@@ -37,6 +41,8 @@ final class Trio: Sendable {
     ) throws {
         folder = "/tmp/ht\(UInt32.random(in: 0 ... .max))"
         self.logSize = logSize
+        self.volumeBytes = volumeBytes
+        self.link = link
         self.configure = configure
         self.wrapping = wrapping
         self.threads = threads
@@ -46,17 +52,29 @@ final class Trio: Sendable {
         addresses = Dictionary(uniqueKeysWithValues: zip(names, ports.map { "127.0.0.1:\($0)" }))
     }
 
-    /// Runs a test on hosts that have a disk group with two volumes and a log each, and meet.
+    /// Runs a test on hosts that have a disk group with two volumes and a log each, and meet; over `link`, if there is one,
+    /// where one whose name is smaller dials seattle.
     static func run(
         _ names: [String] = ["london", "seattle"],
         logSize: UInt64 = 8 << 20,
+        volumeSize: UInt64 = Trio.volumeSize,
+        over link: SlowLink? = nil,
         limits: @escaping @Sendable (inout Limits) -> Void = { _ in },
         wrapping: @escaping @Sendable (FileDevice) -> any BlockDevice = { $0 },
         threads: ThreadSource = .system,
         handler: any LogHandler = SwiftLogNoOpLogHandler(),
         _ body: (Trio) async throws -> Void
     ) async throws {
-        let trio = try Trio(names, logSize: logSize, limits, wrapping, threads, handler)
+        let trio = try Trio(
+            names,
+            logSize: logSize,
+            volumeBytes: volumeSize,
+            link: link,
+            limits,
+            wrapping,
+            threads,
+            handler
+        )
         do {
             for name in names { try await trio.start(name, fresh: true) }
             try await trio.waitUntil("the hosts meet") {
@@ -112,11 +130,13 @@ final class Trio: Sendable {
         limits.heartbeatMilliseconds = 50
         limits.operationMilliseconds = 5_000
         configure(&limits)
+        var peers = addresses.filter { $0.key != name }
+        if let link, let far = peers["seattle"] { peers["seattle"] = link.standing(before: far) }
         return HostSettings(
             name: name,
             directory: "\(folder)/\(name)",
             listen: addresses[name] ?? "",
-            peers: addresses.filter { $0.key != name },
+            peers: peers,
             limits: limits,
             minimumLog: 1 << 20
         )
@@ -128,7 +148,7 @@ final class Trio: Sendable {
         engines.withLock { $0[name] = engine }
         guard fresh else { return }
         _ = try await ask(name, .createDiskGroup(name: "hrdg"))
-        for (volume, size) in [("dv01", Trio.volumeSize), ("dv02", Trio.volumeSize), ("srl", logSize)] {
+        for (volume, size) in [("dv01", volumeBytes), ("dv02", volumeBytes), ("srl", logSize)] {
             _ = try await ask(
                 name,
                 .createVolume(

@@ -50,7 +50,7 @@ struct PeerNetworkTests {
                         await onThread {
                             for number in 0..<total {
                                 let size = number % 100 == 0 ? 300_000 : number % 1000
-                                _ = sender.network.waitUntilWritable(session, channel: channel)
+                                while !sender.network.hasRoom(session, channel: channel) { restBriefly() }
                                 sender.network.send(
                                     session,
                                     channel: channel,
@@ -89,7 +89,8 @@ struct PeerNetworkTests {
         let sent = Counter()
         let sender = Task.detached {
             await onThread {
-                for number in 0..<600 where atlanta.network.waitUntilWritable(session, channel: .bulk, limit: 1 << 20) {
+                for number in 0..<600 {
+                    while !atlanta.network.hasRoom(session, channel: .bulk) { restBriefly() }
                     atlanta.network.send(
                         session,
                         channel: .bulk,
@@ -107,15 +108,49 @@ struct PeerNetworkTests {
             try await Task.sleep(for: .milliseconds(700))
         }
         #expect(sent.value > 0 && sent.value < 300)
-        #expect(atlanta.network.queuedBytes(session, channel: .bulk) <= (1 << 20) + (257 << 10))
+        #expect(atlanta.network.queuedBytes(session, channel: .bulk) <= (4 << 20) + (257 << 10))
         #expect(atlanta.network.queuedBytes(session, channel: .control) == 0)
-        #expect(atlanta.network.waitUntilWritable(session, channel: .control))
+        #expect(atlanta.network.hasRoom(session, channel: .control))
         boston.recorder.holding = false
         await sender.value
         try await eventually("all arrived") { boston.recorder.frames.count == 600 }
         #expect(boston.recorder.frames.map(\.first) == Array(0..<600))
         await atlanta.network.stop()
         await boston.network.stop()
+    }
+
+    @Test(
+        "who asks in vain for room is told once, when half is gone; who does not ask, and whose session ended, is not"
+    )
+    func room() async throws {
+        let (atlanta, boston) = try await pair()
+        let session = try #require(atlanta.recorder.session("boston"))
+        func fill(_ channel: PeerChannel) {
+            for number in 0..<96 as Range<UInt64> {
+                atlanta.network.send(session, channel: channel, kind: 1, payload: numbered(number, count: 256 << 10))
+            }
+        }
+        #expect(atlanta.network.hasRoom(session, channel: .bulk))
+        boston.recorder.holding = true
+        fill(.bulk)
+        fill(.replication)
+        for _ in 0..<3 { #expect(!atlanta.network.hasRoom(session, channel: .bulk)) }
+        #expect(atlanta.recorder.rooms.isEmpty)
+        boston.recorder.holding = false
+        try await eventually("all arrived") { boston.recorder.frames.count == 192 }
+        try await eventually("told") { !atlanta.recorder.rooms.isEmpty }
+        #expect(atlanta.network.hasRoom(session, channel: .bulk))
+        // It is asked for anew, and lost.
+        boston.recorder.holding = true
+        fill(.bulk)
+        #expect(!atlanta.network.hasRoom(session, channel: .bulk))
+        atlanta.network.setBlocked("boston", true)
+        boston.recorder.holding = false
+        try await eventually("lost") { atlanta.recorder.session("boston") == nil }
+        #expect(!atlanta.network.hasRoom(session, channel: .bulk))
+        await atlanta.network.stop()
+        await boston.network.stop()
+        #expect(atlanta.recorder.rooms == [.bulk])
     }
 
     @Test("a handler that blocks for longer than the silence does not lose the session")
@@ -147,7 +182,7 @@ struct PeerNetworkTests {
             let session = try #require(blocker.recorder.session(other.name))
             blocker.network.setBlocked(other.name, true)
             #expect(!blocker.network.send(session, channel: .control, kind: 1, payload: []))
-            #expect(!blocker.network.waitUntilWritable(session, channel: .control))
+            #expect(!blocker.network.hasRoom(session, channel: .control))
             try await eventually("both noticed") {
                 blocker.recorder.session(other.name) == nil && other.recorder.session(blocker.name) == nil
             }
@@ -194,9 +229,19 @@ struct PeerNetworkTests {
         let sender = Task.detached {
             await onThread {
                 var number: UInt64 = 0
-                while atlanta.network.waitUntilWritable(session, channel: .bulk),
-                    atlanta.network.send(session, channel: .bulk, kind: 1, payload: numbered(number, count: 64 << 10))
-                { number += 1 }
+                while atlanta.network.send(
+                    session,
+                    channel: .bulk,
+                    kind: 1,
+                    payload: numbered(number, count: 64 << 10)
+                ) {
+                    while !atlanta.network.hasRoom(session, channel: .bulk),
+                        atlanta.recorder.session("boston") == session
+                    {
+                        restBriefly()
+                    }
+                    number += 1
+                }
             }
         }
         try await eventually("frames flow") { boston.recorder.frames.count > 50 }

@@ -17,6 +17,7 @@ final class Recorder: PeerEvents {
         var events: [Event] = []
         var current: [String: PeerSession] = [:]
         var holding = false
+        var rooms: [PeerChannel] = []
     }
 
     private let state = Mutex(State())
@@ -48,6 +49,13 @@ final class Recorder: PeerEvents {
             state.events.append(.disconnected(session, reason))
             if state.current[session.peer] == session { state.current[session.peer] = nil }
         }
+    }
+
+    /// The channels on which there was room again, in order.
+    var rooms: [PeerChannel] { state.withLock { $0.rooms } }
+
+    func peerHasRoom(_ session: PeerSession, channel: PeerChannel) {
+        state.withLock { $0.rooms.append(channel) }
     }
 
     func peerFrame(_ session: PeerSession, channel: PeerChannel, kind: UInt8, payload: [UInt8]) {

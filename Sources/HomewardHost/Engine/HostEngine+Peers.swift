@@ -95,6 +95,10 @@ extension HostEngine: PeerEvents {
         for runtime in runtimes { runtime.peerDisconnected(session, host: host, reason: reason) }
     }
 
+    public func peerHasRoom(_ session: PeerSession, channel: PeerChannel) {
+        for runtime in state.withLock({ $0.runtimes.values.map(\.self) }) { runtime.peerHasRoom() }
+    }
+
     public func peerFrame(_ session: PeerSession, channel: PeerChannel, kind: UInt8, payload: [UInt8]) {
         guard let kind = FrameKind(rawValue: kind), kind.channel == channel else {
             return logger.warning("a frame of unknown kind", metadata: ["peer": "\(session.peer)", "kind": "\(kind)"])

@@ -17,7 +17,7 @@ extension RVGRuntime {
             for message in messages { deliver(message) }
             for departure in records { deliver(departure) }
             carryOut(effects)
-            let pause = beginPaced()
+            let pause = beginReads()
             if messages.isEmpty, records.isEmpty { return min(max(pause ?? 100, 1), 100) }
         }
     }
@@ -100,6 +100,9 @@ extension RVGRuntime {
             )
         }
     }
+
+    /// Blocks may be read again for a peer to whom enough was on its way.
+    func peerHasRoom() { wake([.peers]) }
 
     /// The number of the session whose messages of a host are taken; nil while there is none.
     package func session(with host: HostID) -> UInt64? {

@@ -28,29 +28,38 @@ extension RVGRuntime {
         }
     }
 
-    /// Begins tasks: reads for a link with a bandwidth limit wait without a thread until its turn comes.
+    /// Begins tasks: reads of blocks wait for ``beginReads()``, without a thread.
     func begin(_ tasks: [NodeTask]) {
         guard !tasks.isEmpty else { return }
-        let ready = state.withLock { state in
-            tasks.filter { task in
-                guard case .read(_, _, let peer) = task.work, state.limit(of: peer) != nil else { return true }
-                state.paced.append(task)
-                return false
-            }
+        let (reads, others) = tasks.reduce(into: ([NodeTask](), [NodeTask]())) { split, task in
+            if case .read = task.work { split.0.append(task) } else { split.1.append(task) }
         }
-        for task in ready { enqueue(task) }
+        for task in others { enqueue(task) }
+        guard !reads.isEmpty else { return }
+        state.withLock { $0.reads += reads }
+        wake([.peers])
     }
 
-    /// Begins the paced reads whose turn has come.
-    /// - Returns: milliseconds until it is the next one's; nil when none waits.
-    func beginPaced() -> UInt64? {
+    /// Begins the reads of blocks for whose peer there is room, and whose turn it is on a link with a bandwidth limit.
+    ///
+    /// What is read waits in memory until the network takes it. So only the peers lane begins reads, after it has handed over
+    /// what was read before: for each synchronization there are no more than two of its windows of blocks beyond what
+    /// ``PeerNetwork/hasRoom(_:channel:)`` allows, one read by now and one that begins.
+    /// - Returns: milliseconds until it is the next one's turn; nil when none waits for that. Of room the network tells.
+    func beginReads() -> UInt64? {
+        let peers = peersWithRoom()
         let (ready, pause) = state.withLock { state -> ([NodeTask], UInt64?) in
+            guard !state.reads.isEmpty else { return ([], nil) }
             let now = HostClock.now
             var ready: [NodeTask] = []
             var waiting: [NodeTask] = []
             var pause: UInt64?
-            for task in state.paced where state.node.awaits(task: task.id) {
+            for task in state.reads where state.node.awaits(task: task.id) {
                 guard case .read(let range, _, let peer) = task.work else { continue }
+                guard peers.contains(peer) else {
+                    waiting.append(task)
+                    continue
+                }
                 let wait = state.limit(of: peer) == nil ? 0 : state.buckets[peer]?.millisecondsUntilReady(now: now) ?? 0
                 if wait > 0 {
                     pause = min(pause ?? wait, wait)
@@ -60,11 +69,23 @@ extension RVGRuntime {
                     ready.append(task)
                 }
             }
-            state.paced = waiting
+            state.reads = waiting
             return (ready, pause)
         }
         for task in ready { enqueue(task) }
         return pause
+    }
+
+    /// Of the peers that blocks are to be read for, those to whom more may be on its way.
+    private func peersWithRoom() -> Set<HostID> {
+        let sessions = state.withLock { state in
+            state.reads.reduce(into: [HostID: PeerSession]()) { sessions, task in
+                guard case .read(_, _, let peer) = task.work, sessions[peer] == nil else { return }
+                sessions[peer] = state.node.machine.peer(peer)?.session.flatMap { state.sessions[$0] }
+            }
+        }
+        // The network has locks of its own: it is asked without this RVG's.
+        return Set(sessions.filter { network.hasRoom($0.value, channel: FrameKind.synchronization.channel) }.keys)
     }
 
     private func carryOut(_ work: NodeTask.Work, _ turn: HashingTurn) throws(Refusal) -> TaskResult {

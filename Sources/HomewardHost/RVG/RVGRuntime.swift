@@ -28,8 +28,8 @@ package final class RVGRuntime: Sendable {
         /// The number of the newest session of each host that was told to begin or to end; numbers only grow.
         var newestSession: [HostID: UInt64] = [:]
         var buckets: [HostID: TokenBucket] = [:]
-        /// Reads for synchronizations of links with a bandwidth limit, in order.
-        var paced: [NodeTask] = []
+        /// Reads for synchronizations that have not begun, in order.
+        var reads: [NodeTask] = []
         /// The daemon ends: nothing waits for room any more.
         var stopping = false
         var stopped = false
@@ -62,7 +62,7 @@ package final class RVGRuntime: Sendable {
     let ring: LogRing
     let format: HeaderFormat
     let salvageFolder: String
-    let network: PeerNetwork
+    package let network: PeerNetwork
     let pool: TaskPool
     let threads: ThreadSource
     let logger: Logger
@@ -278,7 +278,7 @@ package final class RVGRuntime: Sendable {
         for (result, answer) in answers { answer?(result) }
     }
 
-    private func wake(_ wanted: Effects.Lanes) {
+    func wake(_ wanted: Effects.Lanes) {
         guard !wanted.isEmpty else { return }
         lanes.withLock { lanes in
             guard let lanes else { return }
