@@ -64,7 +64,7 @@ struct SyncTests {
                     toTarget.append(source.hashed(extent, hashes))
                 case .read(let volume, let offset, let length):
                     let bytes = origin[Int(volume)][Int(offset)..<Int(offset + length)]
-                    source.blockSent(volume: volume, bytes: length)
+                    source.blockSent(volume: volume, offset: offset, bytes: length)
                     toTarget.append(
                         .block(
                             SyncTests.job,
@@ -128,6 +128,51 @@ struct SyncTests {
         #expect(source.compared == SyncTests.volumes.map(\.size))
         #expect(source.sent == source.differing)
         #expect(source.sent.reduce(0, +) <= 6 * 4096)
+    }
+
+    /// Reads and sends what the source lets go, and gives the offsets.
+    private static func send(_ source: inout SyncSource, bytes: UInt64 = 4096) -> [UInt64] {
+        var offsets: [UInt64] = []
+        while let work = source.nextWork() {
+            guard case .read(let volume, let offset, _) = work else { continue }
+            source.blockSent(volume: volume, offset: offset, bytes: bytes)
+            offsets.append(offset)
+        }
+        return offsets
+    }
+
+    @Test("a source runs ahead of what is durable at the target by a bounded number of bytes, and stands nowhere still")
+    func ahead() {
+        var limits = SyncTests.limits
+        limits.blocksAhead = 12_288
+        func source() -> SyncSource {
+            SyncSource(
+                job: SyncTests.job,
+                volumes: SyncTests.volumes,
+                limits: limits,
+                verifyOnly: false,
+                from: 0,
+                offset: 0
+            )
+        }
+        var slow = source()
+        #expect(SyncTests.send(&slow) == [], "nothing was compared yet")
+        // The younger extent is compared first, and may not fill the room for good.
+        _ = slow.differingReceived(volume: 0, offset: 16_384, [0, 1, 2, 3])
+        #expect(SyncTests.send(&slow) == [16_384, 20_480, 24_576])
+        _ = slow.differingReceived(volume: 0, offset: 0, [0, 1, 2, 3])
+        #expect(SyncTests.send(&slow) == [0, 4096, 8192, 12_288])
+        slow.writtenReceived(volume: 0, offset: 0)
+        #expect(SyncTests.send(&slow) == [28_672], "it is the oldest now")
+        _ = slow.differingReceived(volume: 0, offset: 32_768, [0, 1])
+        #expect(SyncTests.send(&slow) == [])
+        slow.writtenReceived(volume: 0, offset: 16_384)
+        #expect(SyncTests.send(&slow) == [32_768, 36_864])
+        // Zeroes carry no bytes, and wait for nothing.
+        var empty = source()
+        _ = SyncTests.send(&empty, bytes: 0)
+        for offset in [0, 16_384] as [UInt64] { _ = empty.differingReceived(volume: 0, offset: offset, [0, 1, 2, 3]) }
+        #expect(SyncTests.send(&empty, bytes: 0).count == 8)
     }
 
     @Test("a target refuses hashes and blocks that fit nothing it asked for")

@@ -90,7 +90,8 @@ extension RVGNode {
         guard let (position, target) = running(job, host) else { return }
         switch result {
         case .block(let bytes, let hash):
-            jobs[position].targets[target].source?.blockSent(volume: range.volume, bytes: UInt64(bytes.count))
+            jobs[position].targets[target].source?
+                .blockSent(volume: range.volume, offset: range.offset, bytes: UInt64(bytes.count))
             machine.send(
                 .sync(
                     .block(

@@ -2,6 +2,9 @@
 ///
 /// Extents are taken in order, a bounded number at a time. An extent is done when the target says that all of its blocks
 /// are durable; the source is done when every extent is.
+///
+/// What it sent waits in the target's memory for its disk: it runs ahead of what is durable there by a bounded number of
+/// bytes. Only the oldest extent gets all of its blocks whatever waits, for it is durable no sooner.
 public struct SyncSource: Sendable {
     /// A stretch of one volume that is compared at once.
     public struct Extent: Hashable, Sendable {
@@ -23,6 +26,8 @@ public struct SyncSource: Sendable {
         /// Blocks that the target asked for and that were not read yet.
         var toRead: [UInt64] = []
         var answered = false
+        /// Bytes of its blocks that were sent.
+        var sent: UInt64 = 0
     }
 
     public let job: CheckpointID
@@ -31,6 +36,7 @@ public struct SyncSource: Sendable {
     private let extentBytes: UInt64
     private let extentWindow: Int
     private let blockWindow: Int
+    private let blocksAhead: UInt64
     private let verifyOnly: Bool
     private var next: Extent?
     private var inFlight: [InFlight] = []
@@ -54,6 +60,7 @@ public struct SyncSource: Sendable {
         self.extentBytes = limits.extentBytes
         self.extentWindow = limits.extentWindow
         self.blockWindow = limits.blockWindow
+        self.blocksAhead = limits.blocksAhead
         self.verifyOnly = verifyOnly
         differing = volumes.map { _ in 0 }
         sent = volumes.map { _ in 0 }
@@ -81,7 +88,9 @@ public struct SyncSource: Sendable {
     /// The next piece of work, as far as the windows allow.
     public mutating func nextWork() -> Work? {
         if blocksReading < blockWindow {
+            let mayRunAhead = inFlight.reduce(0) { $0 + $1.sent } < blocksAhead
             for position in inFlight.indices where !inFlight[position].toRead.isEmpty {
+                guard position == 0 || mayRunAhead else { break }
                 let index = inFlight[position].toRead.removeFirst()
                 let extent = inFlight[position].extent
                 let offset = extent.offset + index * blockBytes
@@ -123,10 +132,11 @@ public struct SyncSource: Sendable {
         return true
     }
 
-    /// A block was read and sent.
-    public mutating func blockSent(volume: UInt32, bytes: UInt64) {
+    /// A block was read and sent; of one of zeroes no bytes are.
+    public mutating func blockSent(volume: UInt32, offset: UInt64, bytes: UInt64) {
         blocksReading -= 1
         sent[Int(volume)] += bytes
+        if let position = find(volume, offset - offset % extentBytes) { inFlight[position].sent += bytes }
     }
 
     /// The target has all of an extent durable.

@@ -39,8 +39,12 @@ public struct Limits: Hashable, Sendable {
     public var blockBytes: UInt64 = 64 << 10
     /// Extents in flight.
     public var extentWindow = 8
-    /// Blocks of data in flight to a target.
+    /// Blocks that are being read for a target.
     public var blockWindow = 64
+    /// Bytes of blocks sent to a target that it has not said to be durable at which only its oldest extent gets more.
+    ///
+    /// They may wait in its memory for its disk, and those of one extent more; no less than two are at work side by side.
+    public var blocksAhead: UInt64 = 32 << 20
 
     public init() {}
 
