@@ -190,7 +190,7 @@ end)
 
 describe("the runbook of scripts/README.md", function()
   it("is right", function()
-    local source = texts["README.md"]:match("reads like the procedure:\n\n(.-\n    return M)\n")
+    local source = texts["README.md"]:match("reads like the procedure:\n\n```lua\n(.-\nreturn M\n)```\n")
     t.truthy(source)
     t.equal(sandbox.call(scenes.healthy(), "check", "backup", {}, { source = source }).problems, {})
     local model = scenes.healthy()
@@ -205,7 +205,7 @@ end)
 describe("the site file of scripts/README.md", function()
   it("is right", function()
     local readme = texts["README.md"]
-    local site = readme:match("\n(    local hw = require%(\"homeward\"%)\n\n    %-%- Whether it runs there.-\n    })\n")
+    local site = readme:match("```lua\n(local hw = require%(\"homeward\"%)\n\n%-%- Whether it runs there.-\n}\n)```\n")
     t.truthy(site)
     local model = scenes.after_takeover()
     local pings = 0
