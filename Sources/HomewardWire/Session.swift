@@ -41,8 +41,7 @@ final class Session: Sendable {
 
     var isEnded: Bool { life.withLock { $0.reason != nil } }
 
-    /// Ends it: no frame is sent any more, all who wait are released, and after the last handler has returned the
-    /// owner is told.
+    /// Ends it: no frame is sent any more, and after the last handler has returned the owner is told.
     ///
     /// Later calls do nothing.
     ///

@@ -47,9 +47,8 @@ extension RVGRuntime {
     /// ``PeerNetwork/hasRoom(_:channel:)`` allows, one read by now and one that begins.
     /// - Returns: milliseconds until it is the next one's turn; nil when none waits for that. Of room the network tells.
     func beginReads() -> UInt64? {
-        let peers = peersWithRoom()
+        guard let peers = peersWithRoom() else { return nil }
         let (ready, pause) = state.withLock { state -> ([NodeTask], UInt64?) in
-            guard !state.reads.isEmpty else { return ([], nil) }
             let now = HostClock.now
             var ready: [NodeTask] = []
             var waiting: [NodeTask] = []
@@ -76,14 +75,17 @@ extension RVGRuntime {
         return pause
     }
 
-    /// Of the peers that blocks are to be read for, those to whom more may be on its way.
-    private func peersWithRoom() -> Set<HostID> {
+    /// Of the peers that blocks are to be read for, those to whom more may be on its way; nil when none are to be read.
+    private func peersWithRoom() -> Set<HostID>? {
         let sessions = state.withLock { state in
-            state.reads.reduce(into: [HostID: PeerSession]()) { sessions, task in
-                guard case .read(_, _, let peer) = task.work, sessions[peer] == nil else { return }
-                sessions[peer] = state.node.machine.peer(peer)?.session.flatMap { state.sessions[$0] }
-            }
+            state.reads.isEmpty
+                ? nil
+                : state.reads.reduce(into: [HostID: PeerSession]()) { sessions, task in
+                    guard case .read(_, _, let peer) = task.work, sessions[peer] == nil else { return }
+                    sessions[peer] = state.node.machine.peer(peer)?.session.flatMap { state.sessions[$0] }
+                }
         }
+        guard let sessions else { return nil }
         // The network has locks of its own: it is asked without this RVG's.
         return Set(sessions.filter { network.hasRoom($0.value, channel: FrameKind.synchronization.channel) }.keys)
     }
